@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SDTMILL_MEM_H
+#define SDTMILL_MEM_H
+/* mem.h - the only way to the heap. Sizes are element count x element size, overflow-checked.
+ * Out of memory is a normal failure (NULL / SM_ENOMEM). Memory is zeroed by sm_alloc only.
+ * Debug builds can make the Nth request fail (SM_FAULT=alloc:N in the environment). */
+#include "sdtmill/common.h"
+
+/* n x size zeroed bytes; NULL on overflow or when the system refuses. n x size == 0 gives a valid
+ * pointer to nothing. Release with sm_free. */
+void *sm_alloc(size_t n, size_t size) SM_MUST_CHECK;
+/* Grows or shrinks *p (may be NULL) to n x size bytes. On failure *p is unchanged.
+ * Returns SM_OK or SM_ENOMEM with err filled. New bytes are not zeroed. */
+int sm_resize(void *p, size_t n, size_t size, struct sm_err *err) SM_MUST_CHECK;
+/* Makes room for at least `need` elements in the array *p of capacity *cap, doubling.
+ * Same failures as sm_resize. */
+int sm_grow(void *p, size_t *cap, size_t need, size_t size, struct sm_err *err) SM_MUST_CHECK;
+/* Accepts NULL. */
+void sm_free(void *p);
+/* Bytes handed out and not yet freed (as requested), and their peak since start. */
+uint64_t sm_mem_now(void);
+uint64_t sm_mem_peak(void);
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SDTMILL_PACK_H
+#define SDTMILL_PACK_H
+/* pack.h - records in few bits, for stages that keep many of them.
+ *
+ * A packer has one dictionary a column. A pack holds up to SM_PACK_ROWS records row by row: each
+ * cell is a dictionary code or the value itself, less the smallest of the pack, in as many bits as
+ * the largest needs. A column that is constant in the pack takes none. When a dictionary is full
+ * its column goes on with values. A pack is one run of memory without pointers: it can be written to
+ * a file and read back, but only the packer that made it can open it.
+ *
+ * Threads  encode: one; decode: many, while nobody encodes
+ * Errors   SM_ENOMEM */
+#include "sdtmill/batch.h"
+
+enum { SM_PACK_ROWS = 8192 };
+
+struct sm_pack_field {
+    uint64_t base;               /* smallest code or value; 0 stands for missing where values are kept */
+    uint32_t bit;                /* place in the record */
+    uint8_t width, shift, coded; /* bits; low bits that are zero in all values; dictionary or values */
+    uint8_t unused;
+};
+struct sm_pack {
+    uint32_t nrow, ncol, stride; /* stride: bytes of one record */
+    uint32_t unused;
+    uint64_t bytes;              /* of the whole pack, this header included */
+    struct sm_pack_field field[]; /* ncol, then file and line, then copy of the position; then the records */
+};
+struct sm_dict {                 /* of one column */
+    sm_val *val;                 /* [n]; code 0 is missing */
+    size_t n, cap;
+    struct sm_dict_place { sm_val val; uint32_t code; } *place;
+    size_t nplace, most;         /* places (a power of two); values it may hold */
+    bool closed;                 /* was full once: some values have no code */
+    /* of the values kept without code */
+    bool has_short, has_pooled, has_date;
+};
+struct sm_packer {
+    uint32_t ncol;
+    struct sm_dict *dict;        /* [ncol] */
+    uint64_t *cell;              /* scratch [ncol + 2][rows] */
+    uint32_t rows;               /* most records of a pack */
+    uint64_t room;               /* bytes all dictionaries may still take */
+    uint64_t bytes;              /* that the packer holds */
+};
+
+/* memory: aim for everything the packer itself holds, in bytes; 0 = no limit. */
+int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struct sm_err *err) SM_MUST_CHECK;
+/* This column's dictionary may grow large: its values are sorted by. */
+void sm_packer_prefer(struct sm_packer *p, uint32_t column);
+void sm_packer_close(struct sm_packer *p);
+
+/* Cells to pack: column c of row i is col[c][i * step]. nrow is 1..p->rows. */
+struct sm_pack_in { const sm_val *const *col; size_t step; const sm_pos *pos; uint32_t nrow; };
+/* A new pack in *ret (owned by the caller, sm_free). */
+int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
+/* All ncol cells of one record, and its position. */
+sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
+/* Is this a pack that p can open without leaving the n bytes it lies in? For what comes from a file. */
+bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n);
+
+static inline const uint8_t *sm_pack_data(const struct sm_pack *k) {
+    return (const uint8_t *)(k->field + k->ncol + 2);
+}
+/* The bits of a field: record is the record's first byte. At most 57 bits, or a multiple of 8. */
+static inline uint64_t sm_pack_bits(const struct sm_pack_field *f, const uint8_t *record) {
+    uint64_t x;
+    memcpy(&x, record + (f->bit >> 3), 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    x >>= f->bit & 7;
+    return f->width == 64 ? x : x & (((uint64_t)1 << f->width) - 1);
+}
+/* A value that is kept without code. */
+static inline sm_val sm_pack_plain(const struct sm_pack_field *f, uint64_t bits) {
+    return bits ? f->base + ((bits - 1) << f->shift) : SM_MISSING;
+}
+static inline sm_val sm_pack_cell(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, uint32_t c) {
+    const struct sm_pack_field *f = &k->field[c];
+    uint64_t x = sm_pack_bits(f, sm_pack_data(k) + (size_t)row * k->stride);
+    return f->coded ? p->dict[c].val[f->base + x] : sm_pack_plain(f, x);
+}
+#endif

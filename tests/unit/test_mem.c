@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+
+/* Runs first: the environment is read at the first request. */
+static void third_request_fails_in_debug_builds_only(void **state) {
+    (void)state;
+    void *p[4];
+    for (size_t i = 0; i < SM_ARRAY_LEN(p); i++) p[i] = sm_alloc(1, 8);
+#ifdef SM_DEBUG
+    assert_null(p[2]);
+#else
+    assert_non_null(p[2]);
+#endif
+    assert_non_null(p[0]);
+    assert_non_null(p[1]);
+    assert_non_null(p[3]);
+    for (size_t i = 0; i < SM_ARRAY_LEN(p); i++) sm_free(p[i]);
+}
+
+static void alloc_gives_zeroed_counted_memory(void **state) {
+    (void)state;
+    uint64_t before = sm_mem_now();
+    char *p = sm_alloc(100, 3);
+    assert_non_null(p);
+    for (size_t i = 0; i < 300; i++) assert_int_equal(p[i], 0);
+    assert_int_equal(sm_mem_now() - before, 300);
+    assert_true(sm_mem_peak() >= before + 300);
+    sm_free(p);
+    assert_int_equal(sm_mem_now(), before);
+}
+
+static void overflow_is_refused(void **state) {
+    (void)state;
+    struct sm_err e = {0};
+    void *p = NULL;
+    volatile size_t huge = SIZE_MAX / 2;
+    assert_null(sm_alloc(huge, 3));
+    assert_int_equal(sm_resize(&p, huge, 4, &e), SM_ENOMEM);
+    assert_int_equal(e.code, SM_ENOMEM);
+    assert_null(p);
+}
+
+static void nothing_has_an_address(void **state) {
+    (void)state;
+    void *p = sm_alloc(0, 8);
+    assert_non_null(p);
+    sm_free(p);
+    sm_free(NULL);
+}
+
+static void grow_doubles_and_keeps_contents(void **state) {
+    (void)state;
+    uint64_t before = sm_mem_now();
+    int *v = NULL;
+    size_t cap = 0;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(sm_grow(&v, &cap, (size_t)i + 1, sizeof *v, NULL), SM_OK);
+        v[i] = i;
+    }
+    assert_int_equal(cap, 1024);
+    for (int i = 0; i < 1000; i++) assert_int_equal(v[i], i);
+    assert_int_equal(sm_mem_now() - before, 1024 * sizeof *v);
+    assert_int_equal(sm_resize(&v, 10, sizeof *v, NULL), SM_OK);
+    assert_int_equal(v[9], 9);
+    sm_free(v);
+    assert_int_equal(sm_mem_now(), before);
+}
+
+int main(void) {
+    setenv("SM_FAULT", "alloc:3", 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(third_request_fails_in_debug_builds_only),
+        cmocka_unit_test(alloc_gives_zeroed_counted_memory),
+        cmocka_unit_test(overflow_is_refused),
+        cmocka_unit_test(nothing_has_an_address),
+        cmocka_unit_test(grow_doubles_and_keeps_contents),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
