@@ -6,7 +6,10 @@
  *
  * Flow     sort -> [derive] -> write
  * In       blocks in key order; one subject at a time is held (limit: SM_ELIMIT above 10 million records)
- * Out      blocks in the same order, all variables of the domain filled */
+ * Out      blocks in the same order, all variables of the domain filled; behind them one column for each
+ *          variable with split_supp: what of its text goes on in SUPP-- (missing if nothing does). The
+ *          variable itself then holds the first 200 bytes at most, cut at a blank (which is left out)
+ *          or, where there is none in the second half, between two characters. */
 #include "sdtmill/batch.h"
 #include "sdtmill/spec.h"
 
@@ -17,6 +20,8 @@ int sm_deriver_open(struct sm_deriver **ret, const struct sm_spec *spec, const s
                     const struct sm_lut *const *lut, struct sm_intern *in, struct sm_blocks input, const struct sm_str *files,
                     struct sm_diags *diags, struct sm_err *err) SM_MUST_CHECK;
 struct sm_blocks sm_deriver_blocks(struct sm_deriver *d);
+/* Columns of the blocks of a domain's deriver. */
+uint32_t sm_deriver_ncol(const struct sm_domain *d);
 void sm_deriver_close(struct sm_deriver *d);
 
 /* Collapses records that are equal in the domain's group variables (input sorted by them, ties by
@@ -28,9 +33,11 @@ struct sm_blocks sm_grouper_blocks(struct sm_grouper *g);
 void sm_grouper_close(struct sm_grouper *g);
 
 /* SUPP-- of a block of finished records: columns STUDYID RDOMAIN USUBJID IDVAR IDVARVAL QNAM QLABEL QVAL
- * QORIG QEVAL, in record order, then supplement order. Appends to out. */
+ * QORIG QEVAL, in record order, then variable order. Appends to out. The rest of a split text of
+ * variable X becomes QNAM X1, X2 ... (X shortened to fit eight characters), as in the deriver's blocks. */
 enum { SM_SUPP_STUDYID, SM_SUPP_RDOMAIN, SM_SUPP_USUBJID, SM_SUPP_IDVAR, SM_SUPP_IDVARVAL, SM_SUPP_QNAM, SM_SUPP_QLABEL,
        SM_SUPP_QVAL, SM_SUPP_QORIG, SM_SUPP_QEVAL, SM_SUPP_COUNT };
+bool sm_supp_any(const struct sm_domain *d);  /* can the domain have such records? */
 int sm_supp_rows(const struct sm_spec *spec, const struct sm_domain *d, const struct sm_block *in, struct sm_intern *i,
                  struct sm_recs *out, struct sm_err *err) SM_MUST_CHECK;
 /* RELREC records for one <relate>, from the finished blocks of both domains. Columns STUDYID RDOMAIN

@@ -6,10 +6,14 @@
  * Flow     derive -> [emit] -> files of a stage
  * A back end is pushed blocks. One that needs facts before the first row (row count, widths) has
  * SM_EMIT_FACTS: it gets complete dsinfo at begin; the others get the names and labels only.
- * The front end keeps the order open, (begin, block*, end)*, finish, close, and checks limits. */
+ * The front end keeps the order open, (begin, block*, end)*, finish, close: anything else is
+ * SM_ESTATE, and so is every call after a failure. A cell that the format cannot hold is a finding
+ * (SM6xxx), not a failure; at most SM_EMIT_BREACHES of a dataset are listed singly, one more finding
+ * says how many there are. */
 #include "sdtmill/dsinfo.h"
 #include "sdtmill/sink.h"
 
+enum { SM_EMIT_BREACHES = 1000, SM_EMIT_OID_MAX = 128 };
 enum sm_emit_caps {
     SM_EMIT_FACTS = 1,        /* needs rows counted and widths measured before begin */
     SM_EMIT_STUDY = 2         /* writes at finish only, from all datasets' facts (define) */
@@ -23,6 +27,8 @@ struct sm_emit_study {        /* the same for all back ends of a run */
     struct sm_diags *diags;   /* SM6xxx findings */
     void (*wrote)(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows, uint64_t bytes, const char *sha256);
     void *wrote_ctx;
+    const struct sm_str *file; /* raw files by sm_pos_file, for findings; NULL: findings name the record only */
+    size_t nfile;
 };
 struct sm_emitter;
 struct sm_emit_ops {
@@ -42,6 +48,10 @@ struct sm_emitter {           /* open to back ends */
     struct sm_sink *sink;     /* of the current dataset; opened by the front end as <folder>/<name><suffix> */
     void *state;
     int phase;
+    uint64_t rows;            /* of the current dataset, before the block that a back end is given */
+    uint64_t breaches;        /* findings of the current dataset, and the code of the latest */
+    uint16_t breach_code;
+    bool refused;             /* by a back end: the data do not fit, the file is not written */
 };
 const struct sm_emit_ops *sm_emit_find(struct sm_str name);
 const struct sm_emit_ops *sm_emit_at(size_t i);  /* NULL after the last */

@@ -3,7 +3,18 @@
 #define SDTMILL_EXPR_H
 /* expr.h - expressions of the mapping language: a subset of XPath 2.0 over the cells of one row.
  * Compiled once into the spec's arena, evaluated by many threads. Names are resolved when compiled,
- * through the resolver of the context (file headers, source columns, output variables). */
+ * through the resolver of the context (file headers, source columns, output variables).
+ *
+ * A missing value is the empty text: `A != 'x'` holds for it, `A < 5` and `A > 5` do not. Two sides
+ * that look like decimals are compared as decimals, else as texts in code point order. `A = (x, y)`
+ * means any of them, `A != (x, y)` none of them. Boolean results leave as "true" and "false".
+ * Arithmetic is exact; a missing operand gives missing, a text that is no number a problem too.
+ * date-part() gives parts as ISO 8601 writes them ("03"). tokenize() takes [n], =, != or count().
+ * Patterns are PCRE2 with Unicode, unanchored; replace() and tokenize() pass over empty matches.
+ *
+ * Limits  16 KiB and 100 levels of an expression (a chain of and, or, || is one level), 1 MiB of a
+ *         text, 10,000 tokens, 1,000,000 steps of one match. One reached while running marks the
+ *         front of the environment (sm_intern_failed) and gives missing. */
 #include "sdtmill/arena.h"
 #include "sdtmill/ct.h"
 #include "sdtmill/lut.h"
@@ -25,7 +36,8 @@ struct sm_slot { enum sm_slot_kind kind; uint32_t index; };
 /* What an expression may see while it is compiled. */
 struct sm_expr_scope {
     void *ctx;
-    /* name as written; force: 0 bare name, 'c' column('..'), 'v' var('..'), '$' parameter, '.' DOMAIN.VARIABLE.
+    /* name as written; force: 0 bare name, 'c' column('..'), 'v' var('..'), '$' parameter (name without
+     * the $), '.' DOMAIN.VARIABLE (every bare name with a full stop in it).
      * On SM_SLOT_NONE fills ret_nearest (may stay without value). */
     struct sm_slot (*resolve)(void *ctx, struct sm_str name, char force, struct sm_str *ret_nearest);
     /* table or lookup by name: index for env->lut, its key count and value column; false if unknown.
@@ -33,7 +45,7 @@ struct sm_expr_scope {
     bool (*table)(void *ctx, struct sm_str name, struct sm_str column, uint32_t *ret_lut, uint32_t *ret_nkey,
                   uint32_t *ret_val, struct sm_str *ret_nearest);
     struct sm_ct *ct;
-    struct sm_intern *in;       /* for constants */
+    struct sm_intern *in;       /* for constants; owns compiled patterns: must live as long as the expression */
     struct sm_str study_oid;
 };
 
@@ -67,7 +79,8 @@ sm_val sm_expr_eval(const struct sm_expr *e, const struct sm_env *env);
 bool sm_expr_test(const struct sm_expr *e, const struct sm_env *env);
 /* Inputs, each once, in order of first use. */
 size_t sm_expr_inputs(const struct sm_expr *e, const struct sm_slot **ret);
-/* True if the value depends on nothing but the inputs (no sourceline(), sourcefile()). */
+/* True if the value depends on nothing but the inputs and tables (no sourceline(), sourcefile(), nor
+ * datetime(), which reads by the file's formats). Problems are called for at every evaluation. */
 bool sm_expr_is_pure(const struct sm_expr *e);
 /* True when it is a constant; its value in ret. */
 bool sm_expr_is_const(const struct sm_expr *e, sm_val *ret);

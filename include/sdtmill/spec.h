@@ -14,7 +14,7 @@
 #include "sdtmill/num.h"
 #include "sdtmill/val.h"
 
-enum { SM_NO = UINT32_MAX };                  /* "none" for an index */
+#define SM_NO UINT32_MAX                      /* "none" for an index */
 
 struct sm_where { struct sm_str file; uint32_t line, column; };  /* place in the mapping */
 

@@ -49,5 +49,7 @@ int sm_split_end(struct sm_split *s, const char *p, size_t to, struct sm_spans *
                  struct sm_err *err) SM_MUST_CHECK;
 /* Forgets the record under way: the next one begins at offset `at`, on this line. */
 void sm_split_restart(struct sm_split *s, size_t at, uint64_t line);
+/* True inside a quoted field. */
+bool sm_split_is_quoted(const struct sm_split *s);
 void sm_spans_free(struct sm_spans *s);
 #endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* chk_rows.c - rules that need one record, or a record and the one before it. */
+#include "sdtmill/check.h"
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+
+struct sm_row_checks {
+    const struct sm_spec *spec;
+    const struct sm_domain *d;
+    const struct sm_str *files;
+    struct sm_diags *diags;
+    sm_val *last_key;      /* [nkey] of the record before */
+    bool have_last;
+};
+
+int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec, const struct sm_domain *d, const struct sm_str *files,
+                       struct sm_diags *diags, struct sm_err *err) {
+    struct sm_row_checks *c = sm_alloc(1, sizeof *c);
+    if (!c) return sm_fail(err, SM_ENOMEM, "out of memory");
+    *c = (struct sm_row_checks){.spec = spec, .d = d, .files = files, .diags = diags};
+    c->last_key = sm_alloc(d->nkey ? d->nkey : 1, sizeof *c->last_key);
+    if (!c->last_key) {
+        sm_free(c);
+        return sm_fail(err, SM_ENOMEM, "out of memory");
+    }
+    *ret = c;
+    return SM_OK;
+}
+
+void sm_row_checks_close(struct sm_row_checks *c) {
+    if (!c) return;
+    sm_free(c->last_key);
+    sm_free(c);
+}
+
+static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var, const sm_val *row, sm_pos pos, struct sm_str value) {
+    struct sm_valbuf b;
+    struct sm_str subject = {NULL, 0};
+    if (c->d->usubjid != SM_NO) subject = sm_val_text(c->spec->texts, row[c->d->usubjid], &b);
+    sm_diags_add(c->diags, &(struct sm_diag){.code = (uint16_t)code, .file = c->files[sm_pos_file(pos)], .line = sm_pos_line(pos), .domain = c->d->name,
+                 .variable = var == SM_NO ? (struct sm_str){NULL, 0} : c->d->var[var].name, .subject = subject, .value = value,
+                 .map_file = c->d->where.file, .map_line = c->d->where.line}, -1);
+}
+
+static void check_row(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
+    for (uint32_t v = 0; v < c->d->nvar; v++) {
+        const struct sm_var *var = &c->d->var[v];
+        if (var->required && row[v] == SM_MISSING) report(c, SM_D_REQUIRED_MISSING, v, row, pos, (struct sm_str){NULL, 0});
+        if (!var->length || var->split_supp || row[v] == SM_MISSING) continue;
+        struct sm_valbuf b;
+        struct sm_str text = sm_val_text(c->spec->texts, row[v], &b);
+        if (text.n > var->length) report(c, SM_D_LENGTH_LIMIT, v, row, pos, text);
+    }
+}
+
+int sm_row_checks_block(struct sm_row_checks *c, const struct sm_block *b, struct sm_err *err) {
+    const struct sm_domain *d = c->d;
+    for (uint32_t i = 0; i < b->nrow; i++) {
+        const sm_val *row = &b->cell[(size_t)i * b->ncol];
+        check_row(c, row, b->pos[i]);
+        bool same = c->have_last && d->nkey;
+        for (uint32_t k = 0; k < d->nkey; k++) {
+            same = same && row[d->key[k]] == c->last_key[k];
+            c->last_key[k] = row[d->key[k]];
+        }
+        c->have_last = true;
+        if (same) report(c, SM_D_KEY_NOT_UNIQUE, SM_NO, row, b->pos[i], (struct sm_str){NULL, 0});
+    }
+    return c->diags->failed ? sm_fail(err, SM_ENOMEM, "out of memory for findings") : SM_OK;
+}

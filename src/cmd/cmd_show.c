@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_show.c - findings and progress on stderr. */
+#include <unistd.h>
+
+#include "cmd.h"
+#include "sdtmill/clock.h"
+#include "sdtmill/mem.h"
+#include "sdtmill/run.h"
+
+enum { SHOWN_PER_CODE = 3, PROGRESS_NONE = 0, PROGRESS_BAR = 1, PROGRESS_NDJSON = 2 };
+
+static bool use_color(const char *choice) {
+    if (choice && strcmp(choice, "always") == 0) return true;
+    if (choice && strcmp(choice, "never") == 0) return false;
+    const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
+    if (no && *no) return false;
+    if (force && *force && strcmp(force, "0") != 0) return true;
+    return isatty(STDERR_FILENO) == 1;
+}
+
+/* One text from outside: control characters must not reach a terminal. */
+static void put_text(struct sm_str s, size_t max) {
+    size_t n = s.n < max ? s.n : max;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c == 0x7f) fputc(' ', stderr);
+        else fputc(c, stderr);
+    }
+    if (n < s.n) fputs("...", stderr);
+}
+
+static void show_place(const struct sm_diag *d) {
+    if (d->file.n) {
+        put_text(d->file, 400);
+        if (d->line) fprintf(stderr, ":%" PRIu64, d->line);
+        if (d->line && d->field) fprintf(stderr, ":%u", d->field);
+    } else if (d->map_file.n) {
+        put_text(d->map_file, 400);
+        if (d->map_line) fprintf(stderr, ":%u", d->map_line);
+        if (d->map_line && d->map_column) fprintf(stderr, ":%u", d->map_column);
+    } else {
+        put_text(d->domain.n ? d->domain : SM_STR("sdtmill"), 40);
+    }
+    fputs(": ", stderr);
+}
+
+static void show_one(const struct sm_diag *d, bool color) {
+    static const char *const paint[] = {"\033[36m", "\033[33m", "\033[31m"};
+    const struct sm_diag_info *info = sm_diag_info(d->code);
+    show_place(d);
+    fprintf(stderr, "%s%s[SM%04u]%s ", color ? paint[d->sev < 3 ? d->sev : 2] : "", sm_sev_name((enum sm_sev)d->sev), (unsigned)d->code,
+            color ? "\033[0m" : "");
+    put_text(d->detail.n ? d->detail : sm_str(info ? info->title : ""), 600);
+    if (d->effect > SM_EFFECT_NONE) fprintf(stderr, " (%s)", sm_effect_name((enum sm_effect)d->effect));
+    fputc('\n', stderr);
+    if (d->column.n || d->value.n) {
+        fputs("  | ", stderr);
+        put_text(d->column, 120);
+        if (d->column.n && d->value.n) fputs(" = ", stderr);
+        put_text(d->value, 160);
+        if (d->subject.n) fputs("   ", stderr);
+        put_text(d->subject, 80);
+        fputc('\n', stderr);
+    }
+    if (d->file.n && d->map_file.n) {
+        fputs("  = mapping: ", stderr);
+        put_text(d->map_file, 400);
+        fprintf(stderr, ":%u\n", d->map_line);
+    }
+    struct sm_str mend = d->mend.n ? d->mend : sm_str(info ? info->mend : "");
+    if (mend.n) {
+        fputs("  = mend: ", stderr);
+        put_text(mend, 400);
+        fputc('\n', stderr);
+    }
+}
+
+static void show_code(const struct sm_diag *const *all, size_t n, unsigned code, const struct cmd_show *how, bool color) {
+    size_t seen = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (all[i]->code != code || (all[i]->sev == SM_SEV_NOTE && !how->notes)) continue;
+        if (seen++ < SHOWN_PER_CODE) show_one(all[i], color);
+    }
+    if (seen > SHOWN_PER_CODE) fprintf(stderr, "... and %zu more like this [SM%04u]\n", seen - SHOWN_PER_CODE, code);
+}
+
+void cmd_show_findings(struct sm_diags *d, const struct cmd_show *how) {
+    size_t n, by[3] = {0};
+    const struct sm_diag **all = sm_diags_final(d, &n);
+    bool color = use_color(how->color);
+    if (!all) return;
+    for (size_t i = 0; i < n; i++) by[all[i]->sev < 3 ? all[i]->sev : 2]++;
+    for (size_t c = 0; !how->quiet && c < sm_diag_count(); c++) show_code(all, n, sm_diag_at(c)->code, how, color);
+    fprintf(stderr, "findings: %zu errors, %zu warnings, %zu notes\n", by[2], by[1], by[0]);
+}
+
+int cmd_findings_exit(const struct sm_diags *d, const char *fail_on) {
+    static const char *const name[] = {"note", "warning", "error"};
+    int level = 3;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(fail_on, name[i]) == 0) level = i;
+    for (const struct sm_diag *x = d->first; x; x = x->next)
+        if (x->sev >= level) return CMD_FINDINGS;
+    return CMD_DONE;
+}
+
+/* ---- progress ------------------------------------------------------------------------------------ */
+void cmd_progress_open(struct cmd_progress *p, const char *mode) {
+    *p = (struct cmd_progress){.start = sm_clock_monotonic()};
+    if (strcmp(mode, "ndjson") == 0) p->mode = PROGRESS_NDJSON;
+    else if (strcmp(mode, "auto") == 0 && isatty(STDERR_FILENO) == 1) p->mode = PROGRESS_BAR;
+}
+
+void cmd_progress_step(void *ctx, const struct sm_progress *s) {
+    struct cmd_progress *p = ctx;
+    double now = sm_clock_monotonic();
+    if (p->mode == PROGRESS_NONE || now - p->last < 0.2) return;
+    p->last = now;
+    double secs = now - p->start, rate = secs > 0 ? (double)s->rows / secs : 0;
+    if (p->mode == PROGRESS_NDJSON) {
+        fprintf(stderr, "{\"what\":\"%s\",\"bytes\":%" PRIu64 ",\"bytes_total\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"rows_per_second\":%.0f}\n", s->what ? s->what : "",
+                s->bytes, s->bytes_total, s->rows, rate);
+        return;
+    }
+    fprintf(stderr, "\r%-20.20s %" PRIu64 " rows, %.1f MB, %.0f rows/s\033[K", s->what ? s->what : "", s->rows, (double)s->bytes / 1e6, rate);
+    p->drawn = true;
+}
+
+void cmd_progress_close(struct cmd_progress *p) {
+    if (p->drawn) fputs("\r\033[K", stderr);
+}

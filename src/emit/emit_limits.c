@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* emit_limits.c - findings about what a format cannot hold. */
+#include "emit_priv.h"
+
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+#include "sdtmill/spec.h"
+#include "sdtmill/utf8.h"
+
+enum { VALUE_MAX = 256 }; /* bytes of a value that a finding quotes */
+
+static struct sm_str subject_of(const struct sm_emitter *e, const struct emit_breach *b, struct sm_valbuf *buf) {
+    for (uint32_t i = 0; b->block && i < e->ds->nvar; i++) {
+        if (!sm_str_eq_c(e->ds->var[i].name, "USUBJID")) continue;
+        sm_val v = b->block->cell[(size_t)b->row * b->block->ncol + e->ds->column[i]];
+        return sm_val_text(e->study->texts, v, buf);
+    }
+    return (struct sm_str){NULL, 0};
+}
+
+/* A long value is cut for the finding, between characters. */
+static struct sm_str shown(struct sm_str s) {
+    if (s.n <= VALUE_MAX) return s;
+    size_t n = VALUE_MAX;
+    while (n > VALUE_MAX - 4 && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--;
+    return sm_str_n(s.p, n);
+}
+
+void emit_report(struct sm_emitter *e, const struct emit_breach *b) {
+    const struct sm_emit_study *s = e->study;
+    struct sm_valbuf buf;
+    char detail[256], record[32] = "";
+    e->breach_code = (uint16_t)b->code;
+    if (e->breaches++ >= SM_EMIT_BREACHES) return;
+    struct sm_diag d = {.code = (uint16_t)b->code, .effect = (uint8_t)b->effect, .value = shown(b->value), .domain = e->ds->name};
+    if (b->block) {
+        (void)snprintf(record, sizeof record, "record %" PRIu64 ": ", e->rows + b->row + 1);
+        d.subject = subject_of(e, b, &buf);
+        sm_pos pos = b->block->pos ? b->block->pos[b->row] : 0;
+        if (s->file && pos && sm_pos_file(pos) < s->nfile) {
+            d.file = s->file[sm_pos_file(pos)];
+            d.line = sm_pos_line(pos);
+        }
+    }
+    if (b->var != EMIT_NO_VAR) {
+        const struct sm_var *v = e->ds->var[b->var].source;
+        d.variable = e->ds->var[b->var].name;
+        if (v) {
+            d.map_file = v->where.file;
+            d.map_line = v->where.line;
+            d.map_column = v->where.column;
+        }
+    }
+    (void)snprintf(detail, sizeof detail, "%s: %s%s", e->ops->name, record, b->what);
+    d.detail = sm_str(detail);
+    d.mend = sm_str(b->mend);
+    sm_diags_add(s->diags, &d, -1);
+}
+
+void emit_report_rest(struct sm_emitter *e) {
+    char detail[128];
+    if (e->breaches <= SM_EMIT_BREACHES) return;
+    (void)snprintf(detail, sizeof detail, "%s: %" PRIu64 " more findings about this dataset are not listed", e->ops->name,
+                   e->breaches - SM_EMIT_BREACHES);
+    const struct sm_diag d = {.code = e->breach_code, .domain = e->ds->name, .detail = sm_str(detail)};
+    sm_diags_add(e->study->diags, &d, -1);
+}
+
+/* ---- ASCII --------------------------------------------------------------------------------------- */
+uint32_t emit_ascii_length(struct sm_str s) {
+    size_t i = 0;
+    for (uint64_t w; i + 8 <= s.n; i += 8) {
+        memcpy(&w, s.p + i, 8);
+        if (!emit_word_ascii(w)) break;
+    }
+    while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x7F) i++;
+    return (uint32_t)i;
+}
+
+/* What people write for a character where there is ASCII only. */
+static const struct { uint32_t cp; const char *ascii; } plain[] = {
+    {0x00A0, " "}, {0x00B0, "deg"}, {0x00B1, "+/-"}, {0x00B2, "^2"}, {0x00B3, "^3"}, {0x00B5, "u"},
+    {0x00BD, "1/2"}, {0x00C4, "Ae"}, {0x00C5, "A"}, {0x00C6, "Ae"}, {0x00C9, "E"}, {0x00D6, "Oe"},
+    {0x00D7, "x"}, {0x00D8, "O"}, {0x00DC, "Ue"}, {0x00DF, "ss"}, {0x00E0, "a"}, {0x00E1, "a"},
+    {0x00E2, "a"}, {0x00E4, "ae"}, {0x00E5, "a"}, {0x00E6, "ae"}, {0x00E7, "c"}, {0x00E8, "e"},
+    {0x00E9, "e"}, {0x00EA, "e"}, {0x00ED, "i"}, {0x00F1, "n"}, {0x00F3, "o"}, {0x00F4, "o"},
+    {0x00F6, "oe"}, {0x00F8, "o"}, {0x00FA, "u"}, {0x00FC, "ue"}, {0x03B1, "alpha"},
+    {0x03B2, "beta"}, {0x03B3, "gamma"}, {0x03BC, "u"}, {0x2013, "-"}, {0x2014, "-"}, {0x2018, "'"},
+    {0x2019, "'"}, {0x201C, "\""}, {0x201D, "\""}, {0x2022, "*"}, {0x2026, "..."}, {0x2264, "<="},
+    {0x2265, ">="},
+};
+
+void emit_report_not_ascii(struct sm_emitter *e, struct emit_breach *b) {
+    char what[96], mend[96];
+    uint32_t at = emit_ascii_length(b->value);
+    const char *p = b->value.p + at, *end = b->value.p + b->value.n, *ascii = NULL;
+    unsigned char byte = (unsigned char)*p;
+    uint32_t cp = byte < 0x80 || sm_utf8_invalid(b->value, NULL) != SIZE_MAX ? byte : sm_utf8_next(&p, end);
+    for (size_t i = 0; i < SM_ARRAY_LEN(plain) && !ascii; i++)
+        if (plain[i].cp == cp) ascii = plain[i].ascii;
+    (void)snprintf(what, sizeof what, "byte %u of the value, U+%04X, is no printable ASCII character", at + 1, cp);
+    if (ascii) (void)snprintf(mend, sizeof mend, "write '%s' for it with replace() in the mapping, or leave the format out", ascii);
+    else (void)snprintf(mend, sizeof mend, "replace it with replace() in the mapping, or leave the format out");
+    b->code = SM_D_NOT_ASCII;
+    b->what = what;
+    b->mend = mend;
+    emit_report(e, b);
+    e->refused = true;
+}
+
+void emit_report_too_long(struct sm_emitter *e, struct emit_breach *b, uint32_t most, bool declared) {
+    char what[128];
+    (void)snprintf(what, sizeof what, "value has %zu bytes, %s %u: byte %u is the first that does not fit", b->value.n,
+                   declared ? "the mapping declares" : "the format holds", most, most + 1);
+    b->code = SM_D_TEXT_TOO_LONG;
+    b->what = what;
+    b->mend = declared ? "declare a greater length" : "say split=\"supp\" for the variable, so that the rest goes to SUPP--";
+    emit_report(e, b);
+    e->refused = true;
+}
+
+/* ---- names --------------------------------------------------------------------------------------- */
+static void refuse_name(struct sm_emitter *e, uint32_t var, struct sm_str value, const char *what, const char *mend) {
+    emit_report(e, &(struct emit_breach){.code = SM_D_NAME_LIMIT, .var = var, .value = value, .what = what, .mend = mend});
+    e->refused = true;
+}
+
+static void check_name(struct sm_emitter *e, uint32_t var, struct sm_str s, uint32_t most) {
+    char what[96], mend[96];
+    if (s.n > most) {
+        (void)snprintf(what, sizeof what, "name has %zu bytes, the format holds %u", s.n, most);
+        (void)snprintf(mend, sizeof mend, "shorten it, for instance to %.*s", (int)most, s.p);
+        refuse_name(e, var, s, what, mend);
+        return;
+    }
+    bool fine = s.n > 0 && !sm_is_digit(s.p[0]);
+    for (size_t i = 0; i < s.n && fine; i++) fine = sm_is_alpha(s.p[i]) || sm_is_digit(s.p[i]) || s.p[i] == '_';
+    if (!fine) refuse_name(e, var, s, "name is not made of letters, digits and _, a digit not first", "rename it in the mapping");
+}
+
+static void check_label(struct sm_emitter *e, uint32_t var, struct sm_str s, uint32_t most) {
+    char what[96], mend[128];
+    if (s.n > most) {
+        (void)snprintf(what, sizeof what, "label has %zu bytes, the format holds %u", s.n, most);
+        (void)snprintf(mend, sizeof mend, "shorten it, for instance to \"%.*s\"", (int)most, s.p);
+        refuse_name(e, var, s, what, mend);
+    } else if (emit_ascii_length(s) < s.n) {
+        struct emit_breach b = {.var = var, .value = s};
+        emit_report_not_ascii(e, &b);
+    }
+}
+
+/* Names that differ in case only, found through a small table of their hashes. */
+static int check_twins(struct sm_emitter *e, struct sm_err *err) {
+    const struct sm_dsinfo *d = e->ds;
+    uint32_t cap = 16;
+    while (cap / 2 < d->nvar && cap < UINT32_MAX / 4) cap *= 2;
+    uint32_t *slot = sm_alloc(cap, sizeof *slot); /* variable + 1 */
+    if (!slot) return sm_fail(err, SM_ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < d->nvar; i++) {
+        struct sm_str s = d->var[i].name;
+        uint32_t h = 0;
+        for (size_t k = 0; k < s.n; k++) h = (h ^ (unsigned char)sm_to_upper(s.p[k])) * 0x01000193u;
+        h &= cap - 1;
+        while (slot[h] && !sm_str_eq_nocase(d->var[slot[h] - 1].name, s)) h = (h + 1) & (cap - 1);
+        if (slot[h]) refuse_name(e, i, s, "another variable has the same name but for case", "rename one of the two in the mapping");
+        else slot[h] = i + 1;
+    }
+    sm_free(slot);
+    return SM_OK;
+}
+
+int emit_check_names(struct sm_emitter *e, const struct emit_limits *l, struct sm_err *err) {
+    const struct sm_dsinfo *d = e->ds;
+    char what[96];
+    check_name(e, EMIT_NO_VAR, d->name, l->name);
+    check_label(e, EMIT_NO_VAR, d->label, l->label);
+    if (d->nvar > l->vars || d->nvar == 0) {
+        (void)snprintf(what, sizeof what, "dataset has %u variables, the format holds 1 to %u", d->nvar, l->vars);
+        refuse_name(e, EMIT_NO_VAR, d->name, what, "leave the format out");
+    }
+    for (uint32_t i = 0; i < d->nvar; i++) {
+        const struct sm_dsvar *v = &d->var[i];
+        check_name(e, i, v->name, l->name);
+        check_label(e, i, v->label, l->label);
+        if (v->is_num || v->length <= l->text) continue;
+        (void)snprintf(what, sizeof what, "declared length is %u bytes, the format holds %u", v->length, l->text);
+        refuse_name(e, i, v->name, what, "declare a smaller length");
+    }
+    return check_twins(e, err);
+}
+
+/* ---- types --------------------------------------------------------------------------------------- */
+static const char *date_type(unsigned shapes) {
+    switch (shapes) {
+    case SM_SHAPE_DATE: return "date";
+    case SM_SHAPE_DATETIME_FULL: return "datetime";
+    case SM_SHAPE_TIME: return "time";
+    case SM_SHAPE_DURATION: return "durationDatetime";
+    case SM_SHAPE_PARTIAL_DATE:
+    case SM_SHAPE_PARTIAL_DATE | SM_SHAPE_DATE: return "partialDate";
+    default: break;
+    }
+    if (shapes & (SM_SHAPE_OTHER | SM_SHAPE_DURATION | SM_SHAPE_TIME)) return "text";
+    return shapes & SM_SHAPE_GAP ? "incompleteDatetime" : "partialDatetime";
+}
+
+const char *emit_data_type(const struct sm_dsvar *v) {
+    if (v->is_num) return v->all_integer ? "integer" : "float";
+    return v->is_dtc ? date_type(v->date_shapes) : "text";
+}

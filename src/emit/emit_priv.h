@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SDTMILL_EMIT_PRIV_H
+#define SDTMILL_EMIT_PRIV_H
+/* emit_priv.h - what the back ends share: cells to text at speed, and findings about cells. */
+#include "sdtmill/emit.h"
+
+extern const struct sm_emit_ops emit_csv, emit_dsxml, emit_xpt, emit_json, emit_ndjson, emit_dsjc;
+
+/* Program version, for what the formats call the source system. */
+struct sm_str emit_version(void);
+
+/* ---- texts ------------------------------------------------------------------------------------- */
+/* Pooled texts recur: a small table keeps where they lie and what the format thinks of them. */
+struct emit_text {
+    sm_val v;
+    const char *p;
+    uint32_t n, mark; /* mark: what the back end's look() said */
+};
+enum { EMIT_MEMO_BITS = 10 };
+struct emit_memo {
+    struct emit_text text[1 << EMIT_MEMO_BITS];
+};
+static inline const struct emit_text *emit_memo_text(struct emit_memo *m, const struct sm_texts *t, sm_val v,
+                                                     uint32_t (*look)(struct sm_str s)) {
+    struct emit_text *e = &m->text[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - EMIT_MEMO_BITS)];
+    if (e->v != v) {
+        struct sm_valbuf unused;
+        struct sm_str s = sm_val_text(t, v, &unused);
+        *e = (struct emit_text){v, s.p, (uint32_t)s.n, look(s)};
+    }
+    return e;
+}
+
+/* An inline value left-justified in eight bytes; the same with letters in place of the zeros behind it,
+ * so that a test of all eight bytes sees nothing but the text; its length. */
+static inline size_t emit_short(sm_val v, uint64_t *ret_bytes, uint64_t *ret_filled) {
+    uint64_t left = v << 8; /* never 0 */
+    unsigned zeros = (unsigned)__builtin_ctzll(left) & ~7u;
+    uint64_t behind = ((uint64_t)1 << zeros) - 1;
+    *ret_bytes = left;
+    *ret_filled = left | (behind & UINT64_C(0x6161616161616161));
+    return 8 - zeros / 8;
+}
+static inline void emit_store_left(char *p, uint64_t left) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    left = __builtin_bswap64(left);
+#endif
+    memcpy(p, &left, 8);
+}
+/* Copies n >= 8 bytes in words, never reading or writing beyond them. */
+static inline void emit_copy(char *to, const char *from, size_t n) {
+    if (n > 64) {
+        memcpy(to, from, n);
+        return;
+    }
+    for (size_t i = 0; i + 8 < n; i += 8) memcpy(to + i, from + i, 8);
+    memcpy(to + n - 8, from + n - 8, 8);
+}
+
+#define EMIT_NO_VAR UINT32_MAX
+
+/* ---- findings ---------------------------------------------------------------------------------- */
+struct emit_breach {
+    enum sm_diag_code code;
+    uint32_t var;                  /* index in the dataset, or EMIT_NO_VAR for the dataset itself */
+    const struct sm_block *block;  /* and row: where the cell is; NULL for names and labels */
+    uint32_t row;
+    enum sm_effect effect;
+    struct sm_str value;
+    const char *what;              /* end of the sentence, after "record 12: " */
+    const char *mend;              /* NULL = the code's own */
+};
+void emit_report(struct sm_emitter *e, const struct emit_breach *b);
+/* What a format can hold, in bytes. Names also begin with a letter or _, hold nothing else but digits,
+ * and differ in more than case. */
+struct emit_limits {
+    uint32_t name, label, text, vars;
+};
+/* A finding for every name, label and declared length of the dataset beyond the limits, and refused
+ * set if there is one. */
+int emit_check_names(struct sm_emitter *e, const struct emit_limits *l, struct sm_err *err) SM_MUST_CHECK;
+/* Bytes before the first one that is no printable ASCII; n of the text if there is none. */
+uint32_t emit_ascii_length(struct sm_str s);
+/* The same for eight bytes: all of them are. */
+static inline bool emit_word_ascii(uint64_t w) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint64_t del = w ^ ones * 0x7F;
+    return !((w | (w - ones * 0x20) | ((del - ones) & ~del)) & tops);
+}
+/* Findings about a cell; b has place and value, the rest is filled here. */
+void emit_report_not_ascii(struct sm_emitter *e, struct emit_breach *b);
+void emit_report_too_long(struct sm_emitter *e, struct emit_breach *b, uint32_t most, bool declared);
+/* Says how many more there were, if not all were listed. */
+void emit_report_rest(struct sm_emitter *e);
+
+/* ---- types ------------------------------------------------------------------------------------- */
+/* DataType of a variable in the words of Define-XML 2.1, from its facts: text integer float date time
+ * datetime partialDate partialDatetime incompleteDatetime durationDatetime. */
+const char *emit_data_type(const struct sm_dsvar *v);
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* emit_xpt.c - SAS transport files, version 5: one dataset a file, records of 80 bytes, rows of fixed
+ * length, numbers as IBM doubles. Whatever does not fit is a finding, and then no file is written. */
+#include "emit_priv.h"
+
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+#include "sdtmill/num.h"
+
+enum { RECORD = 80, NAMESTR = 140, NUMBER = 8, TEXT_MOST = 200, STAMP = 16 };
+static const struct emit_limits limits = {.name = 8, .label = 40, .text = TEXT_MOST, .vars = 9999};
+
+struct xpt_number { sm_val v; uint64_t ibm; bool fine; };
+struct xpt {
+    struct emit_memo memo;              /* mark: bytes before the first that is no ASCII */
+    struct xpt_number number[1 << EMIT_MEMO_BITS];
+    uint32_t *width;                    /* [nvar] bytes in a row */
+    size_t cap_width;
+    size_t row;                         /* bytes of a row */
+};
+
+/* ---- numbers ------------------------------------------------------------------------------------- */
+/* The IBM form of x, big-endian as a number; false when x is too great, or too small but not 0. */
+static bool ibm_double(double x, uint64_t *ret) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int e = (int)(bits >> 52 & 0x7FF) - 1022;
+    uint64_t m = (bits & (((uint64_t)1 << 52) - 1));
+    *ret = 0;
+    if (e == -1022) return m == 0;
+    m |= (uint64_t)1 << 52;
+    int h = (e + 3 + 4096) / 4 - 1024; /* ceil(e / 4) */
+    int s = e - 4 * h;                 /* -3 .. 0 */
+    if (h + 64 > 127 || h + 64 < 0) return false;
+    *ret = (bits & (uint64_t)1 << 63) | (uint64_t)(h + 64) << 56 | m << (3 + s);
+    return true;
+}
+
+static const struct xpt_number *number_of(struct xpt *x, const struct sm_texts *t, sm_val v) {
+    struct xpt_number *n = &x->number[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - EMIT_MEMO_BITS)];
+    double d = 0;
+    if (n->v == v) return n;
+    n->v = v;
+    n->fine = sm_val_to_num(t, v, &d) && ibm_double(d, &n->ibm);
+    return n;
+}
+
+static void put_big(char *p, uint64_t v, int n) {
+    for (int i = 0; i < n; i++) p[i] = (char)(unsigned char)(v >> 8 * (n - 1 - i));
+}
+
+/* ---- head ---------------------------------------------------------------------------------------- */
+static void put_header(struct sm_sink *k, const char *name, const char *digits) {
+    char r[RECORD + 1];
+    (void)snprintf(r, sizeof r, "HEADER RECORD*******%-8sHEADER RECORD!!!!!!!%s  ", name, digits);
+    sm_sink_write(k, r, RECORD);
+}
+
+/* ddMMMyy:hh:mm:ss of YYYY-MM-DDThh:mm:ss. */
+static void make_stamp(struct sm_str iso, char out[STAMP + 1]) {
+    static const char months[] = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC";
+    uint64_t m = 0;
+    memcpy(out, "01JAN60:00:00:00", STAMP + 1);
+    if (iso.n < 19 || !sm_str_to_u64(sm_str_n(iso.p + 5, 2), &m) || m < 1 || m > 12) return;
+    memcpy(out, iso.p + 8, 2);
+    memcpy(out + 2, months + (m - 1) * 3, 3);
+    memcpy(out + 5, iso.p + 2, 2);
+    memcpy(out + 8, iso.p + 11, 8);
+}
+
+static void put_text(char *p, size_t width, struct sm_str s) {
+    memset(p, ' ', width);
+    if (s.n) memcpy(p, s.p, s.n < width ? s.n : width);
+}
+
+static void put_first_records(struct sm_emitter *e, const char *stamp) {
+    char r[RECORD];
+    static const char zeros[] = "000000000000000000000000000000";
+    put_header(e->sink, "LIBRARY", zeros);
+    put_text(r, RECORD, SM_STR("SAS     SAS     SASLIB  9.4     SDTMILL"));
+    memcpy(r + RECORD - STAMP, stamp, STAMP);
+    sm_sink_write(e->sink, r, RECORD);
+    put_text(r, RECORD, sm_str_n(stamp, STAMP));
+    sm_sink_write(e->sink, r, RECORD);
+    put_header(e->sink, "MEMBER", "000000000000000001600000000140");
+    put_header(e->sink, "DSCRPTR", zeros);
+    put_text(r, RECORD, SM_STR("SAS             SASDATA 9.4     SDTMILL"));
+    put_text(r + 8, 8, e->ds->name);
+    memcpy(r + RECORD - STAMP, stamp, STAMP);
+    sm_sink_write(e->sink, r, RECORD);
+    put_text(r, RECORD, sm_str_n(stamp, STAMP));
+    put_text(r + 32, 40, e->ds->label);
+    sm_sink_write(e->sink, r, RECORD);
+}
+
+static void put_pad(struct sm_sink *k) {
+    char blanks[RECORD];
+    memset(blanks, ' ', RECORD);
+    size_t over = (size_t)(sm_sink_size(k) % RECORD);
+    if (over) sm_sink_write(k, blanks, RECORD - over);
+}
+
+static void put_variables(struct sm_emitter *e, const struct xpt *x) {
+    char n[NAMESTR], digits[32];
+    uint64_t at = 0;
+    (void)snprintf(digits, sizeof digits, "000000%04u00000000000000000000", e->ds->nvar);
+    put_header(e->sink, "NAMESTR", digits);
+    for (uint32_t i = 0; i < e->ds->nvar; i++) {
+        const struct sm_dsvar *v = &e->ds->var[i];
+        memset(n, 0, sizeof n);
+        put_big(n, v->is_num ? 1 : 2, 2);
+        put_big(n + 4, x->width[i], 2);
+        put_big(n + 6, i + 1, 2);
+        put_text(n + 8, 8, v->name);
+        put_text(n + 16, 40, v->label);
+        put_text(n + 56, 8, SM_STR(""));
+        put_text(n + 72, 8, SM_STR(""));
+        put_big(n + 84, at, 4);
+        sm_sink_write(e->sink, n, NAMESTR);
+        at += x->width[i];
+    }
+    put_pad(e->sink);
+    put_header(e->sink, "OBS", "000000000000000000000000000000");
+}
+
+static uint32_t width_of(const struct sm_dsvar *v) {
+    if (v->is_num) return NUMBER;
+    uint32_t n = v->length ? v->length : v->max_bytes;
+    return n < 1 ? 1 : n > TEXT_MOST ? TEXT_MOST : n;
+}
+
+static int xpt_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
+    struct xpt *x = e->state;
+    char stamp[STAMP + 1];
+    int rc = emit_check_names(e, &limits, err);
+    if (!rc) rc = sm_grow(&x->width, &x->cap_width, (size_t)d->nvar + 1, sizeof *x->width, err);
+    if (rc) return rc;
+    x->row = 0;
+    for (uint32_t i = 0; i < d->nvar; i++) x->row += x->width[i] = width_of(&d->var[i]);
+    if (e->refused) return SM_OK;
+    make_stamp(e->study->created, stamp);
+    put_first_records(e, stamp);
+    put_variables(e, x);
+    return SM_OK;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------- */
+struct cell {
+    struct sm_emitter *e;
+    const struct sm_block *b;
+    uint32_t row, var;
+};
+
+static void report_number(const struct cell *c, sm_val v) {
+    struct sm_valbuf buf;
+    struct emit_breach b = {.code = SM_D_NUMBER_RANGE, .var = c->var, .block = c->b, .row = c->row,
+        .value = sm_val_text(c->e->study->texts, v, &buf), .what = "value is no number, or outside 5.4e-79 to 7.2e75"};
+    emit_report(c->e, &b);
+    c->e->refused = true;
+}
+
+/* A value that is too long, or no ASCII from byte `ascii` on. */
+static void report_text(const struct cell *c, struct sm_str s, uint32_t ascii) {
+    const struct sm_dsvar *v = &c->e->ds->var[c->var];
+    struct emit_breach b = {.var = c->var, .block = c->b, .row = c->row, .value = s};
+    uint32_t width = ((const struct xpt *)c->e->state)->width[c->var];
+    if (s.n > width) emit_report_too_long(c->e, &b, width, v->length && v->length <= TEXT_MOST);
+    if (ascii < s.n) emit_report_not_ascii(c->e, &b);
+}
+
+static inline void put_number(struct xpt *x, const struct cell *c, char *p, sm_val v) {
+    const struct xpt_number *n = v == SM_MISSING ? NULL : number_of(x, c->e->study->texts, v);
+    uint64_t bits = n ? n->ibm : (uint64_t)'.' << 56;
+    if (n && !n->fine) report_number(c, v);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    bits = __builtin_bswap64(bits);
+#endif
+    memcpy(p, &bits, NUMBER);
+}
+
+/* p is blank and has eight bytes of room behind the row's end. */
+static inline void put_short(const struct cell *c, char *p, sm_val v, uint32_t width) {
+    uint64_t bytes, filled;
+    size_t n = emit_short(v, &bytes, &filled);
+    uint64_t behind = n < 8 ? ~UINT64_C(0) >> 8 * n : 0;
+    if (n > width || !emit_word_ascii(filled)) {
+        char text[8];
+        emit_store_left(text, bytes);
+        report_text(c, (struct sm_str){text, n}, emit_ascii_length((struct sm_str){text, n}));
+        return;
+    }
+    emit_store_left(p, bytes | (behind & UINT64_C(0x2020202020202020)));
+}
+
+static uint32_t look(struct sm_str s) { return emit_ascii_length(s); }
+
+static inline void put_long(struct xpt *x, const struct cell *c, char *p, sm_val v, uint32_t width) {
+    const struct emit_text *t = emit_memo_text(&x->memo, c->e->study->texts, v, look);
+    if (t->n > width || t->mark < t->n) report_text(c, (struct sm_str){t->p, t->n}, t->mark);
+    else emit_copy(p, t->p, t->n);
+}
+
+static inline void put_date(const struct cell *c, char *p, sm_val v, uint32_t width) {
+    char text[SM_DTC_TEXT_MAX];
+    size_t n = sm_dtc_format_packed(sm_val_packed(v), text);
+    if (n > width) report_text(c, (struct sm_str){text, n}, (uint32_t)n);
+    else memcpy(p, text, n);
+}
+
+static int xpt_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) {
+    struct xpt *x = e->state;
+    const struct sm_dsinfo *d = e->ds;
+    struct cell c = {.e = e, .b = b};
+    for (c.row = 0; c.row < b->nrow; c.row++) {
+        char *p = sm_sink_reserve(e->sink, x->row + 8);
+        if (!p) return sm_sink_check(e->sink, err);
+        memset(p, ' ', x->row);
+        for (c.var = 0; c.var < d->nvar; c.var++) {
+            sm_val v = b->cell[(size_t)c.row * b->ncol + d->column[c.var]];
+            uint32_t width = x->width[c.var];
+            if (d->var[c.var].is_num) put_number(x, &c, p, v);
+            else if (sm_val_is_inline(v)) put_short(&c, p, v, width);
+            else if (sm_val_is_pooled(v)) put_long(x, &c, p, v, width);
+            else if (sm_val_is_dtc(v)) put_date(&c, p, v, width);
+            p += width;
+        }
+        if (!e->refused) sm_sink_used(e->sink, x->row);
+    }
+    return SM_OK;
+}
+
+static int xpt_end(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
+    (void)d, (void)err;
+    put_pad(e->sink);
+    return SM_OK;
+}
+
+static void xpt_close(struct sm_emitter *e) {
+    struct xpt *x = e->state;
+    sm_free(x->width);
+}
+
+const struct sm_emit_ops emit_xpt = {.name = "xpt", .folder = "xpt", .suffix = ".xpt", .caps = SM_EMIT_FACTS,
+    .state_size = sizeof(struct xpt), .begin = xpt_begin, .block = xpt_block, .end = xpt_end, .close = xpt_close};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SDTMILL_SINK_PRIV_H
+#define SDTMILL_SINK_PRIV_H
+/* sink_priv.h - what a sink, its stage and the tests of the stage know of each other. */
+#include "sdtmill/sink.h"
+
+/* A sink on a new file below the folder `dir`; fails if it is there. *open_sinks counts it. */
+int sink_open_at(struct sm_sink **ret, int dir, const char *relative, size_t *open_sinks,
+                 struct sm_err *err) SM_MUST_CHECK;
+
+/* What follows takes names below the folder `dir`, follows no link, and returns 0 or an errno. */
+int stage_exchange(int dir, const char *a, const char *b);
+/* Without an exchange: out -> old, then stage -> out. */
+int stage_two_renames(int dir, const char *stage, const char *out, const char *old);
+int stage_remove_tree(int dir, const char *name);
+/* Whether a folder holds nothing. */
+bool stage_is_empty(int folder);
+/* Makes the folder <base>.sdtmill-XXXXXX and locks it; name needs strlen(base) + STAGE_TAIL. */
+enum { STAGE_TAIL = 24 };
+int stage_make(int dir, const char *base, char *name, int *ret_fd);
+/* Removes or undoes what killed runs left beside `base`. Never fails: what is held or not ours to
+ * remove stays. */
+void stage_clean(int dir, const char *base);
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "sdtmill/split.h"
+
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+
+enum split_class { CLS_OTHER, CLS_BLANK, CLS_CR, CLS_LF, CLS_DELIM, CLS_QUOTE, CLS_COUNT };
+enum split_state {
+    ST_ROW,        /* nothing of a record but blanks yet */
+    ST_FIELD,      /* at the start of a field, blanks passed */
+    ST_PLAIN,      /* inside an unquoted field */
+    ST_QUOTED,     /* inside a quoted field */
+    ST_CLOSED,     /* behind a quote that may close the field */
+    ST_CLOSED_SP,  /* the same, blanks passed */
+    ST_COUNT
+};
+/* What else a step does, above the next state. */
+enum { DO_STATE = 0x0F, DO_END = 0x10, DO_BROKEN = 0x20, DO_OPEN = 0x40 };
+
+static const uint8_t split_step[ST_COUNT][CLS_COUNT] = {
+    /* other, blank, CR, LF, delimiter, quote */
+    [ST_ROW] = {ST_PLAIN, ST_ROW, ST_ROW, ST_ROW, ST_FIELD, ST_QUOTED | DO_OPEN},
+    [ST_FIELD] = {ST_PLAIN, ST_FIELD, ST_ROW | DO_END, ST_ROW | DO_END, ST_FIELD,
+                  ST_QUOTED | DO_OPEN},
+    [ST_PLAIN] = {ST_PLAIN, ST_PLAIN, ST_ROW | DO_END, ST_ROW | DO_END, ST_FIELD, ST_PLAIN},
+    [ST_QUOTED] = {ST_QUOTED, ST_QUOTED, ST_QUOTED, ST_QUOTED, ST_QUOTED, ST_CLOSED},
+    [ST_CLOSED] = {ST_QUOTED | DO_BROKEN, ST_CLOSED_SP, ST_ROW | DO_END, ST_ROW | DO_END, ST_FIELD,
+                   ST_QUOTED},
+    [ST_CLOSED_SP] = {ST_QUOTED | DO_BROKEN, ST_CLOSED_SP, ST_ROW | DO_END, ST_ROW | DO_END,
+                      ST_FIELD, ST_CLOSED | DO_BROKEN},
+};
+
+static bool split_is_reserved(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0' || (unsigned char)c >= 0x80;
+}
+
+int sm_split_init(struct sm_split *s, char delimiter, char quote, struct sm_err *err) {
+    *s = (struct sm_split){.delimiter = delimiter, .quote = quote, .line = 1, .base_line = 1,
+                           .start_line = 1, .quote_line = 1};
+    bool blank = delimiter == ' ' || delimiter == '\t';
+    if ((split_is_reserved(delimiter) && !blank) || delimiter == quote)
+        return sm_fail(err, SM_ESPEC, "byte 0x%02X cannot be the delimiter",
+                       (unsigned)(unsigned char)delimiter);
+    if (quote && split_is_reserved(quote))
+        return sm_fail(err, SM_ESPEC, "byte 0x%02X cannot be the quote",
+                       (unsigned)(unsigned char)quote);
+    s->cls[' '] = s->cls['\t'] = CLS_BLANK;
+    s->cls['\r'] = CLS_CR;
+    s->cls['\n'] = CLS_LF;
+    s->cls[(unsigned char)delimiter] = CLS_DELIM;
+    if (quote) s->cls[(unsigned char)quote] = CLS_QUOTE;
+    s->state = ST_ROW;
+    return SM_OK;
+}
+
+static int split_emit(struct sm_split *s, size_t end, struct sm_spans *out, struct sm_err *err) {
+    if (out->n == out->cap) {
+        int rc = sm_grow(&out->v, &out->cap, out->n + 1, sizeof *out->v, err);
+        if (rc) return rc;
+    }
+    out->v[out->n++] = (struct sm_span){(uint32_t)s->start, (uint32_t)(end - s->start),
+                                        (uint32_t)(s->start_line - s->base_line), s->flags};
+    return SM_OK;
+}
+
+static void split_begin(struct sm_split *s, size_t at) {
+    s->start = at;
+    s->start_line = s->line;
+    s->flags = 0;
+    s->state = ST_ROW;
+}
+
+/* One record (or what is there of it) byte by byte. *at is moved behind what was looked at. */
+static int split_bytes(struct sm_split *s, const char *p, size_t *at, size_t to,
+                       struct sm_spans *out, struct sm_err *err) {
+    uint8_t state = s->state, flags = s->flags;
+    for (size_t i = *at; i < to; i++) {
+        uint8_t cls = s->cls[(unsigned char)p[i]];
+        uint8_t step = split_step[state][cls];
+        state = step & DO_STATE;
+        if (cls <= CLS_BLANK || cls == CLS_DELIM) {
+            if (step & DO_BROKEN) flags |= SM_SPAN_BROKEN;
+            continue;
+        }
+        if (step & DO_OPEN) s->quote_line = s->line;
+        if (step & DO_BROKEN) flags |= SM_SPAN_BROKEN;
+        if (cls == CLS_QUOTE) flags |= SM_SPAN_QUOTE;
+        if (cls == CLS_LF) s->line++;
+        if (cls == CLS_QUOTE) continue;
+        if (state != ST_ROW) {
+            flags |= SM_SPAN_BREAK;
+            continue;
+        }
+        s->flags = flags;
+        int rc = step & DO_END ? split_emit(s, i, out, err) : SM_OK;
+        split_begin(s, i + 1);
+        *at = i + 1;
+        return rc;
+    }
+    s->state = state;
+    s->flags = flags;
+    *at = to;
+    return SM_OK;
+}
+
+/* Offset of the next c in p[from..to), or `to`. */
+static size_t split_next(const char *p, size_t from, size_t to, char c) {
+    const char *q = memchr(p + from, c, to - from);
+    return q ? (size_t)(q - p) : to;
+}
+
+static bool split_is_blank(const struct sm_split *s, const char *p, size_t from, size_t to) {
+    while (from < to && s->cls[(unsigned char)p[from]] == CLS_BLANK) from++;
+    return from == to;
+}
+
+/* Whole lines without quotes and lone CRs are by far the most common records: they are found by
+ * their LF alone. */
+int sm_split_feed(struct sm_split *s, const char *p, size_t from, size_t to, struct sm_spans *out,
+                  struct sm_err *err) {
+    if (to > UINT32_MAX) return sm_fail(err, SM_ELIMIT, "more than 4 GiB of records in one piece");
+    size_t at = from, quote = s->quote ? 0 : to, cr = 0, lf = 0;
+    while (at < to) {
+        if (s->state == ST_ROW && s->start == at) {
+            if (lf <= at) lf = split_next(p, at, to, '\n');
+            if (quote < at || (quote == 0 && s->quote)) quote = split_next(p, at, to, s->quote);
+            if (cr <= at) cr = split_next(p, at, to, '\r');
+            size_t end = cr + 1 == lf ? cr : lf;
+            if (lf < to && quote >= lf && cr >= end) {
+                int rc = split_is_blank(s, p, at, end) ? SM_OK : split_emit(s, end, out, err);
+                if (rc) return rc;
+                s->line++;
+                at = lf + 1;
+                split_begin(s, at);
+                continue;
+            }
+        }
+        int rc = split_bytes(s, p, &at, to, out, err);
+        if (rc) return rc;
+    }
+    return SM_OK;
+}
+
+int sm_split_end(struct sm_split *s, const char *p, size_t to, struct sm_spans *out,
+                 struct sm_err *err) {
+    (void)p;
+    if (s->state == ST_QUOTED) return SM_EDATA;
+    int rc = s->state == ST_ROW ? SM_OK : split_emit(s, to, out, err);
+    if (rc == SM_OK) split_begin(s, to);
+    return rc;
+}
+
+void sm_split_restart(struct sm_split *s, size_t at, uint64_t line) {
+    s->line = line;
+    split_begin(s, at);
+}
+
+bool sm_split_is_quoted(const struct sm_split *s) { return s->state == ST_QUOTED; }
+
+void sm_spans_free(struct sm_spans *s) {
+    sm_free(s->v);
+    *s = (struct sm_spans){0};
+}

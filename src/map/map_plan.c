@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "map/map_priv.h"
+
+struct plan_maker {
+    struct sm_map_worker *w;
+    const struct sm_domain *domain;
+    const struct sm_source *source;
+    struct map_plan *plan;
+    bool nomem;
+};
+
+static void *plan_array(struct plan_maker *k, size_t n, size_t size) {
+    void *p = sm_arena_array(&k->w->arena, n ? n : 1, size);
+    if (!p) k->nomem = true;
+    return p;
+}
+
+static uint32_t guard_find(const struct map_guards *g, const struct sm_guard *want) {
+    for (size_t i = g->n; i-- > 0;)
+        if (g->item[i].guard == want) return (uint32_t)i;
+    return SM_NO;
+}
+
+/* Index of a guard among a template's, added with its parents if it is new. */
+static uint32_t guard_index(struct plan_maker *k, struct map_guards *g,
+                            const struct sm_guard *guard) {
+    if (!guard) return SM_NO;
+    uint32_t at = guard_find(g, guard);
+    if (at != SM_NO) return at;
+    uint32_t parent = guard_index(k, g, guard->parent);
+    if (sm_grow(&g->item, &g->cap, g->n + 1, sizeof *g->item, NULL) != SM_OK) {
+        k->nomem = true;
+        return SM_NO;
+    }
+    struct map_guard *it = &g->item[g->n];
+    *it = (struct map_guard){.guard = guard, .parent = parent};
+    map_rule_of_expr(&it->test, guard->test, &guard->where, true);
+    it->test.domain = k->domain;
+    it->test.source = k->source;
+    return (uint32_t)g->n++;
+}
+
+/* The raw column behind what a rule gives, for findings of later rules. */
+static uint32_t rule_column(const struct map_template *t, const struct map_rule *r) {
+    if (r->rule->column != SM_NO) return r->rule->column;
+    for (uint32_t i = 0; i < r->nin; i++) {
+        struct sm_slot s = r->in[i];
+        if (s.kind == SM_SLOT_COLUMN && r->source) return s.index;
+        if (s.kind == SM_SLOT_PARAM && t->record) return t->record->repeat;
+        if (s.kind == SM_SLOT_VAR && t->var_column[s.index] != SM_NO) return t->var_column[s.index];
+    }
+    return SM_NO;
+}
+
+static void plan_rules(struct plan_maker *k, struct map_template *t, const struct sm_rule *rule,
+                       uint32_t n) {
+    t->rule = plan_array(k, n, sizeof *t->rule);
+    if (k->nomem) return;
+    t->nrule = n;
+    for (uint32_t i = 0; i < n && !k->nomem; i++) {
+        struct map_rule *r = &t->rule[i];
+        r->domain = k->domain;
+        r->source = k->source;
+        map_rule_prepare(r, &rule[i], k->w->spec);
+        r->guard = guard_index(k, &t->guards, rule[i].guard);
+        uint32_t column = t->var_column ? rule_column(t, r) : SM_NO;
+        for (uint32_t o = 0; o < r->nout && t->var_column; o++)
+            if (r->out[o] != SM_NO && t->var_column[r->out[o]] == SM_NO)
+                t->var_column[r->out[o]] = column;
+    }
+}
+
+static void plan_template(struct plan_maker *k, struct map_template *t,
+                          const struct sm_record *record) {
+    t->record = record;
+    t->guard = guard_index(k, &t->guards, record->guard);
+    t->var_column = plan_array(k, k->domain->nvar, sizeof *t->var_column);
+    for (uint32_t v = 0; t->var_column && v < k->domain->nvar; v++)
+        t->var_column[v] = SM_NO;
+    if (!k->nomem) plan_rules(k, t, record->rule, record->nrule);
+}
+
+/* Does the template write the variable in all its records? */
+static bool always_gives(const struct map_template *t, uint32_t var) {
+    for (uint32_t i = 0; i < t->nrule; i++) {
+        const struct map_rule *r = &t->rule[i];
+        for (uint32_t o = 0; o < r->nout && r->guard == SM_NO; o++)
+            if (r->out[o] == var) return true;
+    }
+    return false;
+}
+
+static void plan_zero(struct plan_maker *k) {
+    struct map_plan *p = k->plan;
+    p->zero = plan_array(k, k->domain->nvar, sizeof *p->zero);
+    for (uint32_t v = 0; p->zero && v < k->domain->nvar; v++) {
+        bool given = true;
+        for (uint32_t t = 0; t < p->ntpl && given; t++)
+            given = always_gives(&p->tpl[t], v);
+        if (!given) p->zero[p->nzero++] = v;
+    }
+}
+
+/* Records of one raw record are told apart by number: each <from> of the domain that may meet the
+ * same raw record has its own range. */
+static void plan_copies(struct map_plan *p, const struct sm_domain *d, const struct sm_from *f) {
+    bool blocks = false;
+    for (uint32_t i = 0; i < d->nfrom; i++)
+        blocks |= d->from[i].domain != SM_NO;
+    for (uint32_t i = 0; i < d->nfrom; i++) {
+        const struct sm_from *other = &d->from[i];
+        if (!blocks && other->source != f->source) continue;
+        if (other == f) p->copy = p->copies;
+        p->copies += other->nrecord ? other->nrecord : 1;
+    }
+    if (p->copies == 0) p->copies = f->nrecord ? f->nrecord : 1;
+}
+
+static struct map_plan *plan_find(const struct sm_map_worker *w, const void *owner) {
+    for (struct map_plan *p = w->plan; p; p = p->next)
+        if (p->owner == owner) return p;
+    return NULL;
+}
+
+static struct map_plan *plan_new(struct plan_maker *k, const void *owner,
+                                 const struct sm_where *place) {
+    struct map_plan *p = plan_array(k, 1, sizeof *p);
+    if (!p) return NULL;
+    k->plan = p;
+    p->owner = owner;
+    p->place = place;
+    p->next = k->w->plan;
+    k->w->plan = p;
+    return p;
+}
+
+static void plan_filter(struct plan_maker *k, const struct sm_expr *filter) {
+    if (!filter) return;
+    map_rule_of_expr(&k->plan->filter, filter, k->plan->place, true);
+    k->plan->filter.domain = k->domain;
+    k->plan->filter.source = k->source;
+}
+
+/* A plan that could not be finished is never found again. */
+static struct map_plan *plan_done(struct plan_maker *k, struct sm_err *err) {
+    if (!k->nomem) return k->plan;
+    if (k->plan) k->plan->owner = NULL;
+    sm_fail(err, SM_ENOMEM, "out of memory");
+    return NULL;
+}
+
+struct map_plan *map_plan_get(struct sm_map_worker *w, const struct sm_domain *d,
+                              const struct sm_from *f, struct sm_err *err) {
+    struct map_plan *p = plan_find(w, f);
+    if (p) return p;
+    struct plan_maker k = {.w = w, .domain = d};
+    if (f->source != SM_NO) k.source = &w->spec->source[f->source];
+    p = plan_new(&k, f, &f->where);
+    if (!p) return plan_done(&k, err);
+    plan_filter(&k, f->filter);
+    plan_copies(p, d, f);
+    p->tpl = plan_array(&k, f->nrecord, sizeof *p->tpl);
+    for (uint32_t t = 0; t < f->nrecord && !k.nomem; t++) {
+        p->ntpl = t + 1;
+        plan_template(&k, &p->tpl[t], &f->record[t]);
+    }
+    if (!k.nomem) plan_rules(&k, &p->post, d->post, d->npost);
+    if (!k.nomem) plan_zero(&k);
+    return plan_done(&k, err);
+}
+
+struct map_plan *map_plan_lookup(struct sm_map_worker *w, const struct sm_lookup *l,
+                                 const struct sm_lookup_from *f, struct sm_err *err) {
+    struct map_plan *p = plan_find(w, f);
+    if (p) return p;
+    struct plan_maker k = {.w = w, .source = &w->spec->source[f->source]};
+    p = plan_new(&k, f, &l->place);
+    if (!p) return plan_done(&k, err);
+    plan_filter(&k, f->where);
+    p->expr = plan_array(&k, (size_t)l->nkey + 1, sizeof *p->expr);
+    for (uint32_t i = 0; i <= l->nkey && !k.nomem; i++) {
+        const struct sm_expr *e = i < l->nkey ? f->key[i] : f->value;
+        if (!e) continue;
+        map_rule_of_expr(&p->expr[i], e, &l->place, false);
+        p->expr[i].source = k.source;
+        p->nexpr = i + 1;
+    }
+    return plan_done(&k, err);
+}
+
+static bool same_formats(const struct sm_file *a, const struct sm_file *b) {
+    return a->dates == b->dates && a->times == b->times &&
+           sm_str_eq(a->rules.unknown, b->rules.unknown) &&
+           a->rules.century_cutoff == b->rules.century_cutoff;
+}
+
+static void forget_by_file(struct map_rule *rule, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        if (rule[i].by_file) map_memo_forget(&rule[i].memo);
+}
+
+static void forget_template(struct map_template *t) {
+    forget_by_file(t->rule, t->nrule);
+    for (size_t i = 0; i < t->guards.n; i++)
+        forget_by_file(&t->guards.item[i].test, 1);
+}
+
+void map_plan_file(struct map_plan *p, const struct sm_file *file) {
+    if (p->file == file) return;
+    bool same = p->file && file && same_formats(p->file, file);
+    p->file = file;
+    if (same) return;
+    forget_by_file(&p->filter, 1);
+    forget_by_file(p->expr, p->nexpr);
+    for (uint32_t t = 0; t < p->ntpl; t++)
+        forget_template(&p->tpl[t]);
+    forget_template(&p->post);
+}
+
+static void free_template(struct map_template *t) {
+    for (uint32_t i = 0; i < t->nrule; i++)
+        map_memo_free(&t->rule[i].memo);
+    for (size_t i = 0; i < t->guards.n; i++)
+        map_memo_free(&t->guards.item[i].test.memo);
+    sm_free(t->guards.item);
+}
+
+void map_plan_free(struct map_plan *p) {
+    map_memo_free(&p->filter.memo);
+    for (uint32_t i = 0; i < p->nexpr; i++)
+        map_memo_free(&p->expr[i].memo);
+    for (uint32_t t = 0; t < p->ntpl; t++)
+        free_template(&p->tpl[t]);
+    free_template(&p->post);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+#include "map/map_priv.h"
+
+/* For rows without a file: what unknown parts of dates look like by default. */
+static const struct sm_dtc_rules default_rules = {{"UN|UNK|NK|NA|--|??", 18}, 68};
+
+int sm_map_worker_open(struct sm_map_worker **ret, const struct sm_spec *spec,
+                       const struct sm_runtime *rt, struct sm_intern *in, struct sm_err *err) {
+    struct sm_map_worker *w = sm_alloc(1, sizeof *w);
+    if (!w) return sm_fail(err, SM_ENOMEM, "out of memory");
+    w->spec = spec;
+    w->rt = rt;
+    w->in = in;
+    sm_arena_init(&w->arena);
+    sm_arena_init(&w->scratch);
+    sm_buf_init(&w->text, 0);
+    *ret = w;
+    return SM_OK;
+}
+
+void sm_map_worker_close(struct sm_map_worker *w) {
+    if (!w) return;
+    for (struct map_plan *p = w->plan; p; p = p->next)
+        map_plan_free(p);
+    sm_buf_free(&w->text);
+    sm_free(w->converted);
+    sm_arena_free(&w->scratch);
+    sm_arena_free(&w->arena);
+    sm_free(w);
+}
+
+/* ---- where values come from -------------------------------------------------------------------
+ */
+
+static sm_val current_id(const struct map_run *m) {
+    if (m->id_row) return m->id_row[m->row];
+    return m->id_rec ? m->id_rec[m->rec] : SM_MISSING;
+}
+
+static const sm_val *refs_of(struct sm_map_worker *w, sm_val id) {
+    if (w->ref_known && w->ref_id == id) return w->ref;
+    w->ref = w->rt->refs && id != SM_MISSING ? sm_lut_find(w->rt->refs, &id) : NULL;
+    w->ref_id = id;
+    w->ref_known = true;
+    return w->ref;
+}
+
+const sm_val *map_subject(const struct sm_env *env) {
+    const struct map_run *m = env->subject_ctx;
+    return refs_of(m->w, current_id(m));
+}
+
+sm_val map_slot(const struct map_run *m, struct sm_slot s) {
+    const sm_val *ref;
+    switch (s.kind) {
+    case SM_SLOT_COLUMN:
+        return m->col[s.index][m->row];
+    case SM_SLOT_VAR:
+        return m->var[s.index][m->rec];
+    case SM_SLOT_PARAM:
+        return m->param[s.index];
+    case SM_SLOT_REF:
+        ref = refs_of(m->w, current_id(m));
+        return ref ? ref[s.index] : SM_MISSING;
+    case SM_SLOT_NONE:
+        break;
+    }
+    return SM_MISSING;
+}
+
+/* One reference of each row's (or, without a subject column, each record's) subject as a column. */
+static const sm_val *ref_column(struct map_run *m, uint32_t index) {
+    uint32_t n = m->id_row || m->nrow > m->nrec ? m->nrow : m->nrec;
+    uint32_t nid = m->id_row ? m->nrow : m->nrec;
+    const sm_val *id = m->id_row ? m->id_row : m->id_rec;
+    struct sm_arena *a = &m->w->scratch;
+    if (!m->ref) m->ref = sm_arena_array(a, (size_t)m->spec->nref + 1, sizeof *m->ref);
+    if (!m->ref) return NULL;
+    if (m->ref[index]) return m->ref[index];
+    if (!m->subject) {
+        m->subject = sm_arena_array(a, (size_t)n + 1, sizeof *m->subject);
+        if (!m->subject) return NULL;
+        for (uint32_t i = 0; i < nid && id; i++)
+            m->subject[i] = refs_of(m->w, id[i]);
+    }
+    sm_val *col = sm_arena_array(a, (size_t)n + 1, sizeof *col);
+    if (!col) return NULL;
+    for (uint32_t i = 0; i < n; i++)
+        col[i] = m->subject[i] ? m->subject[i][index] : SM_MISSING;
+    m->ref[index] = col;
+    return col;
+}
+
+/* References by record hold for one template: the next one's subjects are not known yet. */
+static void ref_forget(struct map_run *m) {
+    if (m->id_row) return;
+    m->ref = NULL;
+    m->subject = NULL;
+}
+
+bool map_source_of(struct map_run *m, struct sm_slot s, const struct map_sel *sel,
+                   struct map_src *ret) {
+    ret->at = sel->row;
+    switch (s.kind) {
+    case SM_SLOT_COLUMN:
+        ret->base = m->col[s.index];
+        break;
+    case SM_SLOT_PARAM:
+        ret->base = m->col[m->tpl->record->repeat];
+        break;
+    case SM_SLOT_REF:
+        ret->base = ref_column(m, s.index);
+        if (!m->id_row) ret->at = sel->rec;
+        break;
+    case SM_SLOT_VAR:
+        ret->base = m->var[s.index];
+        ret->at = sel->rec;
+        break;
+    case SM_SLOT_NONE:
+        return false;
+    }
+    return ret->base != NULL;
+}
+
+void map_at(struct map_run *m, uint32_t row, uint32_t rec) {
+    m->row = row;
+    m->rec = rec;
+    if (m->post)
+        m->tpl = &m->plan->tpl[sm_pos_copy(m->rec_pos[rec]) % m->plan->copies - m->plan->copy];
+    const struct sm_record *t = m->tpl ? m->tpl->record : NULL;
+    m->param[0] = t && t->repeat != SM_NO ? m->col[t->repeat][row] : SM_MISSING;
+    m->param[1] = t ? t->param[1] : SM_MISSING;
+    m->env.row = row;
+    m->env.rec = rec;
+    m->env.pos = m->pos[row];
+    m->env.usubjid = current_id(m);
+}
+
+void map_reject(struct map_run *m, uint16_t code) {
+    m->dirty = true;
+    if (m->rejected && !m->rejected[m->rec]) m->rejected[m->rec] = code;
+}
+
+/* ---- one batch ---------------------------------------------------------------------------------
+ */
+
+/* While rows are chosen there are no records: variables read as missing, by row. */
+static int run_begin(struct map_run *m, struct sm_map_worker *w, uint32_t nvar,
+                     struct sm_err *err) {
+    w->ref_known = false;
+    m->w = w;
+    m->spec = w->spec;
+    m->in = w->in;
+    m->texts = sm_intern_texts(w->in);
+    sm_val *none = sm_arena_array(&w->scratch, (size_t)m->nrow + 1, sizeof *none);
+    m->var = sm_arena_array(&w->scratch, (size_t)nvar + 1, sizeof *m->var);
+    if (!none || !m->var) return sm_fail(err, SM_ENOMEM, "out of memory");
+    for (uint32_t v = 0; v < nvar; v++)
+        m->var[v] = none;
+    m->env = (struct sm_env){.in = w->in,
+                             .col = m->col,
+                             .var = (const sm_val *const *)m->var,
+                             .param = m->param,
+                             .lut = w->rt->lut,
+                             .subject = map_subject,
+                             .subject_ctx = m,
+                             .dates = m->file ? m->file->dates : NULL,
+                             .times = m->file ? m->file->times : NULL,
+                             .rules = m->file ? &m->file->rules : &default_rules,
+                             .problem = map_expr_problem,
+                             .problem_ctx = m};
+    if (m->batch) m->env.file_name = m->batch->file_name;
+    map_plan_file(m->plan, m->file);
+    return SM_OK;
+}
+
+static int run_end(const struct map_run *m, struct sm_err *err) {
+    if (m->nomem || m->diags->failed) return sm_fail(err, SM_ENOMEM, "out of memory");
+    if (sm_intern_failed(m->in))
+        return sm_fail(err, SM_ELIMIT, "a text is above 1 MiB, or memory is short");
+    return SM_OK;
+}
+
+static int batch_begin(struct map_run *m, struct sm_map_worker *w, const struct sm_source *s,
+                       struct sm_batch *b, struct sm_err *err) {
+    m->source = s;
+    m->batch = b;
+    m->diags = &b->diags;
+    m->col = (const sm_val *const *)b->col;
+    m->pos = b->pos;
+    m->nrow = b->nrow;
+    if (s->usubjid) m->id_row = b->col[sm_source_usubjid(s)];
+    b->verdict = sm_arena_array(&b->arena, (size_t)b->nrow + 1, sizeof *b->verdict);
+    m->verdict = b->verdict;
+    sm_arena_reset(&w->scratch);
+    return b->verdict ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+}
+
+static void run_rules(struct map_run *m, struct map_template *t, const struct map_sel *all) {
+    map_guard_reset(&t->guards);
+    ref_forget(m);
+    for (uint32_t i = 0; i < t->nrule && !m->nomem; i++) {
+        struct map_rule *r = &t->rule[i];
+        struct map_sel sel = *all;
+        if (r->guard != SM_NO && !map_guard_select(m, &t->guards, r->guard, all, &sel)) return;
+        if (sel.n == 0) continue;
+        m->rule = r;
+        if (r->op.bulk) {
+            r->op.bulk(m, r, &sel);
+            continue;
+        }
+        sm_val *dst[MAP_OUTS];
+        for (uint32_t o = 0; o < r->nout; o++)
+            dst[o] = r->out[o] == SM_NO ? NULL : m->var[r->out[o]];
+        map_memo_run(m, r, &sel, dst);
+    }
+}
+
+static int records_begin(struct map_run *m, struct sm_recs *out, struct sm_err *err) {
+    uint32_t nvar = m->domain->nvar, base = out->nrow;
+    if (m->nrec > UINT32_MAX - base)
+        return sm_fail(err, SM_ELIMIT, "more than 4 billion records in one batch");
+    int rc = sm_recs_reserve(out, nvar, base + m->nrec, err);
+    if (rc) return rc;
+    m->rejected = sm_arena_array(&m->w->scratch, (size_t)m->nrec + 1, sizeof *m->rejected);
+    if (!m->rejected) return sm_fail(err, SM_ENOMEM, "out of memory");
+    for (uint32_t v = 0; v < nvar; v++)
+        m->var[v] = out->col[v] + base;
+    for (uint32_t i = 0; i < m->plan->nzero; i++)
+        memset(m->var[m->plan->zero[i]], 0, m->nrec * sizeof(sm_val));
+    if (!m->id_row && m->domain->usubjid != SM_NO) m->id_rec = m->var[m->domain->usubjid];
+    memcpy(out->pos + base, m->rec_pos, m->nrec * sizeof *m->rec_pos);
+    return SM_OK;
+}
+
+/* Takes rejected records out and settles what became of each row. */
+static void records_end(struct map_run *m, struct sm_recs *out) {
+    uint32_t kept = 0;
+    uint32_t *at = sm_arena_array(&m->w->scratch, (size_t)m->nrec + 1, sizeof *at);
+    if (!at) {
+        m->nomem = true;
+        return;
+    }
+    for (uint32_t rec = 0; rec < m->nrec; rec++) {
+        struct sm_verdict *v = m->verdict ? &m->verdict[m->rec_row ? m->rec_row[rec] : rec] : NULL;
+        if (!m->rejected[rec]) {
+            at[kept++] = rec;
+            if (v) *v = (struct sm_verdict){SM_FATE_USED, 0, NULL};
+        } else if (v && v->fate == SM_FATE_FILTERED) {
+            *v = (struct sm_verdict){SM_FATE_REJECTED, m->rejected[rec], NULL};
+        }
+    }
+    sm_pos *pos = out->pos + out->nrow;
+    if (kept < m->nrec) {
+        for (uint32_t v = 0; v < m->domain->nvar; v++)
+            for (uint32_t i = 0; i < kept; i++)
+                m->var[v][i] = m->var[v][at[i]];
+        for (uint32_t i = 0; i < kept; i++)
+            pos[i] = pos[at[i]];
+    }
+    out->nrow += kept;
+}
+
+static int run_domain(struct map_run *m, struct sm_recs *out, struct sm_err *err) {
+    struct map_plan *p = m->plan;
+    struct map_sel rows, post,
+        *sel = sm_arena_array(&m->w->scratch, (size_t)p->ntpl + 1, sizeof *sel);
+    if (!sel) return sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc = map_choose_rows(m, &rows, err);
+    if (!rc) rc = map_choose_records(m, &rows, sel, err);
+    if (!rc && m->nrec == 0) return run_end(m, err);
+    if (!rc) rc = records_begin(m, out, err);
+    if (rc) return rc;
+    for (uint32_t t = 0; t < p->ntpl; t++) {
+        m->tpl = &p->tpl[t];
+        if (sel[t].n) run_rules(m, &p->tpl[t], &sel[t]);
+    }
+    m->post = true;
+    post = (struct map_sel){m->nrec, NULL, m->rec_row};
+    run_rules(m, &p->post, &post);
+    records_end(m, out);
+    return run_end(m, err);
+}
+
+int sm_map_batch(struct sm_map_worker *w, const struct sm_domain *d, const struct sm_from *f,
+                 const struct sm_source *s, const struct sm_file *file, struct sm_batch *b,
+                 struct sm_recs *out, struct sm_err *err) {
+    struct map_run m = {.domain = d, .file = file};
+    int rc = batch_begin(&m, w, s, b, err);
+    if (rc) return rc;
+    m.plan = map_plan_get(w, d, f, err);
+    if (!m.plan) return SM_ENOMEM;
+    rc = run_begin(&m, w, d->nvar, err);
+    return rc ? rc : run_domain(&m, out, err);
+}
+
+/* Columns of a block that lies row by row. */
+static const sm_val *const *turned(struct sm_arena *a, const struct sm_block *in) {
+    sm_val **col = sm_arena_array(a, (size_t)in->ncol + 1, sizeof *col);
+    sm_val *cell = sm_arena_array(a, (size_t)in->ncol * in->nrow + 1, sizeof *cell);
+    if (!col || !cell) return NULL;
+    for (uint32_t c = 0; c < in->ncol; c++)
+        col[c] = cell + (size_t)c * in->nrow;
+    const sm_val *row = in->cell;
+    for (uint32_t i = 0; i < in->nrow; i++, row += in->ncol)
+        for (uint32_t c = 0; c < in->ncol; c++)
+            col[c][i] = row[c];
+    return (const sm_val *const *)col;
+}
+
+int sm_map_block(struct sm_map_worker *w, const struct sm_domain *d, const struct sm_from *f,
+                 const struct sm_domain *from, const struct sm_block *in, struct sm_recs *out,
+                 struct sm_diags *diags, struct sm_err *err) {
+    struct map_run m = {.domain = d, .diags = diags, .pos = in->pos, .nrow = in->nrow};
+    sm_arena_reset(&w->scratch);
+    m.col = turned(&w->scratch, in);
+    if (!m.col) return sm_fail(err, SM_ENOMEM, "out of memory");
+    if (from->usubjid != SM_NO) m.id_row = m.col[from->usubjid];
+    m.plan = map_plan_get(w, d, f, err);
+    if (!m.plan) return SM_ENOMEM;
+    int rc = run_begin(&m, w, d->nvar, err);
+    return rc ? rc : run_domain(&m, out, err);
+}
+
+/* ---- lookups
+ * ------------------------------------------------------------------------------------- */
+
+/* Drops entries that say nothing, compacting the columns. */
+static void lookup_end(struct map_run *m, const struct sm_lookup *l, const struct map_sel *rows,
+                       struct sm_recs *out) {
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < m->nrec; k++) {
+        uint32_t row = rows->row ? rows->row[k] : k;
+        bool has_key = l->nkey == 0;
+        for (uint32_t c = 0; c < l->nkey && !has_key; c++)
+            has_key = m->var[c][k] != SM_MISSING;
+        if (!has_key || m->var[l->nkey][k] == SM_MISSING) continue;
+        for (uint32_t c = 0; c <= l->nkey; c++)
+            m->var[c][kept] = m->var[c][k];
+        out->pos[out->nrow + kept] = m->pos[row];
+        m->verdict[row] = (struct sm_verdict){SM_FATE_USED, 0, NULL};
+        kept++;
+    }
+    out->nrow += kept;
+}
+
+static int run_lookup(struct map_run *m, const struct sm_lookup *l, struct sm_recs *out,
+                      struct sm_err *err) {
+    struct map_sel rows;
+    int rc = map_choose_rows(m, &rows, err);
+    if (rc) return rc;
+    m->nrec = rows.n;
+    rc = sm_recs_reserve(out, l->nkey + 1, out->nrow + rows.n, err);
+    if (rc) return rc;
+    for (uint32_t c = 0; c <= l->nkey; c++)
+        m->var[c] = out->col[c] + out->nrow;
+    if (m->plan->nexpr <= l->nkey) memset(m->var[l->nkey], 0, rows.n * sizeof(sm_val));
+    struct map_sel dense = {rows.n, NULL, rows.row};
+    for (uint32_t c = 0; c < m->plan->nexpr; c++)
+        map_memo_run(m, &m->plan->expr[c], &dense, &m->var[c]);
+    if (l->take == SM_TAKE_COUNT) {
+        sm_val one = sm_val_from_i64(m->in, 1);
+        for (uint32_t k = 0; k < rows.n; k++)
+            m->var[l->nkey][k] = one;
+    }
+    lookup_end(m, l, &rows, out);
+    return run_end(m, err);
+}
+
+int sm_map_lookup(struct sm_map_worker *w, const struct sm_lookup *l,
+                  const struct sm_lookup_from *f, const struct sm_source *s,
+                  const struct sm_file *file, struct sm_batch *b, struct sm_recs *out,
+                  struct sm_err *err) {
+    struct map_run m = {.file = file};
+    int rc = batch_begin(&m, w, s, b, err);
+    if (rc) return rc;
+    m.plan = map_plan_lookup(w, l, f, err);
+    if (!m.plan) return SM_ENOMEM;
+    rc = run_begin(&m, w, l->nkey + 1, err);
+    return rc ? rc : run_lookup(&m, l, out, err);
+}

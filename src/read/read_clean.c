@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+#include "read_priv.h"
+
+#include "sdtmill/num.h"
+
+/* read_clean.c - one raw cell to one value: cleaned, missing words, recoded, of the column's type. */
+
+enum { CLEAN_NUMBER = 480 };
+
+/* Length of a mark that is dropped (U+FEFF, U+200E, U+200F) at p, or 0. */
+static size_t clean_mark(const char *p, size_t n) {
+    if (n < 3) return 0;
+    if (memcmp(p, "\xEF\xBB\xBF", 3) == 0) return 3;
+    if (memcmp(p, "\xE2\x80\x8E", 3) == 0 || memcmp(p, "\xE2\x80\x8F", 3) == 0) return 3;
+    return 0;
+}
+
+static bool clean_is_break(char c) { return c == '\r' || c == '\n'; }
+
+static struct sm_str clean_trim(struct sm_str s) {
+    for (;;) {
+        if (s.n && sm_is_blank(s.p[0])) s = (struct sm_str){s.p + 1, s.n - 1};
+        else if (s.n > 1 && memcmp(s.p, "\xC2\xA0", 2) == 0) s = (struct sm_str){s.p + 2, s.n - 2};
+        else break;
+    }
+    for (;;) {
+        if (s.n && sm_is_blank(s.p[s.n - 1])) s.n--;
+        else if (s.n > 1 && memcmp(s.p + s.n - 2, "\xC2\xA0", 2) == 0) s.n -= 2;
+        else break;
+    }
+    return s;
+}
+
+struct sm_str read_clean(struct sm_str s, struct sm_buf *work) {
+    size_t i = 0;
+    while (i < s.n && !clean_is_break(s.p[i]) &&
+           ((unsigned char)s.p[i] < 0x80 || !clean_mark(s.p + i, s.n - i)))
+        i++;
+    if (i == s.n) return clean_trim(s);
+    sm_buf_clear(work);
+    for (i = 0; i < s.n;) {
+        size_t mark = clean_mark(s.p + i, s.n - i);
+        if (mark) {
+            i += mark;
+        } else if (clean_is_break(s.p[i])) {
+            while (i < s.n && clean_is_break(s.p[i])) i++;
+            sm_buf_add_byte(work, ' ');
+        } else {
+            sm_buf_add_byte(work, s.p[i++]);
+        }
+    }
+    return clean_trim(sm_buf_str(work));
+}
+
+bool read_is_token(const struct sm_str *token, uint32_t n, struct sm_str s) {
+    for (uint32_t i = 0; i < n; i++)
+        if (sm_str_eq(token[i], s)) return true;
+    return false;
+}
+
+/* ---- numbers -------------------------------------------------------------------------------------- */
+struct clean_num {
+    struct sm_str s;   /* what is left */
+    char *out;
+    size_t n;
+    size_t digits;     /* in a row, since the latest thousands sign */
+    bool grouped;
+};
+
+static bool num_take(struct clean_num *c, const char *what) {
+    struct sm_str w = sm_str(what);
+    if (!sm_str_starts(c->s, w)) return false;
+    c->s = (struct sm_str){c->s.p + w.n, c->s.n - w.n};
+    return true;
+}
+
+/* A thousands sign: after one to three digits at first, then after each three. */
+static bool num_group(struct clean_num *c, struct sm_str group) {
+    const char *p = group.p, *end = p ? p + group.n : NULL;
+    while (p && p < end) {
+        const char *from = p;
+        (void)sm_utf8_next(&p, end);
+        struct sm_str sign = {from, (size_t)(p - from)};
+        if (!sm_str_starts(c->s, sign)) continue;
+        if (c->digits == 0 || c->digits > 3 || (c->grouped && c->digits != 3)) return false;
+        c->s = (struct sm_str){c->s.p + sign.n, c->s.n - sign.n};
+        c->grouped = true;
+        c->digits = 0;
+        return true;
+    }
+    return false;
+}
+
+static void num_digits(struct clean_num *c) {
+    while (c->s.n && sm_is_digit(*c->s.p)) {
+        c->out[c->n++] = *c->s.p;
+        c->s = (struct sm_str){c->s.p + 1, c->s.n - 1};
+        c->digits++;
+    }
+}
+
+/* Digits, thousands signs, decimal sign. `tidy`: no plus sign, no needless zeros in front. */
+static bool num_read(struct sm_str s, const struct sm_filecol *fc, bool tidy, char *out, size_t *n) {
+    struct clean_num c = {.s = s, .out = out, .n = *n};
+    char decimal[2] = {fc->decimal ? fc->decimal : '.', '\0'};
+    if (s.n == 0 || s.n > CLEAN_NUMBER / 2) return false;
+    if (num_take(&c, "-") || num_take(&c, "\xE2\x88\x92")) out[c.n++] = '-';
+    else if (num_take(&c, "+") && !tidy) out[c.n++] = '+';
+    size_t whole = c.n;
+    for (num_digits(&c); c.s.n && !sm_str_starts(c.s, sm_str(decimal)); num_digits(&c))
+        if (!num_group(&c, fc->group)) return false;
+    if (c.grouped && c.digits != 3) return false;
+    bool any = c.n > whole;
+    if (tidy && !any) out[c.n++] = '0';
+    while (tidy && c.n > whole + 1 && out[whole] == '0') {
+        memmove(out + whole, out + whole + 1, c.n - whole - 1);
+        c.n--;
+    }
+    if (num_take(&c, decimal)) {
+        size_t point = c.n;
+        out[c.n++] = '.';
+        num_digits(&c);
+        if (c.n == point + 1) c.n--;
+        else any = true;
+    }
+    *n = c.n;
+    return any && c.s.n == 0;
+}
+
+/* Comparison signs stand as written; blanks between them and the number do not matter. */
+static bool num_read_result(struct sm_str s, const struct sm_filecol *fc, char *out, size_t *n,
+                            bool *ret_sign) {
+    static const char *const signs[] = {"<=", ">=", "<", ">", "\xE2\x89\xA4", "\xE2\x89\xA5"};
+    *ret_sign = false;
+    for (size_t i = 0; i < SM_ARRAY_LEN(signs); i++) {
+        struct sm_str sign = sm_str(signs[i]);
+        if (!sm_str_starts(s, sign)) continue;
+        memcpy(out, sign.p, sign.n);
+        *n = sign.n;
+        s = clean_trim((struct sm_str){s.p + sign.n, s.n - sign.n});
+        *ret_sign = true;
+        break;
+    }
+    return num_read(s, fc, false, out, n);
+}
+
+/* ---- types ---------------------------------------------------------------------------------------- */
+struct clean_raw { uint32_t field; struct sm_str text; };
+
+/* Header position and text of the raw cell behind a cell, as findings name it. */
+static struct clean_raw clean_raw(const struct read_job *j, const struct read_cell *cell) {
+    if (cell->field == SM_NO || cell->field >= j->f->n) return (struct clean_raw){0};
+    return (struct clean_raw){cell->field + 1, j->f->v[cell->field]};
+}
+
+static void clean_find(struct read_job *j, const struct read_cell *cell, uint16_t code,
+                       enum sm_effect effect, struct sm_str value, struct sm_str detail) {
+    struct clean_raw raw = clean_raw(j, cell);
+    j->found = true;
+    read_find(j, code, effect, raw.field, raw.field ? raw.text : value, detail);
+}
+
+static void clean_range(struct read_job *j, const struct read_cell *cell, struct sm_str number) {
+    const struct sm_column *c = cell->column;
+    int order;
+    bool low = c->has_min && sm_dec_cmp(number, c->min, &order) && order < 0;
+    bool high = !low && c->has_max && sm_dec_cmp(number, c->max, &order) && order > 0;
+    if (!low && !high) return;
+    struct sm_str limit = low ? c->min : c->max;
+    char text[160];
+    (void)snprintf(text, sizeof text, "%s must be at %s %.*s", "the number", low ? "least" : "most",
+                   (int)(limit.n > 60 ? 60 : limit.n), limit.p);
+    clean_find(j, cell, SM_D_OUT_OF_RANGE, SM_EFFECT_KEPT, number, sm_str(text));
+}
+
+static sm_val clean_number(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    char out[CLEAN_NUMBER];
+    size_t n = 0;
+    if (!num_read(s, cell->fc, true, out, &n)) {
+        clean_find(j, cell, SM_D_NOT_A_NUMBER, SM_EFFECT_BLANK, s, (struct sm_str){NULL, 0});
+        return SM_MISSING;
+    }
+    clean_range(j, cell, (struct sm_str){out, n});
+    return sm_val_make(j->w->in, (struct sm_str){out, n});
+}
+
+static sm_val clean_result(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    char out[CLEAN_NUMBER];
+    size_t n = 0;
+    bool sign;
+    if (!num_read_result(s, cell->fc, out, &n, &sign)) return sm_val_make(j->w->in, s);
+    if (!sign) clean_range(j, cell, (struct sm_str){out, n});
+    return sm_val_make(j->w->in, (struct sm_str){out, n});
+}
+
+static sm_val clean_bad_date(struct read_job *j, const struct read_cell *cell, struct sm_str s,
+                             bool fits) {
+    enum sm_effect effect = cell->rejects ? SM_EFFECT_DROPPED : SM_EFFECT_BLANK;
+    const char *what = cell->column->type == SM_COL_TIME ? "time" : "date";
+    char text[64];
+    (void)snprintf(text, sizeof text, fits ? "there is no such %s" : "not a %s in the declared formats",
+                   what);
+    clean_find(j, cell, SM_D_INVALID_DATE, effect, s, sm_str(text));
+    if (cell->rejects) j->lose = SM_D_INVALID_DATE;
+    return SM_MISSING;
+}
+
+static enum sm_dtc_fit clean_fit(struct read_job *j, const struct read_cell *cell, struct sm_str s,
+                                 struct sm_dtc *ret) {
+    if (cell->fc->dates) return sm_dtc_pattern_run(cell->fc->dates, &j->r->file->rules, s, ret);
+    return sm_dtc_parse(s, ret) ? SM_DTC_FITS : SM_DTC_NO_FIT;
+}
+
+static sm_val clean_date(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    struct sm_dtc d;
+    enum sm_dtc_fit fit = clean_fit(j, cell, s, &d);
+    if (fit != SM_DTC_FITS) return clean_bad_date(j, cell, s, fit == SM_DTC_IMPOSSIBLE);
+    return sm_val_from_dtc(j->w->in, &d);
+}
+
+/* HH, HH:MM or HH:MM:SS without declared formats. */
+static bool clean_iso_time(struct sm_str s, struct sm_dtc *ret) {
+    char text[SM_DTC_TEXT_MAX];
+    if (s.n > 20) return false;
+    int n = snprintf(text, sizeof text, "2000-01-01T%.*s", (int)s.n, s.p);
+    return n > 0 && sm_dtc_parse((struct sm_str){text, (size_t)n}, ret);
+}
+
+static sm_val clean_time(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    struct sm_dtc d;
+    enum sm_dtc_fit fit;
+    if (cell->fc->dates) fit = clean_fit(j, cell, s, &d);
+    else fit = clean_iso_time(s, &d) ? SM_DTC_FITS : SM_DTC_NO_FIT;
+    if (fit != SM_DTC_FITS) return clean_bad_date(j, cell, s, fit == SM_DTC_IMPOSSIBLE);
+    char out[48];
+    int n = 0;
+    if (d.hour == SM_DTC_UNKNOWN) return SM_MISSING;
+    if (d.minute == SM_DTC_UNKNOWN) n = snprintf(out, sizeof out, "%02d", d.hour);
+    else if (d.second == SM_DTC_UNKNOWN) n = snprintf(out, sizeof out, "%02d:%02d", d.hour, d.minute);
+    else if (d.frac_digits == 0)
+        n = snprintf(out, sizeof out, "%02d:%02d:%02d", d.hour, d.minute, d.second);
+    else
+        n = snprintf(out, sizeof out, "%02d:%02d:%02d.%0*" PRIu32, d.hour, d.minute, d.second,
+                     d.frac_digits, d.frac);
+    return sm_val_make(j->w->in, (struct sm_str){out, (size_t)n});
+}
+
+static sm_val clean_type(struct read_job *j, const struct read_cell *cell, sm_val v, struct sm_str s) {
+    switch (cell->column->type) {
+    case SM_COL_NUMBER: return clean_number(j, cell, s);
+    case SM_COL_RESULT: return clean_result(j, cell, s);
+    case SM_COL_DATE: return sm_val_is_dtc(v) ? v : clean_date(j, cell, s);
+    case SM_COL_TIME: return clean_time(j, cell, s);
+    case SM_COL_TEXT: break;
+    }
+    if (cell->column->has_min || cell->column->has_max) clean_range(j, cell, s);
+    return v == SM_MISSING ? sm_val_make(j->w->in, s) : v;
+}
+
+/* s: cleaned text, not empty; v: the same as a value, if there is one. */
+static sm_val clean_convert(struct read_job *j, const struct read_cell *cell, sm_val v,
+                            struct sm_str s) {
+    if (read_is_token(cell->token, cell->ntoken, s)) return SM_MISSING;
+    const struct sm_recode *recode = cell->fc->recode;
+    struct sm_valbuf buf;
+    if (recode) {
+        if (v == SM_MISSING) v = sm_val_make(j->w->in, s);
+        const sm_val *to = sm_lut_find(recode->map, &v);
+        bool blank = !to && recode->unmatched == SM_UNMATCHED_BLANK;
+        if (!to && recode->unmatched != SM_UNMATCHED_KEEP)
+            clean_find(j, cell, SM_D_UNKNOWN_WORD, blank ? SM_EFFECT_BLANK : SM_EFFECT_KEPT, s,
+                       (struct sm_str){NULL, 0});
+        if (blank) return SM_MISSING;
+        if (to) v = *to;
+        s = sm_val_text(sm_intern_texts(j->w->in), v, &buf);
+        if (s.n == 0) return SM_MISSING;
+    }
+    return clean_type(j, cell, v, s);
+}
+
+/* ---- remembered conversions ----------------------------------------------------------------------- */
+struct read_memo *read_memo_find(struct read_memo *table, const void *who,
+                                 const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
+    uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
+    for (size_t i = 0; i < READ_KEY; i++) {
+        h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
+        h ^= h >> 32;
+    }
+    struct read_memo *m = &table[h % READ_MEMO];
+    *ret_hit = m->who == who && m->n == n && memcmp(m->key, key, sizeof m->key) == 0;
+    if (!*ret_hit) {
+        m->who = NULL;
+        memcpy(m->key, key, sizeof m->key);
+        m->n = n;
+    }
+    return m;
+}
+
+static sm_val clean_header(struct read_job *j, const struct read_cell *cell) {
+    if (cell->field == SM_NO) return SM_MISSING;
+    struct sm_str s = j->f->v[cell->field];
+    bool simple = j->f->ascii && !(j->span->flags & SM_SPAN_BREAK);
+    s = simple ? clean_trim(s) : read_clean(s, &j->w->clean);
+    if (s.n == 0) return SM_MISSING;
+    if (cell->plain) return sm_val_make(j->w->in, s);
+    uint64_t key[READ_KEY] = {0};
+    if (s.n > sizeof key) return clean_convert(j, cell, SM_MISSING, s);
+    memcpy(key, s.p, s.n);
+    bool hit;
+    struct read_memo *m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, s.n, &hit);
+    if (hit) return m->v;
+    j->found = false;
+    m->v = clean_convert(j, cell, SM_MISSING, s);
+    if (!j->found) m->who = cell->fc;
+    return m->v;
+}
+
+void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n) {
+    struct sm_read_worker *w = j->w;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t k = input[i].index;
+        if (input[i].kind != SM_SLOT_COLUMN || k >= j->r->file->nraw || w->stamp[k] == w->tick)
+            continue;
+        const struct read_raw *raw = &j->r->raw[k];
+        struct sm_str s = {NULL, 0};
+        if (raw->field != SM_NO) s = read_clean(j->f->v[raw->field], &w->clean);
+        if (read_is_token(raw->token, raw->ntoken, s)) s.n = 0;
+        w->raw[k] = sm_val_make(w->in, s);
+        w->stamp[k] = w->tick;
+    }
+}
+
+void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot) {
+    static const uint16_t codes[] = {[SM_EXPR_NOT_A_NUMBER] = SM_D_NOT_A_NUMBER,
+                                     [SM_EXPR_UNKNOWN_KEY] = SM_D_UNKNOWN_KEY,
+                                     [SM_EXPR_BAD_DATE] = SM_D_INVALID_DATE};
+    struct read_job *j = ctx;
+    uint32_t field = SM_NO;
+    if (slot.kind == SM_SLOT_COLUMN && !j->subject) {
+        field = j->r->raw[slot.index].field;
+    } else if (slot.kind == SM_SLOT_COLUMN) {
+        const struct read_cell *cell = read_cell_of(j->r, 0, slot.index);
+        if (cell) field = cell->field;
+    } else if (j->cell) {
+        field = j->cell->field;
+    }
+    j->found = true;
+    bool known = field != SM_NO && field < j->f->n;
+    read_find(j, codes[what], SM_EFFECT_BLANK, known ? field + 1 : 0,
+              known ? j->f->v[field] : text, (struct sm_str){NULL, 0});
+}
+
+static sm_val clean_expr(struct read_job *j, const struct read_cell *cell) {
+    read_inputs(j, cell->input, cell->ninput);
+    bool keep = cell->ninput <= READ_KEY && sm_expr_is_pure(cell->fc->expr), hit = false;
+    struct read_memo *m = NULL;
+    if (keep) {
+        uint64_t key[READ_KEY] = {0};
+        for (uint32_t i = 0; i < cell->ninput; i++)
+            if (cell->input[i].kind == SM_SLOT_COLUMN) key[i] = j->w->raw[cell->input[i].index];
+        m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, SIZE_MAX, &hit);
+        if (hit) return m->v;
+    }
+    j->found = false;
+    j->cell = cell;
+    struct sm_valbuf buf;
+    sm_val v = sm_expr_eval(cell->fc->expr, &j->raw_env);
+    struct sm_str s = sm_val_text(sm_intern_texts(j->w->in), v, &buf);
+    if (v != SM_MISSING && !cell->plain) v = clean_convert(j, cell, v, s);
+    j->cell = NULL;
+    if (m) m->v = v;
+    if (m && !j->found) m->who = cell->fc;
+    return v;
+}
+
+sm_val read_cell_value(struct read_job *j, const struct read_cell *cell) {
+    switch (cell->fc->how) {
+    case SM_SUPPLY_HEADER: return clean_header(j, cell);
+    case SM_SUPPLY_VALUE: return cell->constant;
+    case SM_SUPPLY_EXPR: return clean_expr(j, cell);
+    case SM_SUPPLY_ABSENT: break;
+    }
+    return SM_MISSING;
+}

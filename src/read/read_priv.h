@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SDTMILL_READ_PRIV_H
+#define SDTMILL_READ_PRIV_H
+/* read_priv.h - the read room inside: what a reader knows of its file, what a worker keeps, and the
+ * record that is being read. A file that uses libcsv includes csv.h before anything else. */
+#include <stdatomic.h>
+
+#include "sdtmill/buf.h"
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+#include "sdtmill/read.h"
+#include "sdtmill/source.h"
+#include "sdtmill/split.h"
+#include "sdtmill/utf8.h"
+
+enum { READ_MEMO = 512, READ_KEY = 4, READ_SAMPLE = 48, READ_SOME = 65536 };
+
+/* ---- one record as fields ---------------------------------------------------------------------- */
+struct read_csv;                   /* a libcsv parser */
+struct read_fields {
+    struct sm_str *v;              /* fields as UTF-8, uncleaned; at most max_columns of them */
+    size_t cap;
+    uint32_t n;                    /* how many there are */
+    struct sm_str text;            /* the record as UTF-8 */
+    bool ascii;
+    bool invalid;                  /* some byte is no character; it stands where it was */
+    bool changed;                  /* the fields joined by delimiters are not `text` */
+    struct sm_buf decoded, cells;
+    struct read_csv *csv;
+};
+int read_fields_open(struct read_fields *f, struct sm_err *err) SM_MUST_CHECK;
+void read_fields_close(struct read_fields *f);
+/* Fields of one record (raw bytes without line end). False when out of memory. */
+bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
+                     uint32_t flags);
+/* Bytes of the record as UTF-8 where it is no character: the first such field (0-based), and the
+ * byte as it stands in the file. */
+uint32_t read_fields_invalid(const struct read_fields *f, const struct sm_reader *r,
+                             unsigned *ret_byte);
+/* Equal for records with equal fields, however they are quoted. */
+bool read_fields_hash(struct read_fields *f, const struct sm_reader *r, struct sm_hash128 *ret);
+
+/* ---- the file bound to its source ------------------------------------------------------------- */
+struct read_cell {                 /* a sm_filecol ready to run */
+    const struct sm_filecol *fc;
+    const struct sm_column *column;
+    uint32_t field;                /* raw field behind it, 0-based; SM_NO = none */
+    uint32_t memo;                 /* its memo table */
+    const struct sm_str *token;    /* texts that mean missing */
+    uint32_t ntoken;
+    const struct sm_slot *input;   /* EXPR */
+    uint32_t ninput;
+    sm_val constant;
+    bool plain;                    /* the cleaned text is the value */
+    bool rejects;                  /* a bad date loses the record */
+};
+struct read_plan { struct read_cell *cell; uint32_t ncell; };
+struct read_raw { uint32_t field; const struct sm_str *token; uint32_t ntoken; };
+struct read_unnamed {              /* a column without a name: where it first holds something */
+    uint32_t field;
+    _Atomic uint64_t line;         /* UINT64_MAX = nowhere */
+};
+
+struct sm_reader {
+    const struct sm_spec *spec;
+    const struct sm_input *input;
+    const struct sm_source *source;
+    const struct sm_file *file;
+    struct sm_read_opts opts;      /* defaults filled in */
+    struct sm_arena arena;
+    struct sm_bytes *bytes;
+    struct sm_charmap *map;        /* NULL: the bytes are UTF-8 */
+    bool marked;                   /* bytes that are no character come as marks (source.h) */
+    struct sm_split split;
+    /* header and binding */
+    struct sm_str *name;           /* cleaned header names */
+    uint32_t nname;
+    uint64_t header_line;
+    struct read_raw *raw;          /* [file->nraw] */
+    struct read_plan base;
+    struct read_plan *from;        /* [unpivot->nfrom] */
+    uint32_t ncell;                /* memo tables needed */
+    uint32_t subject_field;        /* raw cell that names the subject; SM_NO = the first */
+    struct read_unnamed *unnamed;
+    uint32_t nunnamed;
+    /* where reading stands */
+    struct sm_buf head;            /* bytes before the first record, without BOM */
+    struct sm_buf carry;           /* bytes read, not yet handed out */
+    uint64_t line;                 /* of the first byte of carry */
+    uint64_t records;
+    bool eof;
+    char latest;                   /* byte that was read last */
+    struct sm_err fault;           /* why the bytes ended too early */
+    bool footer_seen, ended;
+    bool footer_counts;
+    uint64_t footer_count, footer_line, lines;
+    bool crlf;                     /* the header line ends with CR LF */
+};
+
+struct sm_chunk {
+    char *data;
+    size_t n, cap;
+    struct sm_spans rec;
+    uint64_t first_record;
+    uint64_t line;                 /* spans count from here */
+};
+
+/* Finds header and data start in the carry, fills name[]. */
+int read_header(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) SM_MUST_CHECK;
+/* Header names to plans. */
+int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) SM_MUST_CHECK;
+/* A finding that refuses the file: added to diags whatever opts.quiet says. Gives SM_EDATA. */
+int read_refuse(struct sm_reader *r, struct sm_diags *diags, const struct sm_diag *d, struct sm_err *err);
+/* Appends more bytes; at the end, or at a fault, r->eof is set. */
+int read_more(struct sm_reader *r, char *to, size_t cap, size_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
+/* Is the last character of a UTF-8 text cut off? */
+bool read_is_cut(struct sm_str text);
+
+/* ---- workers ------------------------------------------------------------------------------------- */
+struct read_memo {                 /* what a text, or a tuple of values, became the last time */
+    const void *who;
+    uint64_t key[READ_KEY];
+    size_t n;
+    sm_val v;
+};
+struct sm_read_worker {
+    const struct sm_spec *spec;
+    struct sm_intern *in;
+    struct read_fields fields;
+    struct sm_buf clean, work;
+    struct read_memo **memo;       /* READ_MEMO entries each */
+    size_t nmemo;
+    sm_val *raw;                   /* values of raw cells for expressions */
+    const sm_val **rawcol;
+    uint64_t *stamp;               /* record for which raw[i] holds */
+    size_t nraw;
+    uint64_t tick;
+    sm_val *base;                  /* canonical row before unpivoting */
+    size_t nbase;
+};
+
+struct read_job {                  /* one call of sm_reader_parse */
+    const struct sm_reader *r;
+    struct sm_read_worker *w;
+    const struct sm_chunk *c;
+    struct sm_batch *b;
+    struct read_fields *f;
+    const struct sm_span *span;
+    uint64_t number, line;         /* the record's */
+    struct sm_env raw_env, row_env;
+    const struct read_cell *cell;  /* being filled, for findings of expressions */
+    bool found;                    /* a finding was made for this cell */
+    uint16_t lose;                 /* code of the finding that loses the row; 0 = none */
+    bool subject;                  /* a subject expression is being run */
+    bool failed;
+    size_t lost_cap;
+};
+struct read_back {                 /* behind batch->reader */
+    const struct sm_reader *r;
+    const struct sm_chunk *c;
+    const uint32_t *from;          /* [nrow] which <from> of the unpivot, NULL without one */
+    const sm_val *subject;         /* [nrow] cleaned raw cell naming the subject, with row_hash */
+};
+
+/* A finding about the record under way: field 1-based, 0 = the whole row. */
+void read_find(struct read_job *j, uint16_t code, enum sm_effect effect, uint32_t field,
+               struct sm_str value, struct sm_str detail);
+/* The record becomes no row. */
+void read_lose(struct read_job *j, enum sm_fate fate, uint16_t code, const struct sm_where *where);
+/* Sample of the record for a row finding: its first characters. */
+struct sm_str read_sample(const struct read_fields *f);
+
+/* Cleaned cell: points into s or into *work. */
+struct sm_str read_clean(struct sm_str s, struct sm_buf *work);
+bool read_is_token(const struct sm_str *token, uint32_t n, struct sm_str s);
+/* Value of a canonical column for the record under way. */
+sm_val read_cell_value(struct read_job *j, const struct read_cell *cell);
+/* Values of the raw columns that an expression reads. */
+void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n);
+struct read_memo *read_memo_find(struct read_memo *table, const void *who, const uint64_t key[READ_KEY],
+                                 size_t n, bool *ret_hit);
+void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot);
+/* The record under way to canonical rows. */
+void read_rows(struct read_job *j);
+/* The cell that supplies a canonical column in the nth <from>; NULL if none. */
+const struct read_cell *read_cell_of(const struct sm_reader *r, uint32_t from, uint32_t column);
+#endif

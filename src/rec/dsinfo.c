@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "sdtmill/dsinfo.h"
+
+#include "sdtmill/num.h"
+
+static uint32_t cap32(size_t n) { return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n; }
+
+static uint8_t shape_of_dtc(const struct sm_dtc *d) {
+    const bool date = d->year >= 0 && d->month >= 0 && d->day >= 0, time = d->hour >= 0;
+    if (d->year < 0 && d->month < 0 && d->day < 0) return d->minute >= 0 && time ? SM_SHAPE_TIME : SM_SHAPE_GAP;
+    if (!time && d->minute < 0 && d->second < 0) {
+        if (date) return SM_SHAPE_DATE;
+        return d->year >= 0 && (d->day < 0 || d->month >= 0) ? SM_SHAPE_PARTIAL_DATE : SM_SHAPE_GAP;
+    }
+    if (!date || !time || (d->second >= 0 && d->minute < 0)) return SM_SHAPE_GAP;
+    return d->second >= 0 ? SM_SHAPE_DATETIME_FULL : SM_SHAPE_DATETIME_SHORT;
+}
+
+/* hh:mm[:ss] without a date. */
+static bool is_time(struct sm_str s) {
+    static const char form[] = "00:00:00";
+    if (s.n != 5 && s.n != 8) return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (form[i] == '0' ? !sm_is_digit(s.p[i]) : s.p[i] != form[i]) return false;
+    return true;
+}
+
+static uint8_t shape_of_text(struct sm_str s) {
+    struct sm_dtc d;
+    if (s.n && s.p[0] == 'P' && (s.n < 2 || sm_is_digit(s.p[1]) || s.p[1] == 'T')) return SM_SHAPE_DURATION;
+    if (s.n > 1 && s.p[0] == '-' && s.p[1] == 'P') return SM_SHAPE_DURATION;
+    if (is_time(s)) return SM_SHAPE_TIME;
+    return sm_dtc_parse(s, &d) ? shape_of_dtc(&d) : SM_SHAPE_OTHER;
+}
+
+static void fold_number(struct sm_dsvar *v, struct sm_str s) {
+    if (!sm_num_parse(s, false, NULL)) {
+        v->all_integer = false;
+        return;
+    }
+    size_t point = sm_str_find_byte(s, '.', 0);
+    size_t whole = point == SIZE_MAX ? s.n : point, after = point == SIZE_MAX ? 0 : s.n - point - 1;
+    if (cap32(whole) > v->int_digits) v->int_digits = cap32(whole);
+    if (cap32(after) > v->decimals) v->decimals = cap32(after);
+    for (size_t i = 0; i < after && v->all_integer; i++) v->all_integer = s.p[point + 1 + i] == '0';
+}
+
+static void fold_text(struct sm_dsvar *v, struct sm_str s) {
+    if (s.n > v->max_bytes) v->max_bytes = cap32(s.n);
+    bool ascii = true;
+    for (size_t i = 0; i < s.n && ascii; i++) ascii = (unsigned char)s.p[i] < 0x80;
+    v->all_ascii = v->all_ascii && ascii;
+    if (s.n <= v->max_chars) return;
+    size_t chars = s.n;
+    for (size_t i = 0; i < s.n && !ascii; i++) chars -= ((unsigned char)s.p[i] & 0xC0) == 0x80;
+    if (chars > v->max_chars) v->max_chars = cap32(chars);
+}
+
+static void fold_value(struct sm_dsvar *v, const struct sm_texts *t, sm_val x) {
+    struct sm_valbuf b;
+    if (v->is_dtc && sm_val_is_dtc(x)) {
+        struct sm_dtc d = sm_dtc_unpack(sm_val_packed(x));
+        v->date_shapes |= shape_of_dtc(&d);
+    }
+    struct sm_str s = sm_val_text(t, x, &b);
+    if (v->is_dtc && !sm_val_is_dtc(x)) v->date_shapes |= shape_of_text(s);
+    fold_text(v, s);
+    if (v->is_num) fold_number(v, s);
+}
+
+void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b, bool widths) {
+    for (uint32_t i = 0; i < d->nvar; i++) {
+        struct sm_dsvar *v = &d->var[i];
+        const sm_val *x = b->cell + d->column[i];
+        sm_val last = SM_MISSING;
+        if (d->rows == 0) v->all_integer = v->all_ascii = true;
+        for (uint32_t r = 0; r < b->nrow; r++, x += b->ncol) {
+            if (*x == SM_MISSING) continue;
+            v->present++;
+            if (!widths || *x == last) continue;
+            last = *x;
+            fold_value(v, t, last);
+        }
+    }
+    d->rows += b->nrow;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SDTMILL_REC_PRIV_H
+#define SDTMILL_REC_PRIV_H
+/* rec_priv.h - how the text pool keeps a text, so that val.c reads it without a call.
+ *
+ * A pool number is shard (low bits) and unit: the text's place in the shard's storage, counted in
+ * 8-byte units. Storage is cut in chunks of equal size; a text lies in one run of memory. */
+#include "sdtmill/val.h"
+
+enum {
+    POOL_SHARD_BITS = 6,
+    POOL_SHARDS = 1 << POOL_SHARD_BITS,
+    POOL_CHUNK_BITS = 13, /* units of a chunk: 64 KiB */
+    POOL_CHUNKS = 1 << (32 - POOL_SHARD_BITS - POOL_CHUNK_BITS),
+    POOL_TEXT_MAX = 1024 * 1024
+};
+
+struct pool_text {
+    uint32_t n, hash;
+    char text[]; /* n bytes and a NUL */
+};
+
+/* chunk[shard][unit >> POOL_CHUNK_BITS]; written under the shard's lock before the number is out.
+ */
+struct pool_dir {
+    char *chunk[POOL_SHARDS][POOL_CHUNKS];
+};
+const struct pool_dir *pool_dir(const struct sm_texts *t);
+sm_val pool_make(struct sm_intern *in, struct sm_str s); /* s longer than 7 bytes */
+
+static inline const struct pool_text *pool_get(const struct pool_dir *d, uint32_t id) {
+    uint32_t unit = id >> POOL_SHARD_BITS;
+    const char *chunk = d->chunk[id & (POOL_SHARDS - 1)][unit >> POOL_CHUNK_BITS];
+    size_t at = (size_t)(unit & ((1u << POOL_CHUNK_BITS) - 1)) * 8;
+    return (const struct pool_text *)(const void *)(chunk + at);
+}
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* run_fate.c - what became of every raw row, and the ledger made from it. */
+#include "run_priv.h"
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+
+int run_fate_reserve(struct run_input *in, uint64_t nrecord, struct sm_err *err) {
+    if (nrecord <= in->nrecord) return SM_OK;
+    size_t need = (size_t)nrecord;
+    int rc = sm_grow(&in->fate, &in->cap_fate, need, sizeof *in->fate, err);
+    if (!rc) rc = sm_grow(&in->reason, &in->cap_reason, need, sizeof *in->reason, err);
+    if (rc) return rc;
+    memset(in->fate + in->nrecord, SM_FATE_NONE, need - (size_t)in->nrecord);
+    memset(in->reason + in->nrecord, 0, (need - (size_t)in->nrecord) * sizeof *in->reason);
+    in->nrecord = nrecord;
+    return SM_OK;
+}
+
+static uint16_t reason_index(struct run *r, uint16_t code, const struct sm_where *where) {
+    for (size_t i = 1; i < r->nreason; i++)
+        if (r->reason[i].code == code && r->reason[i].where == where) return (uint16_t)i;
+    struct sm_err ignored = {0};
+    if (r->nreason >= UINT16_MAX || sm_grow(&r->reason, &r->cap_reason, r->nreason + 1, sizeof *r->reason, &ignored)) return 0;
+    const char *text = "";
+    const struct sm_diag_info *info = sm_diag_info(code);
+    if (info) text = info->kind;
+    else if (where) text = sm_arena_printf(&r->arena, "%.*s:%u", SM_STR_FMT(where->file), where->line).p;
+    r->reason[r->nreason] = (struct run_reason){code, where, text ? text : ""};
+    return (uint16_t)r->nreason++;
+}
+
+void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm_fate fate, uint16_t code, const struct sm_where *where) {
+    if (record < 1 || record > in->nrecord || fate <= in->fate[record - 1]) return;
+    in->fate[record - 1] = (uint8_t)fate;
+    in->reason[record - 1] = fate == SM_FATE_USED ? 0 : reason_index(r, code, where);
+}
+
+static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledger_row *row, struct sm_run_result *ret, struct sm_err *err) {
+    uint64_t *count = sm_alloc(r->nreason + 1, sizeof *count);
+    if (!count) return sm_fail(err, SM_ENOMEM, "out of memory");
+    size_t n = 0;
+    for (uint64_t i = 0; i < in->nrecord; i++)
+        if (in->fate[i] != SM_FATE_USED && !count[in->reason[i]]++) n++;
+    struct sm_fate_count *why = sm_arena_array(&ret->arena, n ? n : 1, sizeof *why);
+    size_t k = 0;
+    for (size_t i = 0; i < r->nreason && why; i++)
+        if (count[i]) why[k++] = (struct sm_fate_count){sm_arena_dup(&ret->arena, sm_str(i ? r->reason[i].text : "no rule")), count[i]};
+    sm_free(count);
+    if (!why) return sm_fail(err, SM_ENOMEM, "out of memory");
+    for (size_t i = 1; i < k; i++) /* few reasons a file: insertion sort by name */
+        for (size_t j = i; j > 0 && sm_str_cmp(why[j - 1].reason, why[j].reason) > 0; j--) {
+            struct sm_fate_count t = why[j];
+            why[j] = why[j - 1];
+            why[j - 1] = t;
+        }
+    row->why = why;
+    row->nwhy = k;
+    return SM_OK;
+}
+
+static int ledger_row(struct run *r, const struct run_input *in, struct sm_ledger_row *row, struct sm_run_result *ret, struct sm_err *err) {
+    *row = (struct sm_ledger_row){.file = sm_arena_dup(&ret->arena, in->in.name), .source = sm_arena_dup(&ret->arena, in->in.source->name),
+                                  .bytes = in->totals.bytes, .read = in->totals.records, .records = in->records_out};
+    memcpy(row->sha256, in->totals.sha256, sizeof row->sha256);
+    uint64_t by[SM_FATE_UNREADABLE + 1] = {0};
+    for (uint64_t i = 0; i < in->nrecord; i++) by[in->fate[i]]++;
+    row->used = by[SM_FATE_USED];
+    row->filtered = by[SM_FATE_FILTERED];
+    row->rejected = by[SM_FATE_REJECTED] + by[SM_FATE_UNREADABLE];
+    row->duplicates = by[SM_FATE_DUPLICATE];
+    if (by[SM_FATE_NONE] || row->used + row->filtered + row->rejected + row->duplicates != row->read)
+        return sm_fail(err, SM_ESTATE, "%s: the row ledger does not balance: %" PRIu64 " read, %" PRIu64 " used, %" PRIu64 " filtered, %" PRIu64
+                       " rejected, %" PRIu64 " duplicates, %" PRIu64 " unaccounted for", in->in.name.p, row->read, row->used, row->filtered,
+                       row->rejected, row->duplicates, by[SM_FATE_NONE]);
+    return ledger_why(r, in, row, ret, err);
+}
+
+int run_ledger(struct run *r, struct sm_run_result *ret, struct sm_err *err) {
+    struct sm_ledger_row *row = sm_arena_array(&ret->arena, r->ninput ? r->ninput : 1, sizeof *row);
+    if (!row) return sm_fail(err, SM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < r->ninput; i++) {
+        int rc = ledger_row(r, &r->input[i], &row[i], ret, err);
+        if (rc) return rc;
+    }
+    ret->ledger = row;
+    ret->nledger = r->ninput;
+    return SM_OK;
+}

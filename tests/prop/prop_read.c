@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+
+#include "rawspec.h"
+
+static const size_t chunk_sizes[] = {1, 7, 4096, 256 * 1024};
+
+/* What a reading yields, all of it: rows, lost records, findings, totals, repeats, the failure. */
+static void mark(void *ctx, uint32_t file, uint64_t record, enum sm_fate fate, uint16_t code) {
+    struct sm_buf *out = ctx;
+    sm_buf_printf(out, "mark %u %u %u %u\n", (unsigned)file, (unsigned)record, (unsigned)fate, code);
+}
+
+struct dialect {
+    const char *columns, *encoding, *footer;
+    char delimiter;
+    uint32_t header;
+};
+
+static void read_all(const char *p, size_t n, const struct dialect *d, size_t chunk, struct sm_buf *out) {
+    struct rawspec raw;
+    if (!rawspec_open(&raw, d->columns)) fail_msg("out of memory");
+    raw.file.delimiter = d->delimiter;
+    raw.file.encoding = sm_str(d->encoding);
+    raw.file.header = d->header;
+    raw.file.footer = sm_str(d->footer);
+    raw.opts.chunk = chunk;
+    raw.opts.max_record = 2000;
+    raw.opts.max_field = 1000;
+    rawspec_key(&raw, "1", SM_DUPS_FIRST, NULL);
+    if (sm_dedup_open(&raw.dedup, &raw.spec, &raw.source, &raw.err)) fail_msg("out of memory");
+    int rc = rawspec_read_n(&raw, p, n);
+    sm_buf_printf(out, "%d %s\n%u records %u lines\n", rc, raw.err.text,
+                  (unsigned)raw.totals.records, (unsigned)raw.totals.lines);
+    sm_buf_add_str(out, sm_buf_str(&raw.rows));
+    sm_buf_add_str(out, sm_buf_str(&raw.lost));
+    if (sm_dedup_finish(raw.dedup, mark, out, &raw.diags, &raw.err)) fail_msg("out of memory");
+    rawspec_findings(&raw, out);
+    rawspec_close(&raw);
+}
+
+static void check_chunks(const char *p, size_t n, const struct dialect *d, const char *name) {
+    struct sm_buf want, got;
+    sm_buf_init(&want, 0);
+    sm_buf_init(&got, 0);
+    read_all(p, n, d, 1 << 20, &want);
+    for (size_t i = 0; i < SM_ARRAY_LEN(chunk_sizes); i++) {
+        sm_buf_clear(&got);
+        read_all(p, n, d, chunk_sizes[i], &got);
+        if (!sm_str_eq(sm_buf_str(&got), sm_buf_str(&want)))
+            fail_msg("%s with chunks of %zu bytes:\n%.*s\ngives\n%s\nnot\n%s", name, chunk_sizes[i],
+                     n < 200 ? (int)n : 0, p, got.p, want.p);
+    }
+    sm_buf_free(&got);
+    sm_buf_free(&want);
+}
+
+static void check_file(const char *path, const struct dialect *d) {
+    static char bytes[2 << 20];
+    FILE *f = fopen(path, "rb");
+    if (!f) fail_msg("cannot read %s", path);
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    (void)fclose(f);
+    check_chunks(bytes, n, d, path);
+}
+
+static size_t check_folder(const char *folder, const struct dialect *d) {
+    char path[512];
+    size_t n = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        if (!strstr(e->d_name, ".csv") || strcmp(e->d_name, "expected.csv") == 0) continue;
+        (void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        check_file(path, d);
+        n++;
+    }
+    if (dir) (void)closedir(dir);
+    return n;
+}
+
+static void site_files_read_alike_in_any_chunks(void **state) {
+    (void)state;
+    static const struct { const char *folder; struct dialect d; } sites[] = {
+        {"US01", {"1 2 3:d 4:r", "UTF-8", NULL, ',', 0}},
+        {"NO01", {"1 2 3:d 4:r", "UTF-8", NULL, ';', 0}},
+        {"SE01", {"1 2 3:d 4:r", "ISO-8859-1", NULL, ';', 0}},
+        {"FI01", {"1 2 3:n 4:r", "UTF-8", NULL, '\t', 0}},
+        {"DE01", {"1 2 3:n 4:t", "Windows-1252", NULL, ';', 0}},
+        {"IT01", {"1 2 3:N 4:r", "UTF-8", NULL, ',', 0}},
+        {"ES01", {"1 2 3:d 4:r", "ISO-8859-1", NULL, ';', 0}},
+        {"IL01", {"1 2 3:d 4:r", "UTF-16LE", NULL, '\t', 0}}};
+    size_t n = 0;
+    for (size_t i = 0; i < SM_ARRAY_LEN(sites); i++) {
+        char folder[128];
+        (void)snprintf(folder, sizeof folder, "fixtures/re223/raw/%s", sites[i].folder);
+        n += check_folder(folder, &sites[i].d);
+    }
+    if (n == 0) skip();
+    assert_int_equal(n, 88);
+}
+
+static void broken_files_read_alike_in_any_chunks(void **state) {
+    (void)state;
+    static const struct dialect comma = {"1 2", "UTF-8", NULL, ',', 0};
+    static const struct dialect tab = {"1 2", "UTF-8", "x", '\t', 0};
+    size_t n = check_folder("fixtures/re223/broken", &comma) + check_folder("fixtures/re223/broken", &tab);
+    if (n == 0) skip();
+}
+
+static uint64_t next_random(uint64_t *seed) {
+    uint64_t z = *seed += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+static void random_texts_read_alike_in_any_chunks(void **state) {
+    (void)state;
+    static const struct dialect kinds[] = {
+        {"1 2", "UTF-8", NULL, ',', 0}, {"1 2:D", "UTF-8", "a", ',', 0},
+        {"1 2:N", "ISO-8859-1", NULL, ',', 0}, {"1 2:n", "EUC-JP", "1", ',', 0}};
+    static const char letters[] = "1,,2\"\n\r \t\n\xC3\xA4" "a,\n,,";
+    uint64_t seed = 11;
+    for (int i = 0; i < 4000; i++) {
+        char text[96] = "1,2\n";
+        size_t n = 4 + (next_random(&seed) % 80);
+        for (size_t k = 4; k < n; k++) text[k] = letters[next_random(&seed) % (sizeof letters - 1)];
+        check_chunks(text, n, &kinds[i & 3], "random text");
+    }
+}
+
+/* Records without quotes are cut by own code, those with quotes by libcsv. */
+static void quoted_and_plain_fields_read_alike(void **state) {
+    (void)state;
+    static const char *const parts[] = {"a", "", " ", "b c", "\t", " d", "e ", "\xC3\xA4", "1", "f\xC2\xA0"};
+    static const struct dialect d = {"1 2 3", "UTF-8", NULL, ',', 0};
+    struct sm_buf plain, quoted, a, b;
+    sm_buf_init(&plain, 0);
+    sm_buf_init(&quoted, 0);
+    sm_buf_init(&a, 0);
+    sm_buf_init(&b, 0);
+    uint64_t seed = 5;
+    for (int i = 0; i < 500; i++) {
+        sm_buf_clear(&plain);
+        sm_buf_clear(&quoted);
+        for (int k = 0; k < 30; k++) {
+            const char *end = k % 3 == 2 ? "\n" : ",";
+            const char *p = k % 3 == 0 ? "x" : parts[next_random(&seed) % SM_ARRAY_LEN(parts)];
+            struct sm_str s = sm_str_trim(sm_str(p));
+            sm_buf_printf(&plain, "%s%s", p, end);
+            sm_buf_printf(&quoted, " \"%.*s\" %s", SM_STR_FMT(s), end);
+        }
+        sm_buf_clear(&a);
+        sm_buf_clear(&b);
+        read_all(plain.p, plain.n, &d, 100, &a);
+        read_all(quoted.p, quoted.n, &d, 100, &b);
+        struct sm_str x = sm_buf_str(&a), y = sm_buf_str(&b);
+        if (!sm_str_eq(x, y)) fail_msg("%s\n%s\n%s\n%s", plain.p, x.p, quoted.p, y.p);
+    }
+    sm_buf_free(&plain);
+    sm_buf_free(&quoted);
+    sm_buf_free(&a);
+    sm_buf_free(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_texts_read_alike_in_any_chunks),
+        cmocka_unit_test(quoted_and_plain_fields_read_alike),
+        cmocka_unit_test(broken_files_read_alike_in_any_chunks),
+        cmocka_unit_test(site_files_read_alike_in_any_chunks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dataset.h"
+#include "sdtmill/hash.h"
+
+static void a_dataset_is_a_header_and_its_records(void **state) {
+    (void)state;
+    struct kit k;
+    kit_open(&k, "AE");
+    kit_var(&k, "USUBJID", 'c');
+    kit_var(&k, "AESEQ", 'n');
+    kit_var(&k, "AETERM", 'c');
+    kit_var(&k, "AESTDTC", 'd');
+    kit_row(&k, "S-001-0001|1|Headache|2014-03-15");
+    kit_row(&k, "S-001-0001|2|Pain, left arm|2014-03");
+    kit_row(&k, "S-001-0002|1|\"odd\"||");
+    kit_row(&k, "|||");
+    kit_row(&k, "S| 3|a,b |2014---15T10:20");
+    assert_int_equal(kit_emit(&k, "csv"), SM_OK);
+    static const char want[] = "USUBJID,AESEQ,AETERM,AESTDTC\n"
+                               "S-001-0001,1,Headache,2014-03-15\n"
+                               "S-001-0001,2,\"Pain, left arm\",2014-03\n"
+                               "S-001-0002,1,\"\"\"odd\"\"\",\n"
+                               ",,,\n"
+                               "S,\" 3\",\"a,b \",2014---15T10:20\n";
+    assert_string_equal(k.path, "out/csv/ae.csv");
+    tmp_assert_file(kit_file(&k), want);
+    assert_int_equal(k.rows, 5);
+    assert_int_equal(k.bytes, sizeof want - 1);
+    assert_int_equal(k.wrote, 1);
+    struct sm_sha256 *h;
+    char digest[65];
+    assert_int_equal(sm_sha256_open(&h, NULL), SM_OK);
+    sm_sha256_add(h, want, sizeof want - 1);
+    sm_sha256_finish(h, digest);
+    assert_string_equal(k.sha256, digest);
+    assert_int_equal(k.diags.n, 0);
+    kit_close(&k);
+}
+
+static void texts_of_every_length_are_written_whole(void **state) {
+    (void)state;
+    struct kit k;
+    struct sm_buf want;
+    sm_buf_init(&want, 0);
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    kit_var(&k, "B", 'c');
+    sm_buf_add_c(&want, "A,B\n");
+    static const char line[] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_/+!abcdefghijklmnop";
+    for (size_t n = 1; n <= KIT_ROWS; n++) {
+        k.ds.rows++;
+        size_t other = n + 17;
+        kit_cell(&k, 0, sm_str_n(line, n));
+        kit_cell(&k, 1, sm_str_n(line, other));
+        sm_buf_add(&want, line, n);
+        sm_buf_add_byte(&want, ',');
+        sm_buf_add(&want, line, other);
+        sm_buf_add_byte(&want, '\n');
+    }
+    assert_int_equal(kit_emit(&k, "csv"), SM_OK);
+    tmp_assert_file(kit_file(&k), want.p);
+    sm_buf_free(&want);
+    kit_close(&k);
+}
+
+static void a_huge_text_full_of_quotes_fits(void **state) {
+    (void)state;
+    struct kit k;
+    struct sm_buf got;
+    size_t n = 1 << 20;
+    char *text = test_malloc(n);
+    memset(text, '"', n);
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    kit_var(&k, "B", 'c');
+    kit_row(&k, "short|");
+    kit_cell(&k, 1, sm_str_n(text, n));
+    kit_row(&k, "|end");
+    assert_int_equal(kit_emit(&k, "csv"), SM_OK);
+    sm_buf_init(&got, 0);
+    assert_true(tmp_slurp(kit_file(&k), &got));
+    assert_int_equal(got.n, strlen("A,B\nshort,\"\"\n,end\n") + 2 * n);
+    assert_memory_equal(got.p + got.n - 7, "\"\n,end\n", 7);
+    sm_buf_free(&got);
+    test_free(text);
+    kit_close(&k);
+}
+
+static void one_variable_without_a_value_is_no_empty_line(void **state) {
+    (void)state;
+    struct kit k;
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    kit_row(&k, "");
+    kit_row(&k, "x");
+    assert_int_equal(kit_emit(&k, "csv"), SM_OK);
+    tmp_assert_file(kit_file(&k), "A\n\"\"\nx\n");
+    kit_close(&k);
+}
+
+static void columns_are_taken_from_where_they_stand(void **state) {
+    (void)state;
+    struct kit k;
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    kit_var(&k, "B", 'c');
+    kit_row(&k, "1|2");
+    k.column[0] = 1;
+    k.column[1] = 0;
+    assert_int_equal(kit_emit(&k, "csv"), SM_OK);
+    tmp_assert_file(kit_file(&k), "A,B\n2,1\n");
+    kit_close(&k);
+}
+
+static void calls_out_of_order_are_refused(void **state) {
+    (void)state;
+    struct kit k;
+    struct sm_emitter *e = NULL;
+    struct sm_block b = {k.cell, k.pos, 1, 1};
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    kit_row(&k, "1");
+    assert_int_equal(sm_stage_open(&k.study.stage, tmp_path(&k.tmp, "out"), false, &k.err), SM_OK);
+    assert_int_equal(sm_emitter_open(&e, sm_emit_at(0), &k.study, &k.err), SM_OK);
+    assert_int_equal(sm_emitter_block(e, &b, NULL), SM_ESTATE);
+    assert_int_equal(sm_emitter_begin(e, &k.ds, NULL), SM_ESTATE); /* failed stays failed */
+    sm_emitter_close(e);
+    assert_int_equal(sm_emitter_open(&e, sm_emit_at(0), &k.study, &k.err), SM_OK);
+    assert_int_equal(sm_emitter_end(e, NULL), SM_ESTATE);
+    sm_emitter_close(e);
+    assert_int_equal(sm_emitter_open(&e, sm_emit_at(0), &k.study, &k.err), SM_OK);
+    assert_int_equal(sm_emitter_begin(e, &k.ds, &k.err), SM_OK);
+    b.ncol = 2;
+    assert_int_equal(sm_emitter_block(e, &b, NULL), SM_ESTATE); /* another shape */
+    sm_emitter_close(e);
+    sm_emitter_close(NULL);
+    sm_stage_close(k.study.stage);
+    assert_int_equal(k.wrote, 0);
+    kit_close(&k);
+}
+
+static void a_name_that_is_no_file_name_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {"", "../AE", "A E", "A.B", "A/B"};
+    for (size_t i = 0; i < SM_ARRAY_LEN(bad); i++) {
+        struct kit k;
+        kit_open(&k, bad[i]);
+        kit_var(&k, "A", 'c');
+        assert_int_equal(kit_emit(&k, "csv"), SM_EUSAGE);
+        kit_close(&k);
+    }
+}
+
+static void formats_are_found_by_name(void **state) {
+    (void)state;
+    assert_null(sm_emit_find(SM_STR("cs")));
+    assert_null(sm_emit_find((struct sm_str){NULL, 0}));
+    size_t n = 0;
+    for (; sm_emit_at(n); n++) assert_ptr_equal(sm_emit_find(sm_str(sm_emit_at(n)->name)), sm_emit_at(n));
+    assert_null(sm_emit_at(n + 1));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dataset_is_a_header_and_its_records),
+        cmocka_unit_test(texts_of_every_length_are_written_whole),
+        cmocka_unit_test(a_huge_text_full_of_quotes_fits),
+        cmocka_unit_test(one_variable_without_a_value_is_no_empty_line),
+        cmocka_unit_test(columns_are_taken_from_where_they_stand),
+        cmocka_unit_test(calls_out_of_order_are_refused),
+        cmocka_unit_test(a_name_that_is_no_file_name_is_refused),
+        cmocka_unit_test(formats_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+
+#include "sdtmill/err.h"
+#include "sdtmill/hash.h"
+#include "sdtmill/sink.h"
+#include "tmp.h"
+
+static struct sm_sink *on_file(struct tmp *t, int *ret_fd) {
+    struct sm_sink *k = NULL;
+    struct sm_err err = {0};
+    *ret_fd = open(tmp_path(t, "out"), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    assert_true(*ret_fd >= 0);
+    assert_int_equal(sm_sink_on_fd(&k, *ret_fd, &err), SM_OK);
+    return k;
+}
+
+static void pieces_of_any_size_come_out_in_order(void **state) {
+    (void)state;
+    struct tmp t;
+    struct sm_buf want, got;
+    struct sm_err err = {0};
+    int fd;
+    uint64_t size = 0;
+    tmp_open(&t);
+    sm_buf_init(&want, 0);
+    sm_buf_init(&got, 0);
+    struct sm_sink *k = on_file(&t, &fd);
+    static const size_t sizes[] = {0, 1, 7, 1000, 1 << 20, 3, (1 << 20) + 1, 5, (1 << 20) - 4, 11, 3 << 20, 2};
+    for (size_t i = 0; i < SM_ARRAY_LEN(sizes); i++) {
+        size_t at = want.n;
+        assert_true(sm_buf_reserve(&want, sizes[i]));
+        for (size_t j = 0; j < sizes[i]; j++) want.p[at + j] = (char)('a' + (i * 7 + j) % 23);
+        want.n += sizes[i];
+        if (i % 2) {
+            sm_sink_write(k, want.p + at, sizes[i]);
+        } else {
+            char *p = sm_sink_reserve(k, sizes[i] + 10);
+            assert_non_null(p);
+            memcpy(p, want.p + at, sizes[i]);
+            sm_sink_used(k, sizes[i]);
+        }
+        assert_int_equal(sm_sink_size(k), want.n);
+    }
+    assert_int_equal(sm_sink_close(k, &size, NULL, &err), SM_OK);
+    assert_int_equal(close(fd), 0); /* it was left open */
+    assert_int_equal(size, want.n);
+    assert_true(tmp_slurp(tmp_path(&t, "out"), &got));
+    assert_int_equal(got.n, want.n);
+    assert_memory_equal(got.p, want.p, want.n);
+    sm_buf_free(&want);
+    sm_buf_free(&got);
+    tmp_close(&t);
+}
+
+static void a_full_disk_is_reported_once_and_everything_after_it_is_quiet(void **state) {
+    (void)state;
+    int fd = open("/dev/full", O_WRONLY);
+    if (fd < 0) skip();
+    struct sm_sink *k = NULL;
+    struct sm_err err = {0};
+    assert_int_equal(sm_sink_on_fd(&k, fd, &err), SM_OK);
+    sm_sink_write(k, "abc", 3);
+    assert_int_equal(sm_sink_check(k, &err), SM_OK); /* still in the buffer */
+    assert_non_null(sm_sink_reserve(k, 1 << 19));
+    assert_null(sm_sink_reserve(k, 2 << 20));
+    assert_null(sm_sink_reserve(k, 1));
+    sm_sink_write(k, "more", 4);
+    char digest[65];
+    assert_int_equal(sm_sink_close(k, NULL, digest, &err), SM_EIO);
+    assert_int_equal(err.code, SM_EIO);
+    assert_non_null(strstr(err.text, "No space left"));
+    assert_int_equal(close(fd), 0);
+}
+
+static void a_full_disk_that_shows_at_the_end_is_reported_by_close(void **state) {
+    (void)state;
+    int fd = open("/dev/full", O_WRONLY);
+    if (fd < 0) skip();
+    struct sm_sink *k = NULL;
+    struct sm_err err = {0};
+    assert_int_equal(sm_sink_on_fd(&k, fd, &err), SM_OK);
+    sm_sink_write(k, "abc", 3);
+    assert_int_equal(sm_sink_close(k, NULL, NULL, &err), SM_EIO);
+    assert_int_equal(close(fd), 0);
+}
+
+static void a_stage_file_has_its_digest_and_size(void **state) {
+    (void)state;
+    struct tmp t;
+    struct sm_stage *s = NULL;
+    struct sm_sink *k = NULL;
+    struct sm_err err = {0};
+    char digest[65];
+    uint64_t size = 0;
+    tmp_open(&t);
+    assert_int_equal(sm_stage_open(&s, tmp_path(&t, "out"), false, &err), SM_OK);
+    assert_int_equal(sm_stage_file(s, "f", &k, &err), SM_OK);
+    sm_sink_write(k, "ab", 2);
+    sm_sink_write(k, "c", 1);
+    assert_int_equal(sm_sink_close(k, &size, digest, &err), SM_OK);
+    assert_int_equal(size, 3);
+    assert_string_equal(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    sm_stage_close(s);
+    tmp_close(&t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_of_any_size_come_out_in_order),
+        cmocka_unit_test(a_full_disk_is_reported_once_and_everything_after_it_is_quiet),
+        cmocka_unit_test(a_full_disk_that_shows_at_the_end_is_reported_by_close),
+        cmocka_unit_test(a_stage_file_has_its_digest_and_size),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sdtmill/err.h"
+#include "sdtmill/sort.h"
+#include "tmp.h"
+
+struct world { struct sm_texts *texts; struct sm_intern *in; };
+
+static void world_open(struct world *w) {
+    assert_int_equal(sm_texts_open(&w->texts, NULL), SM_OK);
+    assert_int_equal(sm_intern_open(&w->in, w->texts, NULL), SM_OK);
+}
+
+static void world_close(struct world *w) {
+    sm_intern_close(w->in);
+    sm_texts_close(w->texts);
+}
+
+/* One column of values, sorted; the result joined with blanks (a missing value is a hyphen). */
+static void assert_sorted(enum sm_sort_kind kind, const char *const *value, uint32_t n, const char *want) {
+    struct world w;
+    struct sm_recs r = {0};
+    struct sm_sorter *s = NULL;
+    struct sm_blocks in;
+    struct sm_block b;
+    char got[2000] = "";
+    world_open(&w);
+    struct sm_sort_key key = {0, kind};
+    struct sm_sort_opts o = {.ncol = 1, .key = &key, .nkey = 1, .tmpdir = "/tmp", .threads = 1};
+    assert_int_equal(sm_sorter_open(&s, w.texts, &o, NULL), SM_OK);
+    assert_int_equal(sm_recs_reserve(&r, 1, n, NULL), SM_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        r.col[0][i] = sm_val_make(w.in, sm_str(value[i]));
+        r.pos[i] = i;
+    }
+    r.nrow = n;
+    assert_int_equal(sm_sorter_add(s, &r, NULL), SM_OK);
+    assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+    size_t used = 0;
+    while (in.next(in.ctx, &b, NULL) == SM_OK)
+        for (uint32_t i = 0; i < b.nrow; i++) {
+            struct sm_valbuf buf;
+            struct sm_str t = sm_val_text(w.texts, b.cell[i], &buf);
+            int k = snprintf(got + used, sizeof got - used, "%s%.*s", used ? " " : "", (int)(t.n ? t.n : 1), t.n ? t.p : "-");
+            used += (size_t)k;
+        }
+    assert_string_equal(got, want);
+    sm_recs_free(&r);
+    sm_sorter_close(s);
+    world_close(&w);
+}
+
+static void texts_sort_by_bytes_and_missing_comes_first(void **state) {
+    (void)state;
+    static const char *const v[] = {"b", "", "abcdefghij", "abcdefg", "B", "abcdefgh", "\xC3\xA9", "a"};
+    assert_sorted(SM_SORT_TEXT, v, SM_ARRAY_LEN(v), "- B a abcdefg abcdefgh abcdefghij b \xC3\xA9");
+}
+
+static void numbers_sort_by_value_before_what_is_no_number(void **state) {
+    (void)state;
+    static const char *const v[] = {"10", "9", "", "<5", "-1", "0.5", "ABC", "100"};
+    assert_sorted(SM_SORT_NUM, v, SM_ARRAY_LEN(v), "- -1 0.5 9 10 100 <5 ABC");
+}
+
+static void equal_numbers_in_different_spelling_keep_their_order(void **state) {
+    (void)state;
+    static const char *const v[] = {"2", "1.0", "1", "01", "1.00", "0"};
+    assert_sorted(SM_SORT_NUM, v, SM_ARRAY_LEN(v), "0 1.0 1 01 1.00 2");
+}
+
+static void numbers_that_no_double_tells_apart_sort_exactly(void **state) {
+    (void)state;
+    static const char *const v[] = {"12345678901234567891", "12345678901234567890", "0.10000000000000000002", "0.1", "0.10000000000000000001"};
+    assert_sorted(SM_SORT_NUM, v, SM_ARRAY_LEN(v), "0.1 0.10000000000000000001 0.10000000000000000002 12345678901234567890 12345678901234567891");
+}
+
+static void nothing_added_gives_no_block(void **state) {
+    (void)state;
+    assert_sorted(SM_SORT_TEXT, NULL, 0, "");
+}
+
+/* ---- several batches ---------------------------------------------------------------------------- */
+
+static void add_range(struct world *w, struct sm_sorter *s, uint32_t file, uint32_t n) {
+    struct sm_recs r = {0};
+    assert_int_equal(sm_recs_reserve(&r, 2, n, NULL), SM_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        r.col[0][i] = sm_val_from_i64(w->in, (i * 7919) % 97);
+        r.col[1][i] = sm_val_from_i64(w->in, 1000000 + i);
+        r.pos[i] = sm_pos_make(file, i, 0);
+    }
+    r.nrow = n;
+    assert_int_equal(sm_sorter_add(s, &r, NULL), SM_OK);
+    sm_recs_free(&r);
+}
+
+static void ties_are_ordered_by_position_not_by_arrival(void **state) {
+    (void)state;
+    for (uint64_t memory = 0; memory < 3; memory++) {
+        struct world w;
+        struct sm_sorter *s = NULL;
+        struct sm_blocks in;
+        struct sm_block b;
+        struct sm_sort_key key = {0, SM_SORT_NUM};
+        struct sm_sort_opts o = {.ncol = 2, .key = &key, .nkey = 1, .memory = memory * 30000, .tmpdir = "/tmp", .threads = 1};
+        uint64_t n = 0;
+        sm_pos last = 0;
+        sm_val last_key = SM_MISSING;
+        world_open(&w);
+        assert_int_equal(sm_sorter_open(&s, w.texts, &o, NULL), SM_OK);
+        add_range(&w, s, 5, 3000);
+        add_range(&w, s, 2, 3000);
+        assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+        while (in.next(in.ctx, &b, NULL) == SM_OK)
+            for (uint32_t i = 0; i < b.nrow; i++, n++) {
+                if (b.cell[(size_t)i * 2] == last_key) assert_true(b.pos[i] > last);
+                last = b.pos[i];
+                last_key = b.cell[(size_t)i * 2];
+            }
+        assert_int_equal(n, 6000);
+        assert_int_equal(sm_sorter_spilled(s) > 0, memory > 0);
+        sm_sorter_close(s);
+        world_close(&w);
+    }
+}
+
+static void a_temporary_folder_that_is_not_there_is_an_error(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_sorter *s = NULL;
+    struct sm_blocks in;
+    struct sm_err err = {0};
+    struct sm_recs r = {0};
+    struct sm_sort_key key = {0, SM_SORT_TEXT};
+    struct sm_sort_opts o = {.ncol = 1, .key = &key, .nkey = 1, .memory = 1, .tmpdir = "/nonexistent/folder", .threads = 1};
+    world_open(&w);
+    assert_int_equal(sm_sorter_open(&s, w.texts, &o, &err), SM_OK);
+    assert_int_equal(sm_recs_reserve(&r, 1, 100, NULL), SM_OK);
+    r.nrow = 100;
+    int rc = sm_sorter_add(s, &r, &err);
+    if (rc == SM_OK) rc = sm_sorter_finish(s, &in, &err);
+    assert_int_equal(rc, SM_EIO);
+    assert_non_null(strstr(err.text, "/nonexistent/folder"));
+    sm_recs_free(&r);
+    sm_sorter_close(s);
+    world_close(&w);
+}
+
+static void no_file_is_left_in_the_temporary_folder(void **state) {
+    (void)state;
+    struct world w;
+    struct tmp t;
+    struct sm_sorter *s = NULL;
+    struct sm_blocks in;
+    struct sm_buf list;
+    struct sm_sort_key key = {0, SM_SORT_NUM};
+    char command[300];
+    tmp_open(&t);
+    world_open(&w);
+    struct sm_sort_opts o = {.ncol = 2, .key = &key, .nkey = 1, .memory = 10000, .tmpdir = t.dir, .threads = 1};
+    assert_int_equal(sm_sorter_open(&s, w.texts, &o, NULL), SM_OK);
+    add_range(&w, s, 1, 5000);
+    assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+    assert_true(sm_sorter_spilled(s) > 0);
+    sm_buf_init(&list, 0);
+    (void)snprintf(command, sizeof command, "ls -A '%s'", t.dir);
+    assert_int_equal(tmp_run(command, &list), 0);
+    assert_int_equal(list.n, 0);
+    sm_buf_free(&list);
+    sm_sorter_close(s);
+    world_close(&w);
+    tmp_close(&t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_sort_by_bytes_and_missing_comes_first),
+        cmocka_unit_test(numbers_sort_by_value_before_what_is_no_number),
+        cmocka_unit_test(equal_numbers_in_different_spelling_keep_their_order),
+        cmocka_unit_test(numbers_that_no_double_tells_apart_sort_exactly),
+        cmocka_unit_test(nothing_added_gives_no_block),
+        cmocka_unit_test(ties_are_ordered_by_position_not_by_arrival),
+        cmocka_unit_test(a_temporary_folder_that_is_not_there_is_an_error),
+        cmocka_unit_test(no_file_is_left_in_the_temporary_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
