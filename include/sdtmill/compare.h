@@ -13,7 +13,7 @@
 #include "sdtmill/buf.h"
 #include "sdtmill/dsinfo.h"
 
-enum { SM_CMP_NONE = UINT32_MAX };   /* no column */
+#define SM_CMP_NONE UINT32_MAX       /* no column */
 struct sm_cmp_var {
     struct sm_str name;
     bool is_num;                     /* numbers are compared by value */

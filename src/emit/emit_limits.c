@@ -18,11 +18,11 @@ static struct sm_str subject_of(const struct sm_emitter *e, const struct emit_br
     return (struct sm_str){NULL, 0};
 }
 
-/* A long value is cut for the finding, between characters. */
-static struct sm_str shown(struct sm_str s) {
-    if (s.n <= VALUE_MAX) return s;
-    size_t n = VALUE_MAX;
-    while (n > VALUE_MAX - 4 && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--;
+/* At most so many bytes, cut between characters. */
+static struct sm_str cut(struct sm_str s, size_t most) {
+    if (s.n <= most) return s;
+    size_t n = most;
+    while (n > 0 && n + 4 > most && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--;
     return sm_str_n(s.p, n);
 }
 
@@ -32,7 +32,7 @@ void emit_report(struct sm_emitter *e, const struct emit_breach *b) {
     char detail[256], record[32] = "";
     e->breach_code = (uint16_t)b->code;
     if (e->breaches++ >= SM_EMIT_BREACHES) return;
-    struct sm_diag d = {.code = (uint16_t)b->code, .effect = (uint8_t)b->effect, .value = shown(b->value), .domain = e->ds->name};
+    struct sm_diag d = {.code = (uint16_t)b->code, .effect = (uint8_t)b->effect, .value = cut(b->value, VALUE_MAX), .domain = e->ds->name};
     if (b->block) {
         (void)snprintf(record, sizeof record, "record %" PRIu64 ": ", e->rows + b->row + 1);
         d.subject = subject_of(e, b, &buf);
@@ -129,7 +129,7 @@ static void check_name(struct sm_emitter *e, uint32_t var, struct sm_str s, uint
     char what[96], mend[96];
     if (s.n > most) {
         (void)snprintf(what, sizeof what, "name has %zu bytes, the format holds %u", s.n, most);
-        (void)snprintf(mend, sizeof mend, "shorten it, for instance to %.*s", (int)most, s.p);
+        (void)snprintf(mend, sizeof mend, "shorten it, for instance to %.*s", SM_STR_FMT(cut(s, most)));
         refuse_name(e, var, s, what, mend);
         return;
     }
@@ -142,7 +142,7 @@ static void check_label(struct sm_emitter *e, uint32_t var, struct sm_str s, uin
     char what[96], mend[128];
     if (s.n > most) {
         (void)snprintf(what, sizeof what, "label has %zu bytes, the format holds %u", s.n, most);
-        (void)snprintf(mend, sizeof mend, "shorten it, for instance to \"%.*s\"", (int)most, s.p);
+        (void)snprintf(mend, sizeof mend, "shorten it, for instance to \"%.*s\"", SM_STR_FMT(cut(s, most)));
         refuse_name(e, var, s, what, mend);
     } else if (emit_ascii_length(s) < s.n) {
         struct emit_breach b = {.var = var, .value = s};

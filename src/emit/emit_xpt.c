@@ -50,9 +50,16 @@ static void put_big(char *p, uint64_t v, int n) {
 }
 
 /* ---- head ---------------------------------------------------------------------------------------- */
+static void put_text(char *p, size_t width, struct sm_str s) {
+    memset(p, ' ', width);
+    if (s.n) memcpy(p, s.p, s.n < width ? s.n : width);
+}
+
 static void put_header(struct sm_sink *k, const char *name, const char *digits) {
-    char r[RECORD + 1];
-    (void)snprintf(r, sizeof r, "HEADER RECORD*******%-8sHEADER RECORD!!!!!!!%s  ", name, digits);
+    char r[RECORD];
+    put_text(r, RECORD, SM_STR("HEADER RECORD*******        HEADER RECORD!!!!!!!"));
+    put_text(r + 20, 8, sm_str(name));
+    put_text(r + 48, 32, sm_str(digits));
     sm_sink_write(k, r, RECORD);
 }
 
@@ -66,11 +73,6 @@ static void make_stamp(struct sm_str iso, char out[STAMP + 1]) {
     memcpy(out + 2, months + (m - 1) * 3, 3);
     memcpy(out + 5, iso.p + 2, 2);
     memcpy(out + 8, iso.p + 11, 8);
-}
-
-static void put_text(char *p, size_t width, struct sm_str s) {
-    memset(p, ' ', width);
-    if (s.n) memcpy(p, s.p, s.n < width ? s.n : width);
 }
 
 static void put_first_records(struct sm_emitter *e, const char *stamp) {
@@ -101,7 +103,7 @@ static void put_pad(struct sm_sink *k) {
 }
 
 static void put_variables(struct sm_emitter *e, const struct xpt *x) {
-    char n[NAMESTR], digits[32];
+    char n[NAMESTR], digits[48];
     uint64_t at = 0;
     (void)snprintf(digits, sizeof digits, "000000%04u00000000000000000000", e->ds->nvar);
     put_header(e->sink, "NAMESTR", digits);

@@ -70,11 +70,24 @@ static void split_begin(struct sm_split *s, size_t at) {
     s->state = ST_ROW;
 }
 
+/* Offset of the next byte that means something in this state. */
+static size_t split_skip(const struct sm_split *s, const char *p, size_t i, size_t to) {
+    static const uint8_t dull[ST_COUNT] = {
+        [ST_PLAIN] = 1 << CLS_OTHER | 1 << CLS_BLANK,
+        [ST_QUOTED] = 1 << CLS_OTHER | 1 << CLS_BLANK | 1 << CLS_DELIM};
+    unsigned mask = dull[s->state];
+    while (mask && i < to && (mask >> s->cls[(unsigned char)p[i]] & 1)) i++;
+    return i;
+}
+
 /* One record (or what is there of it) byte by byte. *at is moved behind what was looked at. */
 static int split_bytes(struct sm_split *s, const char *p, size_t *at, size_t to,
                        struct sm_spans *out, struct sm_err *err) {
     uint8_t state = s->state, flags = s->flags;
     for (size_t i = *at; i < to; i++) {
+        s->state = state;
+        i = split_skip(s, p, i, to);
+        if (i == to) break;
         uint8_t cls = s->cls[(unsigned char)p[i]];
         uint8_t step = split_step[state][cls];
         state = step & DO_STATE;

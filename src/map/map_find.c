@@ -113,6 +113,14 @@ void map_find(struct map_run *m, const struct map_issue *issue) {
     sm_diags_add(m->diags, &d, issue->sev);
 }
 
+/* The cell of the file that the subject's identifier is made from: constants have none. */
+static void find_subject_cell(const struct map_run *m, struct sm_diag *d) {
+    const struct sm_slot *in;
+    size_t n = m->source->usubjid ? sm_expr_inputs(m->source->usubjid, &in) : 0;
+    for (size_t i = 0; i < n && !d->field; i++)
+        if (in[i].kind == SM_SLOT_COLUMN) find_cell(m, in[i].index, d);
+}
+
 /* The same for every domain that reads the row, so that it is one finding in the end. */
 void map_unknown_subject(struct map_run *m, uint32_t row, bool rejected) {
     struct sm_valbuf subject;
@@ -122,7 +130,7 @@ void map_unknown_subject(struct map_run *m, uint32_t row, bool rejected) {
     d.subject = map_text(m, m->id_row[row], &subject);
     d.value = d.subject;
     find_place(m, &d);
-    find_cell(m, sm_source_usubjid(m->source), &d);
+    find_subject_cell(m, &d);
     d.map_file = m->source->where.file;
     d.map_line = m->source->where.line;
     d.map_column = m->source->where.column;

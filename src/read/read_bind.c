@@ -160,8 +160,9 @@ static bool bind_cell(struct sm_reader *r, struct read_cell *cell, const struct 
     }
     cell->rejects = c->required || c->reject_invalid || c->in_key ||
                     bind_in_key(r->file->key ? r->file->key : r->source->key, fc->column);
-    cell->plain = c->type == SM_COL_TEXT && !fc->recode && fc->missing.n == 0 && !c->has_min &&
-                  !c->has_max;
+    bool same = !fc->recode && fc->missing.n == 0 && !c->has_min && !c->has_max;
+    cell->plain = same && c->type == SM_COL_TEXT;
+    cell->number = same && (c->type == SM_COL_NUMBER || c->type == SM_COL_RESULT);
     return bind_tokens(r, fc->missing, &cell->token, &cell->ntoken);
 }
 

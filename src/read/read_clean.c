@@ -282,12 +282,12 @@ static sm_val clean_convert(struct read_job *j, const struct read_cell *cell, sm
 struct read_memo *read_memo_find(struct read_memo *table, const void *who,
                                  const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
     uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
-    for (size_t i = 0; i < READ_KEY; i++) {
-        h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
-        h ^= h >> 32;
-    }
-    struct read_memo *m = &table[h % READ_MEMO];
-    *ret_hit = m->who == who && m->n == n && memcmp(m->key, key, sizeof m->key) == 0;
+    size_t words = n > (READ_KEY - 1) * sizeof *key ? READ_KEY : n / sizeof *key + 1;
+    for (size_t i = 0; i < words; i++) h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
+    struct read_memo *m = &table[(h >> 40) % READ_MEMO];
+    uint64_t differ = m->n ^ n;
+    for (size_t i = 0; i < words; i++) differ |= m->key[i] ^ key[i];
+    *ret_hit = m->who == who && differ == 0;
     if (!*ret_hit) {
         m->who = NULL;
         memcpy(m->key, key, sizeof m->key);
@@ -296,13 +296,26 @@ struct read_memo *read_memo_find(struct read_memo *table, const void *who,
     return m;
 }
 
+/* Digits with at most one decimal point between them, which stand for themselves whatever the file's
+ * habits are: most numbers. */
+static bool clean_is_plain_number(const struct read_cell *cell, struct sm_str s) {
+    size_t points = 0;
+    if (!cell->number || s.n > 18) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (sm_is_digit(s.p[i])) continue;
+        if (s.p[i] != '.' || cell->fc->decimal == ',' || i == 0 || i + 1 == s.n) return false;
+        points++;
+    }
+    return points <= 1 && (s.p[0] != '0' || s.n == 1 || s.p[1] == '.');
+}
+
 static sm_val clean_header(struct read_job *j, const struct read_cell *cell) {
     if (cell->field == SM_NO) return SM_MISSING;
     struct sm_str s = j->f->v[cell->field];
     bool simple = j->f->ascii && !(j->span->flags & SM_SPAN_BREAK);
     s = simple ? clean_trim(s) : read_clean(s, &j->w->clean);
     if (s.n == 0) return SM_MISSING;
-    if (cell->plain) return sm_val_make(j->w->in, s);
+    if (cell->plain || clean_is_plain_number(cell, s)) return sm_val_make(j->w->in, s);
     uint64_t key[READ_KEY] = {0};
     if (s.n > sizeof key) return clean_convert(j, cell, SM_MISSING, s);
     memcpy(key, s.p, s.n);

@@ -3,8 +3,9 @@
 
 #include "read_priv.h"
 
-/* Records with quotes are libcsv's; the others, where its rules come down to cutting at delimiters
- * and trimming blanks, are cut here without copying a byte. */
+/* Records in which quotes stand for more than the bounds of a field are libcsv's. The others, where
+ * its rules come down to cutting at delimiters and trimming blanks, are cut here without copying a
+ * byte. */
 struct read_csv {
     struct csv_parser p;
     struct read_fields *f;
@@ -78,26 +79,49 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
     return true;
 }
 
-static bool fields_cut(struct read_fields *f, const struct sm_reader *r) {
+struct fields_one { const char *from, *to, *next; };
+
+/* A field whose first sign is a quote; next is NULL when libcsv has to look at it. */
+static struct fields_one fields_quoted(const char *p, const char *end, char delim, char quote) {
+    struct fields_one one = {p + 1, memchr(p + 1, quote, (size_t)(end - p - 1)), NULL};
+    if (!one.to) return one;
+    const char *next = one.to + 1;
+    while (next < end && sm_is_blank(*next) && *next != delim) next++;
+    if (next == end || *next == delim) one.next = next;
+    return one;
+}
+
+static struct fields_one fields_plain(const char *p, const char *end, char delim) {
+    struct fields_one one = {p, p, p};
+    while (p < end && *p != delim) p++;
+    one.to = one.next = p;
+    while (one.to > one.from && sm_is_blank(one.to[-1])) one.to--;
+    return one;
+}
+
+/* False when libcsv has to look at the record (*ret_retry), or out of memory. */
+static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool quotes,
+                       bool *ret_retry) {
+    const char delim = r->file->delimiter, quote = quotes ? r->file->quote : delim;
     const char *p = f->text.p, *end = p + f->text.n;
-    const char delim = r->file->delimiter;
-    size_t max = r->opts.max_columns, n = 0;
-    for (;;) {
+    uint32_t n = 0, max = r->opts.max_columns;
+    bool changed = false;
+    for (;; n++, p++) {
         const char *from = p;
-        while (p < end && *p != delim) p++;
-        const char *to = p;
-        if (n < max) {
-            if (n >= f->cap && !fields_room(f, n + 1)) return false;
-            while (from < to && sm_is_blank(*from)) from++;
-            while (to > from && sm_is_blank(to[-1])) to--;
-            f->changed |= to != p || (n > 0 && from[-1] != delim) || (n == 0 && from != f->text.p);
-            f->v[n] = (struct sm_str){from, (size_t)(to - from)};
-        }
-        n++;
+        if (n >= f->cap && n < max && !fields_room(f, (size_t)n + 1)) return false;
+        while (p < end && sm_is_blank(*p) && *p != delim) p++;
+        bool quoted = quotes && p < end && *p == quote;
+        struct fields_one one = quoted ? fields_quoted(p, end, delim, quote)
+                                       : fields_plain(p, end, delim);
+        *ret_retry = one.next == NULL;
+        if (!one.next) return false;
+        if (n < max) f->v[n] = (struct sm_str){one.from, (size_t)(one.to - one.from)};
+        changed |= one.from != from || one.to != one.next;
+        p = one.next;
         if (p == end) break;
-        p++;
     }
-    f->n = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+    f->n = n + 1;
+    f->changed = changed;
     return true;
 }
 
@@ -147,7 +171,10 @@ bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm
     } else if (!f->ascii) {
         f->invalid = sm_utf8_invalid(raw, NULL) != SIZE_MAX;
     }
-    return flags & SM_SPAN_QUOTE ? fields_csv(f, r) : fields_cut(f, r);
+    bool retry = (flags & SM_SPAN_BROKEN) != 0;
+    if (!retry && fields_cut(f, r, flags & SM_SPAN_QUOTE, &retry)) return true;
+    f->n = 0;
+    return retry && fields_csv(f, r);
 }
 
 uint32_t read_fields_invalid(const struct read_fields *f, const struct sm_reader *r,

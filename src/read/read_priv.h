@@ -52,6 +52,7 @@ struct read_cell {                 /* a sm_filecol ready to run */
     uint32_t ninput;
     sm_val constant;
     bool plain;                    /* the cleaned text is the value */
+    bool number;                   /* so is the text of a plain number */
     bool rejects;                  /* a bad date loses the record */
 };
 struct read_plan { struct read_cell *cell; uint32_t ncell; };

@@ -149,6 +149,8 @@ static int list_inputs(struct run *r, struct sm_err *err) {
     r->files = sm_arena_array(&r->arena, r->ninput ? r->ninput : 1, sizeof *r->files);
     if (!r->files) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (size_t i = 0; i < r->ninput; i++) r->files[i] = r->input[i].in.name;
+    r->rt.file = r->files;
+    r->rt.nfile = (uint32_t)r->ninput;
     return find_created(r, err);
 }
 

@@ -3,8 +3,7 @@
  * compiled, so that rules can read each other's. */
 #include "spec/spec_priv.h"
 
-/* ---- finding
- * -------------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 struct sp_dom *sp_domain_find(struct sp_load *l, struct sm_str name, uint32_t *ret_index) {
     struct sp_dom *v = l->doms.p;
@@ -110,8 +109,7 @@ struct sm_str sp_prefixed(struct sp_load *l, const struct sm_domain *d, const ch
     return sp_printf(l, "%.*s%s", SM_STR_FMT(d->name), suffix);
 }
 
-/* ---- what a domain may have
- * ------------------------------------------------------------------------------ */
+/* ---- what a domain may have ---- */
 
 static struct sm_str domain_swap(struct sp_load *l, struct sm_str name, struct sm_str from,
                                  struct sm_str to) {
@@ -238,8 +236,7 @@ static void domain_decls(struct sp_load *l, struct sp_dom *x) {
     }
 }
 
-/* ---- what its rules give
- * ----------------------------------------------------------------------------------- */
+/* ---- what its rules give ---- */
 
 static struct sp_give *domain_given(const struct sp_dom *x, struct sm_str name) {
     struct sp_give *v = x->gives.p;
@@ -402,8 +399,7 @@ static void domain_gather_auto(struct sp_load *l, struct sp_dom *x) {
         if (sp_yes(v[i].node, "keep", false)) domain_give(l, x, v[i].name, v[i].node);
 }
 
-/* ---- variables in order
- * ------------------------------------------------------------------------------------- */
+/* ---- variables in order ---- */
 
 static enum sm_origin domain_origin(struct sm_str s) {
     static const char *const names[] = {"",         "Collected",   "Derived",       "Assigned",
@@ -517,8 +513,7 @@ static void domain_subjectwise(struct sp_dom *x) {
     }
 }
 
-/* ---- all domains
- * ---------------------------------------------------------------------------------------------- */
+/* ---- all domains ---- */
 
 static void domain_declare(struct sp_load *l, struct sp_dom *x) {
     struct sm_domain *d = x->d;
@@ -574,8 +569,7 @@ void sp_domains_declare(struct sp_load *l) {
     }
 }
 
-/* ---- after the rules
- * ------------------------------------------------------------------------------------------- */
+/* ---- after the rules ---- */
 
 static void domain_keys(struct sp_load *l, struct sp_dom *x) {
     const xmlNode *n = x->top.node;

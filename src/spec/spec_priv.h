@@ -21,15 +21,13 @@ enum {
     SP_CELLS_MAX = 4000000  /* columns of files and variables of records, all together */
 };
 
-/* ---- growable arrays in the arena ---------------------------------------------------------------
- */
+/* ---- growable arrays in the arena ---- */
 struct sp_vec {
     void *p;
     uint32_t n, cap;
 };
 
-/* ---- XML
- * ------------------------------------------------------------------------------------------ */
+/* ---- XML ---- */
 struct sp_file {
     struct sm_str path, real, dir; /* as shown, resolved, folder as shown */
     struct sm_str text;
@@ -44,8 +42,7 @@ struct sp_top {
     struct sp_file *file;
 };
 
-/* ---- named things while loading
- * ------------------------------------------------------------------- */
+/* ---- named things while loading ---- */
 struct sp_list {
     const struct sm_codelist *list;
     xmlNode *node;

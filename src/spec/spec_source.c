@@ -7,8 +7,7 @@
 #include "sdtmill/err.h"
 #include "sdtmill/utf8.h"
 
-/* ---- shared
- * ------------------------------------------------------------------------------------------ */
+/* ---- shared ---- */
 
 void sp_habits(struct sp_load *l, const xmlNode *n, struct sp_habits *h) {
     const struct {
@@ -99,8 +98,7 @@ bool sp_decimal(struct sp_load *l, const xmlNode *n, const char *attr, struct sm
     return ret->p != NULL;
 }
 
-/* ---- canonical columns
- * ---------------------------------------------------------------------------------- */
+/* ---- canonical columns ---- */
 
 static void source_column(struct sp_load *l, const xmlNode *n, struct sm_column *c) {
     static const struct {
@@ -145,8 +143,7 @@ static void source_columns(struct sp_load *l, const xmlNode *n, struct sm_source
     s->ncolumn = v.n;
 }
 
-/* ---- keys
- * --------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static uint32_t source_key_column(struct sp_load *l, const xmlNode *n, const struct sm_source *s,
                                   const char *attr, struct sm_str name) {
@@ -211,8 +208,7 @@ static void source_keys(struct sp_load *l, const xmlNode *n, struct sm_source *s
     }
 }
 
-/* ---- files
- * -------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 struct source_file { /* one <file> while it is built */
     struct sp_load *l;
@@ -402,8 +398,7 @@ static void file_said(struct source_file *w, const xmlNode *n, const xmlNode **s
     }
 }
 
-/* ---- unpivot
- * ------------------------------------------------------------------------------------------- */
+/* ---- unpivot ---- */
 
 static uint32_t unpivot_target(struct source_file *w, const char *attr) {
     struct sm_str name = sp_word(w->unpivot, attr);
@@ -498,8 +493,7 @@ static void file_unpivot(struct source_file *w) {
     if (n == 0) sp_say(l, SM_D_MAPPING_INVALID, sp_at(w->unpivot), NULL, "<unpivot> has no <from>");
 }
 
-/* ---- the rest of a file
- * ---------------------------------------------------------------------------------- */
+/* ---- the rest of a file ---- */
 
 static void file_names(struct sp_load *l, const xmlNode *n, struct sp_vec *v) {
     for (const xmlNode *c = sp_first(n); c; c = sp_next(c)) {
@@ -652,8 +646,7 @@ void sp_sources(struct sp_load *l) {
         if (sp_is(t[i].node, "source")) source_one(l, &t[i]);
 }
 
-/* ---- the subject
- * ---------------------------------------------------------------------------------------- */
+/* ---- the subject ---- */
 
 static const struct sm_expr *subject_expr(struct sp_load *l, struct sm_source *s,
                                           const xmlNode *own, const char *attr) {

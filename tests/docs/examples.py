@@ -8,11 +8,13 @@ A marker line stands before a literal block (.Bd -literal or a fence) and says w
   .\\" run: NAME         <!-- run: NAME -->         "$ command" lines, each followed by its output
   .\\" tree: NAME        <!-- tree: NAME -->        NAME sees mappings/, fixtures/ and
                                                   build/release/sdtmill of this tree
+  .\\" expr: NAME=VALUE|...                        "expression  gives  value" lines, over these columns
   .\\" xml: PLACE        <!-- xml: PLACE -->        a piece of a mapping; PLACE is top, part, source, file,
                                                   domain, from or derive
 Each example has its own empty folder. Output and messages come together, in the order in which they are
 written; a line "..." stands for any lines. BLESS=1 writes what came into the files instead.
 Needs SDTMILL (program) and SRC (top of the tree). A line of output that begins with ok or FAIL is one test."""
+import csv
 import difflib
 import os
 import re
@@ -30,6 +32,7 @@ PLACES = {
     'derive': f'<domain {NS} name="XX"><derive>%s</derive></domain>',
 }
 MARK = re.compile(r'^(?:\.\\" |<!-- )(file|run|tree|xml): (\S+)(?: (\S+))?(?: -->)?$')
+COLUMNS = re.compile(r'^\.\\" (expr): (.*)$')
 
 
 def plain(line):
@@ -63,7 +66,10 @@ def blocks(path, text):
                 lines.append(plain(line) if manual else line)
             continue
         m = MARK.match(line)
-        if m and m[1] == 'tree':
+        c = COLUMNS.match(line)
+        if c:
+            mark = (c[1], c[2], None)
+        elif m and m[1] == 'tree':
             tree.add(m[2])
         elif m:
             mark = m.groups()
@@ -117,8 +123,9 @@ class Runner:
                 os.symlink(self.top + '/bin/sdtmill', path + '/build/release/sdtmill')
         return path
 
-    def shell(self, where, command):
-        p = subprocess.run(['bash', '-c', command], cwd=where, env=self.env, stdin=subprocess.DEVNULL,
+    def shell(self, where, command, last):
+        """Runs one command; $? in it is `last`."""
+        p = subprocess.run(['bash', '-c', f'(exit {last})\n{command}'], cwd=where, env=self.env, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         out = p.stdout.decode('utf-8', 'replace').split('\n')
         return p.returncode, out[:-1] if out[-1] == '' else out
@@ -133,6 +140,40 @@ def check_xml(block, page):
     say(p.returncode == 0, f'{page}: shape of the mapping, line {block.first}', p.stdout.decode().split('\n'))
 
 
+def study_of(columns, wanted):
+    """A mapping that puts expression i into variable Vi, and its one row."""
+    q = lambda x: x.replace('&', '&amp;').replace('<', '&lt;').replace('"', '&quot;')
+    names = [c.split('=')[0] for c in columns]
+    row = ','.join(names) + '\n' + ','.join(c.split('=', 1)[1] for c in columns) + '\n'
+    lines = [f'<study {NS} oid="E" name="E" standard="SDTMIG 3.4" raw="raw">', '<terminology file="sdtm-ct.xml"/>',
+             '<source name="s">', *(f'<column name="{n}"' + (' type="date"/>' if n in 'DP' else '/>') for n in names),
+             '<file path="r.csv"/></source>',
+             '<domain name="ZZ" label="z" class="Findings" structure="z" keys="V0">',
+             *(f'<variable name="V{i}" label="v" type="Char"/>' for i in range(len(wanted))), '<from source="s">',
+             *(f'<compute var="V{i}" value="{q(e)}"/>' for i, (e, _) in enumerate(wanted)), '</from></domain></study>']
+    return '\n'.join(lines) + '\n', row
+
+
+def check_expr(runner, block, page):
+    wanted = [re.match(r'(.*?) +gives *(.*)$', x).groups() for x in block.lines]
+    where = runner.folder(page, f'expr-{block.first}', ())
+    os.makedirs(where + '/raw')
+    study, row = study_of(block.name.split('|'), wanted)
+    for name, text in (('study.xml', study), ('raw/r.csv', row)):
+        with open(f'{where}/{name}', 'w', encoding='utf-8') as f:
+            f.write(text)
+    _, log = runner.shell(where, 'sdtmill convert study.xml -o out --format csv --fail-on never', 0)
+    try:
+        with open(where + '/out/csv/zz.csv', encoding='utf-8', newline='') as f:
+            header, got = list(csv.reader(f))[:2]
+    except (OSError, ValueError):
+        say(False, f'{page}: expressions, line {block.first}', log)
+        return
+    for i, (e, value) in enumerate(wanted):
+        now = got[header.index(f'V{i}')]
+        say(now == value, f'{page}: {e}', [f'gives "{now}", not "{value}"'])
+
+
 def say(good, what, why=()):
     print(('ok docs ' if good else 'FAIL docs ') + what)
     for line in [] if good else why:
@@ -140,9 +181,10 @@ def say(good, what, why=()):
 
 
 def run_block(runner, block, where, page, bless):
-    good, why, now = True, [], []
+    good, why, now, rc = True, [], [], 0
     for command, want in transcript(block.lines):
-        rc, got = runner.shell(where, command)
+        rc, got = runner.shell(where, command, rc)
+        rc = rc if rc >= 0 else 128 - rc
         same = fits(want, got) and rc < 126
         now += ['$ ' + command.replace('\n', '\n> ')] + (want if same else got)
         if not same:
@@ -161,9 +203,12 @@ def run_page(runner, path, bless):
     found, tree = blocks(path, text)
     shift = 0
     for b in found:
-        where = runner.folder(page, b.name, tree) if b.kind != 'xml' else None
+        where = runner.folder(page, b.name, tree) if b.kind in ('file', 'run') else None
         if b.kind == 'xml':
             check_xml(b, page)
+        elif b.kind == 'expr':
+            if not bless:
+                check_expr(runner, b, page)
         elif b.kind == 'file':
             os.makedirs(os.path.dirname(f'{where}/{b.path}'), exist_ok=True)
             with open(f'{where}/{b.path}', 'w', encoding='utf-8') as f:

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sm_val cell[ROWS_MOST * COLUMNS_MOST] = {0};
     sm_pos pos[ROWS_MOST] = {0};
     uint32_t n = 0;
-    if (sm_packer_open(&p, ncol, data[1] & 1 ? (uint64_t)data[1] * 64 : 0, NULL) != SM_OK) return 0;
+    if (sm_packer_open(&p, ncol, data[1] & 1 ? (uint64_t)data[1] * 64 : 1 << 16, NULL) != SM_OK) return 0;
     const uint8_t *at = data + 2;
     for (size_t left = size - 2; n < ROWS_MOST && n < p->rows && left >= 8 * ((size_t)ncol + 1); n++, left -= 8 * ((size_t)ncol + 1)) {
         memcpy(&pos[n], at, 8);

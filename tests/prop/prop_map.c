@@ -79,6 +79,20 @@ static void random_rule(uint32_t record, uint32_t var, const struct sm_codelist 
     }
 }
 
+static void random_post(void) {
+    uint32_t day = kit_num(&kit, "AEDY"), dur = kit_var(&kit, "AEDUR");
+    struct sm_rule *r = kit_post(&kit, SM_RULE_STUDY_DAY, day);
+    r->from = (struct sm_slot){SM_SLOT_VAR, below(6)};
+    r->expr = kit_expr(&kit, "DM.RFSTDTC");
+    r->guard = below(2) ? random_guard(NULL) : NULL;
+    static const enum sm_rule_kind kind[] = {SM_RULE_DURATION, SM_RULE_DATE_ORDER};
+    for (uint32_t i = 0; i < 2; i++) {
+        r = kit_post(&kit, kind[i], i ? SM_NO : dur);
+        r->from = (struct sm_slot){SM_SLOT_VAR, below(6)};
+        r->time = (struct sm_slot){SM_SLOT_VAR, below(6)};
+    }
+}
+
 static void random_study(void) {
     static const char *const term[] = {"MILD", "SEVERE"};
     static const char *const name[COLUMNS] = {"A", "B", "C", "D", "E", "F"};
@@ -114,6 +128,7 @@ static void random_study(void) {
         for (uint32_t v = 0; v < 6; v++)
             random_rule(t, v, list);
     }
+    random_post();
     uint32_t many = below(2) ? 24 : 4000;
     for (uint32_t i = 0; i < ROWS; i++) {
         for (uint32_t c = 0; c < COLUMNS; c++)

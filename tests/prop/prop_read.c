@@ -169,8 +169,65 @@ static void quoted_and_plain_fields_read_alike(void **state) {
     sm_buf_free(&b);
 }
 
+/* One cell, quoted or (where its content allows that) perhaps not, with blanks around, into `text`;
+ * what must be read of it into `want`. */
+static void put_cell(uint64_t *seed, struct sm_buf *text, struct sm_buf *want) {
+    static const char letters[] = "aab ,\"\"\n";
+    char cell[12], clean[12];
+    size_t n = next_random(seed) % 6, kept = 0;
+    bool quoted = next_random(seed) & 1;
+    for (size_t i = 0; i < n; i++) {
+        cell[i] = letters[next_random(seed) % (quoted ? sizeof letters - 1 : 3)];
+        bool again = cell[i] == '\n' && i > 0 && cell[i - 1] == '\n';
+        if (!again) clean[kept++] = cell[i] == '\n' ? ' ' : cell[i];
+    }
+    if (next_random(seed) & 1) sm_buf_add_byte(text, ' ');
+    if (quoted) sm_buf_add_byte(text, '"');
+    for (size_t i = 0; i < n; i++) {
+        if (cell[i] == '"') sm_buf_add_byte(text, '"');
+        sm_buf_add_byte(text, cell[i]);
+    }
+    if (quoted) sm_buf_add_byte(text, '"');
+    if (next_random(seed) & 1) sm_buf_add_byte(text, ' ');
+    sm_buf_add_byte(want, '|');
+    sm_buf_add_str(want, sm_str_trim((struct sm_str){clean, kept}));
+}
+
+static void what_was_written_is_read(void **state) {
+    (void)state;
+    static const struct dialect d = {"1 2 3", "UTF-8", NULL, ',', 0};
+    struct sm_buf text, want, got;
+    sm_buf_init(&text, 0);
+    sm_buf_init(&want, 0);
+    sm_buf_init(&got, 0);
+    uint64_t seed = 9;
+    for (int i = 0; i < 3000; i++) {
+        unsigned line = 1;
+        sm_buf_clear(&text);
+        sm_buf_clear(&want);
+        sm_buf_clear(&got);
+        for (unsigned k = 0; k < 6; k++) {
+            size_t from = text.n;
+            sm_buf_printf(&want, "%u|%u|0|x", line, k + 1);
+            sm_buf_add_c(&text, "x,");
+            put_cell(&seed, &text, &want);
+            sm_buf_add_byte(&text, ',');
+            put_cell(&seed, &text, &want);
+            sm_buf_add_c(&text, "\n");
+            sm_buf_add_c(&want, "\n");
+            for (; from < text.n; from++) line += text.p[from] == '\n';
+        }
+        read_all(text.p, text.n, &d, 50, &got);
+        if (!strstr(got.p, want.p)) fail_msg("%s\n%s\n%s", text.p, got.p, want.p);
+    }
+    sm_buf_free(&text);
+    sm_buf_free(&want);
+    sm_buf_free(&got);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(random_texts_read_alike_in_any_chunks),
         cmocka_unit_test(quoted_and_plain_fields_read_alike),
         cmocka_unit_test(broken_files_read_alike_in_any_chunks),

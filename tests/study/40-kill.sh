@@ -6,7 +6,8 @@ fix=$SRC/fixtures/re223
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 kills=${KILLS:-200}
-run() { "$SDTMILL" convert "$SRC/mappings/re223/study.xml" --raw "$fix/raw" -o "$dir/out" -q --created "$1" >/dev/null 2>&1; }
+cmd=("$SDTMILL" convert "$SRC/mappings/re223/study.xml" --raw "$fix/raw" -o "$dir/out" -q --created)
+run() { "${cmd[@]}" "$1" >/dev/null 2>&1; }
 sums() { (cd "$dir/out" 2>/dev/null && grep -v '"seconds"\|"peak_memory"\|"threads"' manifest.json | sha256sum; cd "$dir/out" && find . -type f ! -name manifest.json | LC_ALL=C sort | xargs sha256sum) | sha256sum; }
 run 2020-01-01; old=$(sums)
 start=$(date +%s%N); run 2021-01-01; ms=$((($(date +%s%N) - start) / 1000000)); new=$(sums)
@@ -15,7 +16,7 @@ run 2020-01-01
 bad=0 olds=0 news=0
 RANDOM=42
 for i in $(seq "$kills"); do
-    run 2021-01-01 & pid=$!
+    "${cmd[@]}" 2021-01-01 >/dev/null 2>&1 & pid=$! # the program itself, not a shell around it
     sleep "$(awk -v m="$ms" -v r=$RANDOM 'BEGIN { printf "%.4f", m / 1000 * 1.1 * r / 32768 }')"
     kill -9 $pid 2>/dev/null; wait $pid 2>/dev/null
     now=$(sums)

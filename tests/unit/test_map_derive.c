@@ -77,15 +77,37 @@ static void subject_assigned_by_a_rule_has_references_too(void **state) {
     assert_string_equal(kit_out(&kit, 1, dy), "4");
 }
 
-static void epoch_is_the_first_that_holds_the_date(void **state) {
+static void references_of_a_template_are_not_those_of_the_one_before(void **state) {
+    (void)state;
+    uint32_t a = kit_column(&kit, "A", SM_COL_TEXT), b = kit_column(&kit, "B", SM_COL_TEXT);
+    uint32_t id = kit_var(&kit, "USUBJID"), ref = kit_dtc(&kit, "REF");
+    kit.domain.usubjid = id;
+    kit.refs = kit_lut(&kit, 1, 2);
+    kit.rt.refs = kit.refs;
+    kit.from.nrecord = 2;
+    for (uint32_t t = 0; t < 2; t++) {
+        kit_rule_in(&kit, t, SM_RULE_ASSIGN, id)->from =
+            (struct sm_slot){SM_SLOT_COLUMN, t ? b : a};
+        kit_rule_in(&kit, t, SM_RULE_COMPUTE, ref)->expr = kit_expr(&kit, "DM.RFSTDTC");
+    }
+    KIT_LUT_ROW(&kit, kit.refs, "S1", "2014-05-12", "");
+    KIT_LUT_ROW(&kit, kit.refs, "S2", "2014-05-10", "");
+    KIT_ROW(&kit, "", "S1", "S2");
+    KIT_ROW(&kit, "", "S2", "S1");
+    kit_run(&kit);
+    static const char *const want[] = {"2014-05-12", "2014-05-10", "2014-05-10", "2014-05-12"};
+    for (uint32_t i = 0; i < 4; i++)
+        assert_string_equal(kit_out(&kit, i, ref), want[i]);
+}
+
+static void epochs_follow_each_other_and_hold_their_bounds(void **state) {
     (void)state;
     uint32_t v = dated("LBDTC"), ep = kit_var(&kit, "EPOCH");
-    struct sm_epoch epoch[] = {
-        {.name = kit_val(&kit, "TREATMENT"),
-         .start = kit_expr(&kit, "DM.RFSTDTC"),
-         .end = kit_expr(&kit, "DM.RFXENDTC")},
-        {.name = kit_val(&kit, "FOLLOW-UP"), .start = kit_expr(&kit, "DM.RFXENDTC")},
-        {.name = kit_val(&kit, "SCREENING"), .end = kit_expr(&kit, "DM.RFSTDTC")}};
+    struct sm_epoch epoch[] = {{.name = kit_val(&kit, "SCREENING")},
+                               {.name = kit_val(&kit, "TREATMENT"),
+                                .start = kit_expr(&kit, "DM.RFSTDTC"),
+                                .end = kit_expr(&kit, "DM.RFXENDTC")},
+                               {.name = kit_val(&kit, "FOLLOW-UP")}};
     kit.spec.epoch = epoch;
     kit.spec.nepoch = 3;
     struct sm_rule *r = kit_post(&kit, SM_RULE_EPOCH, ep);
@@ -94,12 +116,14 @@ static void epoch_is_the_first_that_holds_the_date(void **state) {
     KIT_ROW(&kit, "S1", "S1", "2014-05-12");
     KIT_ROW(&kit, "S1", "S1", "2014-05-12T08:00");
     KIT_ROW(&kit, "S1", "S1", "2014-06-13");
+    KIT_ROW(&kit, "S1", "S1", "2014-06-12");
     KIT_ROW(&kit, "S1", "S1", "2014-05");
     KIT_ROW(&kit, "S1", "S1", "");
     KIT_ROW(&kit, "S9", "S9", "2014-05-12");
     kit_run(&kit);
-    static const char *const want[] = {"TREATMENT", "SCREENING", "FOLLOW-UP", "", "", "SCREENING"};
-    for (uint32_t i = 0; i < 6; i++)
+    static const char *const want[] = {"TREATMENT", "SCREENING", "FOLLOW-UP", "TREATMENT",
+                                       "",          "",          "SCREENING"};
+    for (uint32_t i = 0; i < 7; i++)
         assert_string_equal(kit_out(&kit, i, ep), want[i]);
 }
 
@@ -331,7 +355,9 @@ int main(void) {
                                         close_kit),
         cmocka_unit_test_setup_teardown(subject_assigned_by_a_rule_has_references_too, open_kit,
                                         close_kit),
-        cmocka_unit_test_setup_teardown(epoch_is_the_first_that_holds_the_date, open_kit,
+        cmocka_unit_test_setup_teardown(references_of_a_template_are_not_those_of_the_one_before,
+                                        open_kit, close_kit),
+        cmocka_unit_test_setup_teardown(epochs_follow_each_other_and_hold_their_bounds, open_kit,
                                         close_kit),
         cmocka_unit_test_setup_teardown(dates_give_order_duration_and_age, open_kit, close_kit),
         cmocka_unit_test_setup_teardown(visit_label_gives_its_row_local_or_standard, open_kit,

@@ -299,8 +299,48 @@ static void raw_cells_can_be_looked_up_again(void **state) {
     rawspec_close(&raw);
 }
 
+static int read_file(const char *name) {
+    static char bytes[2 << 20];
+    char path[256];
+    (void)snprintf(path, sizeof path, "fixtures/re223/broken/%s", name);
+    FILE *f = fopen(path, "rb");
+    if (!f) return SM_EOF;
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    (void)fclose(f);
+    return rawspec_read_n(&raw, bytes, n);
+}
+
+static void broken_files_are_refused_or_reported(void **state) {
+    (void)state;
+    static const struct { const char *name, *columns; char delimiter; int rc; const char *findings; } files[] = {
+        {"unclosed_quote.csv", "SUBJ EVENT", ',', SM_EDATA, "3.0 unclosed-quote"},
+        {"invalid_utf8.csv", "Potilas Tapa", '\t', SM_OK, "2.4 invalid-encoding (Tapa)"},
+        {"nul_byte.csv", "SUBJ VISIT", ',', SM_OK, "3.3 nul-byte (VISIT)"},
+        {"truncated_multibyte.csv", "Pasientnr", ';', SM_EDATA, "3.0 truncated-file"},
+        {"missing_column.csv", "SUBJ WORST", ',', SM_EDATA, "1.0 missing-column (WORST)"},
+        {"duplicate_headers.csv", "SUBJ WORST", ',', SM_EDATA, "1.5 duplicate-header (WORST)"},
+        {"utf16_odd.csv", "ID", '\t', SM_EDATA, "2.0 truncated-file"},
+        {"huge_field.csv", "SUBJ", ',', SM_OK, NULL}};
+    for (size_t i = 0; i < SM_ARRAY_LEN(files); i++) {
+        struct sm_buf found;
+        sm_buf_init(&found, 0);
+        begin(files[i].columns);
+        raw.file.delimiter = files[i].delimiter;
+        int rc = read_file(files[i].name);
+        rawspec_findings(&raw, &found);
+        size_t rows = raw.rows.n;
+        rawspec_close(&raw);
+        if (rc == SM_EOF) skip();
+        assert_int_equal(rc, files[i].rc);
+        if (files[i].findings && !strstr(found.p, files[i].findings)) fail_msg("%s: %s", files[i].name, found.p);
+        assert_true(files[i].findings || rows > 0);
+        sm_buf_free(&found);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_files_are_refused_or_reported),
         cmocka_unit_test(rows_have_lines_records_and_clean_cells),
         cmocka_unit_test(blank_lines_are_silent_and_delimiter_lines_are_not),
         cmocka_unit_test(wrong_rows_are_rejected_one_by_one),

@@ -131,9 +131,7 @@ static const struct sm_rule *rule(const struct sm_rule *r, uint32_t n, uint32_t 
     return NULL;
 }
 
-/* ---- XML
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- XML ---- */
 
 static void broken_xml_is_one_finding_with_its_line(void **state) {
     struct world *w = *state;
@@ -202,8 +200,7 @@ static void comments_and_cdata_do_not_move_places(void **state) {
                 "<assign var=\"AETERM\" from=\"@@AX\"/>"));
 }
 
-/* ---- inclusion
- * --------------------------------------------------------------------------------------------- */
+/* ---- inclusion ---- */
 
 static void included_files_are_read_and_named_in_findings(void **state) {
     struct world *w = *state;
@@ -237,9 +234,7 @@ static void inclusion_stays_inside_and_knows_circles(void **state) {
         MISTAKE(SM_D_MAPPING_INVALID, "outside", "<xi:include href=\"@@link.xml\"/>\n");
 }
 
-/* ---- names
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 static void unknown_names_offer_the_nearest(void **state) {
     MISTAKE(SM_D_UNKNOWN_NAME, "'AETERM'", AE("<assign var=\"@@AETREM\" from=\"A\"/>"));
@@ -299,9 +294,7 @@ static void a_variable_must_be_given_before_it_is_read(void **state) {
         AE("<assign var=\"AETERM\" from=\"A\"/><when test=\"@@AETERM != ''\"><record/></when>"));
 }
 
-/* ---- given twice
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- given twice ---- */
 
 static void a_variable_given_twice_is_a_mistake(void **state) {
     MISTAKE(SM_D_ASSIGNED_TWICE, "AETERM",
@@ -328,9 +321,7 @@ static void exclusive_branches_may_give_the_same_variable(void **state) {
             "<otherwise><assign var=\"AETERM\" from=\"B\"/></otherwise>"));
 }
 
-/* ---- tables
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- tables ---- */
 
 static void tables_are_read_and_their_mistakes_have_lines(void **state) {
     struct world *w = *state;
@@ -410,9 +401,7 @@ static void codelists_check_constants_when_the_mapping_loads(void **state) {
     assert_int_equal(s->domain[0].var[var(&s->domain[0], "AESEV")].codelist[0]->nterm, 2);
 }
 
-/* ---- sources
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- sources ---- */
 
 static const struct sm_filecol *col(const struct sm_filecol *c, uint32_t n, uint32_t column) {
     for (uint32_t i = 0; i < n; i++)
@@ -501,9 +490,7 @@ static void mistakes_of_sources_have_their_places(void **state) {
             SOURCE "<source name=\"@@s\"><file path=\"x\"/></source>\n");
 }
 
-/* ---- the plan
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the plan ---- */
 
 static void records_hold_their_own_and_the_common_rules(void **state) {
     const struct sm_spec *s =
@@ -673,9 +660,7 @@ static void all_mistakes_are_named_at_once(void **state) {
     assert_int_equal(w->diags.n, 4);
 }
 
-/* ---- lint
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- lint ---- */
 
 static void lint_names_what_is_of_no_use(void **state) {
     const struct sm_spec *s =
