@@ -29,6 +29,8 @@ struct sm_cmp_opts {
     uint32_t site, subject, test;    /* columns that may explain differences, or SM_CMP_NONE */
     bool partial_dates;              /* a partial date equals every date it contains */
     bool ignore_blanks;              /* blanks at the end */
+    void (*pair)(void *ctx, const sm_val *base, const sm_val *now);  /* sees every pair; may be NULL */
+    void *pair_ctx;
 };
 
 enum sm_cmp_kind {

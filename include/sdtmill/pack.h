@@ -5,8 +5,8 @@
  *
  * A packer has one dictionary a column. A pack holds up to SM_PACK_ROWS records row by row: each
  * cell is a dictionary code or the value itself, less the smallest of the pack, in as many bits as
- * the largest needs. A column that is constant in the pack takes none. When a dictionary is full
- * its column goes on with values. A pack is one run of memory without pointers: it can be written to
+ * the largest needs. A column that is constant in the pack takes none. A column of dates keeps
+ * values; one whose dictionary is full goes on with values. A pack is one run of memory without pointers: it can be written to
  * a file and read back, but only the packer that made it can open it.
  *
  * Threads  encode: one; decode: many, while nobody encodes
@@ -32,10 +32,13 @@ struct sm_dict {                 /* of one column */
     size_t n, cap;
     struct sm_dict_place { sm_val val; uint32_t code; } *place;
     size_t nplace, most;         /* places (a power of two); values it may hold */
-    bool closed;                 /* was full once: some values have no code */
+    bool closed;                 /* was full once */
     /* of the values kept without code */
     bool has_short, has_pooled, has_date;
+    sm_val least, greatest;      /* 0 if there are none */
 };
+/* Have all values of the column that were packed so far a code? */
+static inline bool sm_dict_has_all(const struct sm_dict *d) { return !d->closed && !d->greatest; }
 struct sm_packer {
     uint32_t ncol;
     struct sm_dict *dict;        /* [ncol] */
@@ -51,12 +54,15 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
 void sm_packer_prefer(struct sm_packer *p, uint32_t column);
 void sm_packer_close(struct sm_packer *p);
 
-/* Cells to pack: column c of row i is col[c][i * step]. nrow is 1..p->rows. */
-struct sm_pack_in { const sm_val *const *col; size_t step; const sm_pos *pos; uint32_t nrow; };
+/* Cells to pack: column c of row i is col[c][i * step]. nrow is 1..p->rows. coded: cells as
+ * sm_pack_row_coded gives them. */
+struct sm_pack_in { const sm_val *const *col; size_t step; const sm_pos *pos; uint32_t nrow; bool coded; };
 /* A new pack in *ret (owned by the caller, sm_free). */
 int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
 /* All ncol cells of one record, and its position. */
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
+/* The same to be packed anew: cells of columns whose values all have a code are codes. */
+sm_pos sm_pack_row_coded(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
 /* Is this a pack that p can open without leaving the n bytes it lies in? For what comes from a file. */
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n);
 

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef SDTMILL_SPLIT_H
 #define SDTMILL_SPLIT_H
-/* split.h - cuts CSV bytes at record ends, wherever the bytes happen to be cut themselves. The rules
- * are those of libcsv in its default mode: LF and CR both end a record; lines of nothing but blanks
- * are no records; blanks and tabs around a field do not matter; a quote opens a quoted field at its
- * start only; text after a closing quote opens the field again.
+/* split.h - cuts CSV bytes at record ends, wherever the bytes happen to be cut themselves. The
+ * rules are those of libcsv in its default mode: LF and CR both end a record; lines of nothing but
+ * blanks are no records; blanks and tabs around a field do not matter; a quote opens a quoted field
+ * at its start only; text after a closing quote opens the field again.
  *
  * Lines are physical ones, counted by LF, inside quotes too. Works on any encoding in which the
  * bytes of CR, LF, blank, tab, delimiter and quote stand for nothing else. */
 #include "sdtmill/common.h"
 
 enum sm_span_flag {
-    SM_SPAN_QUOTE = 1,   /* holds the quote sign somewhere */
-    SM_SPAN_BROKEN = 2,  /* text stands after a closing quote: no field of it can be trusted */
-    SM_SPAN_BREAK = 4    /* goes over more than one line */
+    SM_SPAN_QUOTE = 1,  /* holds the quote sign somewhere */
+    SM_SPAN_BROKEN = 2, /* text stands after a closing quote: no field of it can be trusted */
+    SM_SPAN_BREAK = 4   /* goes over more than one line */
 };
-struct sm_span {         /* one record */
-    uint32_t at, n;      /* bytes, without the line end */
-    uint32_t line;       /* lines between base_line and its first one */
-    uint32_t flags;      /* enum sm_span_flag */
+struct sm_span {    /* one record */
+    uint32_t at, n; /* bytes, without the line end */
+    uint32_t line;  /* lines between base_line and its first one */
+    uint32_t flags; /* enum sm_span_flag */
 };
-struct sm_spans {        /* growing array; zeroed is empty */
+struct sm_spans { /* growing array; zeroed is empty */
     struct sm_span *v;
     size_t n, cap;
 };
 
 struct sm_split {
-    uint8_t cls[256];    /* class of each byte */
+    uint8_t cls[256]; /* class of each byte */
     char delimiter, quote;
     uint8_t state, flags;
     size_t start;        /* offset at which the record under way begins */

@@ -22,6 +22,8 @@ const struct cmd_verb *cmd_find(const char *name);
 extern const struct sm_opt cmd_convert_opts[], cmd_check_opts[], cmd_help_opts[];
 int cmd_convert(const struct cmd_verb *v, int argc, char **argv);
 int cmd_check(const struct cmd_verb *v, int argc, char **argv);
+extern const struct sm_opt cmd_compare_opts[];
+int cmd_compare(const struct cmd_verb *v, int argc, char **argv);
 int cmd_help(const struct cmd_verb *v, int argc, char **argv);
 int cmd_completions(const struct cmd_verb *v, int argc, char **argv);
 

@@ -13,6 +13,11 @@ const struct cmd_verb cmd_verbs[] = {
      "sdtmill check mappings/re223/study.xml --raw fixtures/re223/raw\n"
      "sdtmill check mappings/re223/study.xml --fail-on warning\n",
      cmd_check},
+    {"compare", "two dataset folders or files against each other, cell for cell", "BASE NEW", cmd_compare_opts,
+     "sdtmill compare fixtures/re223/expected out/csv\n"
+     "sdtmill compare old/ae.xpt new/ae.json --seq-renumbered --dates partial\n"
+     "sdtmill compare old new --fold-supp --ignore-vars --DTC --tolerance LBSTRESN=0.001 -o differences.csv\n",
+     cmd_compare},
     {"completions", "completion script for a shell", "bash|zsh|fish", cmd_help_opts,
      "sdtmill completions bash\nsdtmill completions zsh\nsdtmill completions fish\n", cmd_completions},
     {"help", "help on a verb, on exit-codes, findings, mapping or formats", "[TOPIC]", cmd_help_opts,

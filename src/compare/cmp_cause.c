@@ -100,10 +100,17 @@ static void bucket_dates(struct cmp *c, struct cmp_bucket *b, sm_val x, sm_val y
     if (b->dates) span_add(&b->days, (double)n - (double)m, first);
 }
 
+/* At most n bytes, whole characters. */
+static size_t cut(struct sm_str s, size_t n) {
+    if (s.n <= n) return s.n;
+    while (n > 0 && ((unsigned char)s.p[n] & 0xC0) == 0x80) n--;
+    return n;
+}
+
 static struct sm_str keep_text(struct cmp *c, sm_val v) {
     struct sm_valbuf buf;
     struct sm_str s = sm_val_text(c->t, v, &buf);
-    return sm_arena_printf(&c->r->arena, "%.*s", (int)(s.n > 120 ? 120 : s.n), s.p);
+    return sm_arena_printf(&c->r->arena, "%.*s", (int)cut(s, 120), s.p);
 }
 
 static struct sm_str where_text(struct cmp *c, const struct sm_cmp_diff *d) {
@@ -117,7 +124,7 @@ static struct sm_str where_text(struct cmp *c, const struct sm_cmp_diff *d) {
         if (b.n) sm_buf_add_byte(&b, ' ');
         sm_buf_add_str(&b, name);
         sm_buf_add_byte(&b, '=');
-        sm_buf_add(&b, s.p, s.n > 60 ? 60 : s.n);
+        sm_buf_add(&b, s.p, cut(s, 60));
     }
     sm_buf_add_c(&b, b.n ? ", record " : "record ");
     if (d->base_record) sm_buf_add_u64(&b, d->base_record);

@@ -57,7 +57,7 @@ static int order(struct metas *m, const struct sm_dsinfo *b, const struct sm_dsi
 
 static int all(struct metas *m, const struct sm_cmp_side *b, const struct sm_cmp_side *n, struct sm_err *err) {
     int rc = SM_OK;
-    if (!sm_str_eq(b->info->name, n->info->name)) rc = add(m, SM_STR(""), "name", b->info->name, n->info->name, err);
+    if (b->types && n->types && !sm_str_eq(b->info->name, n->info->name)) rc = add(m, SM_STR(""), "name", b->info->name, n->info->name, err);
     if (!rc && b->labels && n->labels && !sm_str_eq(sm_str_trim(b->info->label), sm_str_trim(n->info->label)))
         rc = add(m, SM_STR(""), "label", b->info->label, n->info->label, err);
     for (uint32_t i = 0; !rc && i < b->info->nvar; i++) {

@@ -90,6 +90,7 @@ static int tell_pair(struct cmp *c, const sm_val *a, sm_pos pa, const sm_val *b,
         if (rc) return rc;
     }
     cmp_note_site(c, a);
+    if (c->o->pair) c->o->pair(c->o->pair_ctx, a, b);
     r->paired++;
     r->equal += r->cells == before;
     c->moved += sm_pos_line(pa) != sm_pos_line(pb);

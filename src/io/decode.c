@@ -13,8 +13,8 @@ enum { DECODE_IN = 32 * 1024, DECODE_OUT = 4 * DECODE_IN, DECODE_ROOM = 64 };
 struct sm_decode {
     struct sm_feed from;
     iconv_t cd;
-    size_t unit;           /* bytes that one bad code unit takes */
-    size_t nin, at, nout;  /* bytes of in[]; next byte and end of out[] */
+    size_t unit;          /* bytes that one bad code unit takes */
+    size_t nin, at, nout; /* bytes of in[]; next byte and end of out[] */
     bool from_end, flushed, cut;
     char in[DECODE_IN];
     char out[DECODE_OUT];
@@ -22,9 +22,11 @@ struct sm_decode {
 
 static size_t decode_unit(const char *encoding) {
     struct sm_str s = sm_str(encoding);
-    static const struct { const char *name; size_t unit; } units[] = {
-        {"UTF-16", 2}, {"UTF16", 2}, {"UCS-2", 2}, {"UCS2", 2},
-        {"UTF-32", 4}, {"UTF32", 4}, {"UCS-4", 4}, {"UCS4", 4}};
+    static const struct {
+        const char *name;
+        size_t unit;
+    } units[] = {{"UTF-16", 2}, {"UTF16", 2}, {"UCS-2", 2}, {"UCS2", 2},
+                 {"UTF-32", 4}, {"UTF32", 4}, {"UCS-4", 4}, {"UCS4", 4}};
     for (size_t i = 0; i < SM_ARRAY_LEN(units); i++) {
         struct sm_str name = sm_str(units[i].name);
         if (s.n >= name.n && sm_str_eq_nocase((struct sm_str){s.p, name.n}, name))
@@ -86,7 +88,8 @@ static int decode_run(struct sm_decode *d, struct sm_err *err) {
         d->nout = (size_t)(out - d->out);
         if (why == EILSEQ) {
             size_t bad = nin < d->unit ? nin : d->unit;
-            for (size_t i = 0; i < bad; i++) decode_mark(d, (unsigned char)in[i]);
+            for (size_t i = 0; i < bad; i++)
+                decode_mark(d, (unsigned char)in[i]);
             in += bad;
             nin -= bad;
             if (d->nout + 2 * DECODE_ROOM < sizeof d->out) continue;

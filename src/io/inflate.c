@@ -13,7 +13,7 @@ struct sm_inflate {
     struct sm_feed from;
     z_stream z;
     uint64_t in, out;
-    bool open, between;  /* between: behind one member, another may follow */
+    bool open, between; /* between: behind one member, another may follow */
     bool from_end, end;
     char buf[INFLATE_BUF];
 };
@@ -68,7 +68,8 @@ static int inflate_next_member(struct sm_inflate *z, struct sm_err *err) {
         z->z.next_in++;
         z->z.avail_in--;
     }
-    if (*z->z.next_in != 0x1F) return sm_fail(err, SM_EDATA, "something else follows the gzip data");
+    if (*z->z.next_in != 0x1F)
+        return sm_fail(err, SM_EDATA, "something else follows the gzip data");
     if (inflateReset(&z->z) != Z_OK) return sm_fail(err, SM_ESTATE, "gzip state is broken");
     z->between = false;
     return SM_OK;
@@ -79,8 +80,10 @@ static int inflate_step(struct sm_inflate *z, struct sm_err *err) {
     if (rc) return rc;
     if (z->from_end && z->z.avail_in == 0) return sm_fail(err, SM_EDATA, "gzip data is cut off");
     int zrc = inflate(&z->z, Z_NO_FLUSH);
-    if (zrc == Z_STREAM_END) z->between = true;
-    else if (zrc == Z_MEM_ERROR) return sm_fail(err, SM_ENOMEM, "out of memory");
+    if (zrc == Z_STREAM_END)
+        z->between = true;
+    else if (zrc == Z_MEM_ERROR)
+        return sm_fail(err, SM_ENOMEM, "out of memory");
     else if (zrc != Z_OK && zrc != Z_BUF_ERROR)
         return sm_fail(err, SM_EDATA, "gzip data is damaged");
     return SM_OK;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* sink.c - a sink's full buffers are hashed and written by a thread of its own, which is started with
+ * the first one: the formatting thread goes on in a second buffer meanwhile. Small files never get
+ * there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "sink_priv.h"
@@ -11,18 +16,34 @@
 
 enum { BUFFER_SIZE = 1024 * 1024 };
 
-struct sink {
-    struct sm_sink s; /* first: sm_sink_* get a pointer to it */
-    char *buf;
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t turn;
+    /* under the lock */
+    const char *p;      /* what to write; NULL = nothing */
+    size_t n;
+    int sys;            /* errno of the first failure */
+    bool quit;
+};
+struct buffer {
+    char *p;
     size_t cap;
+};
+struct sink {
+    struct sm_sink pub; /* first: sm_sink_* get a pointer to it */
+    struct buffer now, next;
     uint64_t flushed;
     int fd, dir;
-    bool ours; /* fd is closed here */
+    bool ours;          /* fd is closed here */
+    bool alone;         /* no thread can be had */
+    bool started;
     enum sm_rc code;
     int sys;
     struct sm_sha256 *hash;
     size_t *open_sinks;
-    char name[]; /* for messages; below `dir` if ours */
+    struct writer w;
+    char name[];        /* for messages; below `dir` if ours */
 };
 
 static struct sink *own(struct sm_sink *k) { return (struct sink *)(void *)k; }
@@ -30,157 +51,254 @@ static const struct sink *own_const(const struct sm_sink *k) {
     return (const struct sink *)(const void *)k;
 }
 
-static void latch(struct sink *k, enum sm_rc code, int sys) {
-    if (k->code == SM_OK) {
-        k->code = code;
-        k->sys = sys;
+static void latch(struct sink *o, enum sm_rc code, int sys) {
+    if (o->code == SM_OK) {
+        o->code = code;
+        o->sys = sys;
     }
-    k->s.at = k->s.end = NULL;
+    o->pub.at = o->pub.end = NULL;
 }
 
-static void put(struct sink *k, const char *p, size_t n) {
-    if (k->hash) sm_sha256_add(k->hash, p, n);
-    k->flushed += n;
+/* 0 or an errno. */
+static int put_bytes(const struct sink *o, const char *p, size_t n) {
+    if (o->hash) sm_sha256_add(o->hash, p, n);
     while (n > 0) {
-        ssize_t w = write(k->fd, p, n);
+        ssize_t w = write(o->fd, p, n);
         if (w < 0 && errno == EINTR) continue;
-        if (w <= 0) {
-            latch(k, SM_EIO, w < 0 ? errno : ENOSPC);
-            return;
-        }
+        if (w <= 0) return w < 0 ? errno : ENOSPC;
         p += w;
         n -= (size_t)w;
     }
+    return 0;
 }
 
-static void flush(struct sink *k) {
-    if (k->code) return;
-    size_t n = (size_t)(k->s.at - k->buf);
-    k->s.at = k->buf;
-    if (n > 0) put(k, k->buf, n);
-}
-
-char *sm_sink_more(struct sm_sink *s, size_t n) {
-    struct sink *k = own(s);
-    flush(k);
-    if (k->code) return NULL;
-    if (n > k->cap) {
-        if (sm_resize(&k->buf, n, 1, NULL)) {
-            latch(k, SM_ENOMEM, 0);
-            return NULL;
+/* ---- the thread ---------------------------------------------------------------------------------- */
+static void *write_behind(void *arg) {
+    struct sink *o = arg;
+    struct writer *w = &o->w;
+    (void)pthread_mutex_lock(&w->lock);
+    while (w->p || !w->quit) {
+        if (!w->p) {
+            (void)pthread_cond_wait(&w->turn, &w->lock);
+            continue;
         }
-        k->cap = n;
-        s->at = k->buf;
-        s->end = k->buf + n;
+        bool skip = w->sys != 0;
+        (void)pthread_mutex_unlock(&w->lock);
+        int e = skip ? 0 : put_bytes(o, w->p, w->n);
+        (void)pthread_mutex_lock(&w->lock);
+        if (e) w->sys = e;
+        w->p = NULL;
+        (void)pthread_cond_signal(&w->turn);
     }
-    return s->at;
+    (void)pthread_mutex_unlock(&w->lock);
+    return NULL;
 }
 
-void sm_sink_write(struct sm_sink *s, const char *p, size_t n) {
-    struct sink *k = own(s);
-    if (n == 0 || k->code) return;
-    if (n > (size_t)(s->end - s->at)) {
-        flush(k);
-        if (k->code) return;
-        if (n >= k->cap) {
-            put(k, p, n);
+/* Signals are for the main thread. */
+static bool start_thread(struct sink *o) {
+    sigset_t all, was;
+    o->next.p = sm_alloc(BUFFER_SIZE, 1);
+    if (!o->next.p) return false;
+    o->next.cap = BUFFER_SIZE;
+    if (pthread_mutex_init(&o->w.lock, NULL)) return false;
+    if (pthread_cond_init(&o->w.turn, NULL)) {
+        (void)pthread_mutex_destroy(&o->w.lock);
+        return false;
+    }
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &was);
+    o->started = pthread_create(&o->w.thread, NULL, write_behind, o) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &was, NULL);
+    if (o->started) return true;
+    (void)pthread_cond_destroy(&o->w.turn);
+    (void)pthread_mutex_destroy(&o->w.lock);
+    return false;
+}
+
+/* Until the thread has nothing to do; what it ran into is latched. */
+static void wait_idle(struct sink *o) {
+    if (!o->started) return;
+    (void)pthread_mutex_lock(&o->w.lock);
+    while (o->w.p) (void)pthread_cond_wait(&o->w.turn, &o->w.lock);
+    int e = o->w.sys;
+    (void)pthread_mutex_unlock(&o->w.lock);
+    if (e) latch(o, SM_EIO, e);
+}
+
+static void stop_thread(struct sink *o) {
+    if (!o->started) return;
+    wait_idle(o);
+    (void)pthread_mutex_lock(&o->w.lock);
+    o->w.quit = true;
+    (void)pthread_cond_signal(&o->w.turn);
+    (void)pthread_mutex_unlock(&o->w.lock);
+    (void)pthread_join(o->w.thread, NULL);
+    (void)pthread_cond_destroy(&o->w.turn);
+    (void)pthread_mutex_destroy(&o->w.lock);
+    o->started = false;
+}
+
+static void hand_over(struct sink *o, size_t n) {
+    struct buffer full = o->now;
+    (void)pthread_mutex_lock(&o->w.lock);
+    o->w.p = full.p;
+    o->w.n = n;
+    (void)pthread_cond_signal(&o->w.turn);
+    (void)pthread_mutex_unlock(&o->w.lock);
+    o->now = o->next;
+    o->next = full;
+}
+
+/* ---- buffers ------------------------------------------------------------------------------------- */
+/* Makes the buffer empty. A short one is not worth a thread. */
+static void flush(struct sink *o) {
+    wait_idle(o);
+    if (o->code) return;
+    size_t n = (size_t)(o->pub.at - o->now.p);
+    o->flushed += n;
+    if (!o->started && !o->alone && n >= BUFFER_SIZE / 2) o->alone = !start_thread(o);
+    if (o->started && n > 0) {
+        hand_over(o, n);
+    } else {
+        int e = put_bytes(o, o->now.p, n);
+        if (e) {
+            latch(o, SM_EIO, e);
             return;
         }
     }
-    memcpy(s->at, p, n);
-    s->at += n;
+    o->pub.at = o->now.p;
+    o->pub.end = o->now.p + o->now.cap;
 }
 
-uint64_t sm_sink_size(const struct sm_sink *s) {
-    const struct sink *k = own_const(s);
-    return k->flushed + (k->code ? 0 : (uint64_t)(s->at - k->buf));
+char *sm_sink_more(struct sm_sink *k, size_t n) {
+    struct sink *o = own(k);
+    flush(o);
+    if (o->code) return NULL;
+    if (n > o->now.cap) {
+        if (sm_resize(&o->now.p, n, 1, NULL)) {
+            wait_idle(o);
+            latch(o, SM_ENOMEM, 0);
+            return NULL;
+        }
+        o->now.cap = n;
+        k->at = o->now.p;
+        k->end = k->at + n;
+    }
+    return k->at;
 }
 
-int sm_sink_check(const struct sm_sink *s, struct sm_err *err) {
-    const struct sink *k = own_const(s);
-    if (k->code == SM_ENOMEM) return sm_fail(err, SM_ENOMEM, "out of memory writing %s", k->name);
-    if (k->code == SM_OK) return SM_OK;
-    errno = k->sys;
-    return sm_fail_sys(err, k->code, "cannot write %s", k->name);
-}
-
-static void sink_free(struct sink *k) {
-    if (k->open_sinks) --*k->open_sinks;
-    sm_sha256_free(k->hash);
-    sm_free(k->buf);
-    sm_free(k);
-}
-
-int sm_sink_close(struct sm_sink *s, uint64_t *ret_size, char digest[65], struct sm_err *err) {
-    struct sink *k = own(s);
-    flush(k);
-    if (k->ours && close(k->fd) != 0 && errno != EINTR) latch(k, SM_EIO, errno);
-    if (ret_size) *ret_size = k->flushed;
-    if (digest) {
-        digest[0] = '\0';
-        if (k->hash) {
-            sm_sha256_finish(k->hash, digest);
-            k->hash = NULL;
-            if (digest[0] == '\0') latch(k, SM_ENOMEM, 0);
+void sm_sink_write(struct sm_sink *k, const char *p, size_t n) {
+    struct sink *o = own(k);
+    if (n == 0 || o->code) return;
+    if (n > (size_t)(k->end - k->at)) {
+        flush(o);
+        if (n >= o->now.cap) wait_idle(o);
+        if (o->code) return;
+        if (n >= o->now.cap) {
+            int e = put_bytes(o, p, n);
+            o->flushed += n;
+            if (e) latch(o, SM_EIO, e);
+            return;
         }
     }
-    int rc = sm_sink_check(s, err);
-    sink_free(k);
+    memcpy(k->at, p, n);
+    k->at += n;
+}
+
+uint64_t sm_sink_size(const struct sm_sink *k) {
+    const struct sink *o = own_const(k);
+    return o->flushed + (o->code ? 0 : (uint64_t)(k->at - o->now.p));
+}
+
+int sm_sink_check(const struct sm_sink *k, struct sm_err *err) {
+    const struct sink *o = own_const(k);
+    if (o->code == SM_ENOMEM) return sm_fail(err, SM_ENOMEM, "out of memory writing %s", o->name);
+    if (o->code == SM_OK) return SM_OK;
+    errno = o->sys;
+    return sm_fail_sys(err, o->code, "cannot write %s", o->name);
+}
+
+static void sink_free(struct sink *o) {
+    stop_thread(o);
+    if (o->open_sinks) --*o->open_sinks;
+    sm_sha256_free(o->hash);
+    sm_free(o->now.p);
+    sm_free(o->next.p);
+    sm_free(o);
+}
+
+int sm_sink_close(struct sm_sink *k, uint64_t *ret_size, char digest[65], struct sm_err *err) {
+    struct sink *o = own(k);
+    flush(o);
+    wait_idle(o);
+    if (o->ours && close(o->fd) != 0 && errno != EINTR) latch(o, SM_EIO, errno);
+    if (ret_size) *ret_size = o->flushed;
+    if (digest) {
+        digest[0] = '\0';
+        if (o->hash) {
+            sm_sha256_finish(o->hash, digest);
+            o->hash = NULL;
+            if (digest[0] == '\0') latch(o, SM_ENOMEM, 0);
+        }
+    }
+    int rc = sm_sink_check(k, err);
+    sink_free(o);
     return rc;
 }
 
-void sm_sink_discard(struct sm_sink *s) {
-    if (!s) return;
-    struct sink *k = own(s);
-    if (k->ours) {
-        (void)close(k->fd);
-        (void)unlinkat(k->dir, k->name, 0);
+void sm_sink_discard(struct sm_sink *k) {
+    if (!k) return;
+    struct sink *o = own(k);
+    stop_thread(o);
+    if (o->ours) {
+        (void)close(o->fd);
+        (void)unlinkat(o->dir, o->name, 0);
     }
-    sink_free(k);
+    sink_free(o);
 }
 
 static int sink_new(struct sink **ret, const char *name, struct sm_err *err) {
     size_t n = strlen(name) + 1;
-    struct sink *k = sm_alloc(1, sizeof *k + n);
-    if (!k || !(k->buf = sm_alloc(BUFFER_SIZE, 1))) {
-        sm_free(k);
+    struct sink *o = sm_alloc(1, sizeof *o + n);
+    if (!o || !(o->now.p = sm_alloc(BUFFER_SIZE, 1))) {
+        sm_free(o);
         return sm_fail(err, SM_ENOMEM, "out of memory writing %s", name);
     }
-    memcpy(k->name, name, n);
-    k->cap = BUFFER_SIZE;
-    k->s.at = k->buf;
-    k->s.end = k->buf + k->cap;
-    *ret = k;
+    memcpy(o->name, name, n);
+    o->now.cap = BUFFER_SIZE;
+    o->pub.at = o->now.p;
+    o->pub.end = o->now.p + o->now.cap;
+    *ret = o;
     return SM_OK;
 }
 
 int sm_sink_on_fd(struct sm_sink **ret, int fd, struct sm_err *err) {
-    struct sink *k;
-    int rc = sink_new(&k, fd == STDOUT_FILENO ? "standard output" : "an open file", err);
+    struct sink *o;
+    int rc = sink_new(&o, fd == STDOUT_FILENO ? "standard output" : "an open file", err);
     if (rc) return rc;
-    k->fd = fd;
-    *ret = &k->s;
+    o->fd = fd;
+    *ret = &o->pub;
     return SM_OK;
 }
 
 int sink_open_at(struct sm_sink **ret, int dir, const char *relative, size_t *open_sinks,
                  struct sm_err *err) {
-    struct sink *k;
-    int rc = sink_new(&k, relative, err);
+    struct sink *o;
+    int rc = sink_new(&o, relative, err);
     if (rc) return rc;
-    rc = sm_sha256_open(&k->hash, err);
+    rc = sm_sha256_open(&o->hash, err);
     if (!rc) {
-        k->fd = openat(dir, relative, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (k->fd < 0) rc = sm_fail_sys(err, SM_EIO, "cannot make %s", relative);
+        o->fd = openat(dir, relative, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (o->fd < 0) rc = sm_fail_sys(err, SM_EIO, "cannot make %s", relative);
     }
     if (rc) {
-        sink_free(k);
+        sink_free(o);
         return rc;
     }
-    k->dir = dir;
-    k->ours = true;
-    k->open_sinks = open_sinks;
+    o->dir = dir;
+    o->ours = true;
+    o->open_sinks = open_sinks;
     ++*open_sinks;
-    *ret = &k->s;
+    *ret = &o->pub;
     return SM_OK;
 }

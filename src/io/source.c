@@ -14,24 +14,25 @@
 enum { BYTES_BUF = 64 * 1024 };
 
 struct sm_bytes {
-    int fd;                      /* -1: memory */
-    struct sm_str memory;        /* what is left of it */
-    uint64_t size, offset;       /* of the file's own bytes */
+    int fd;                /* -1: memory */
+    struct sm_str memory;  /* what is left of it */
+    uint64_t size, offset; /* of the file's own bytes */
     struct sm_sha256 *hash;
     struct sm_inflate *inflate;
     struct sm_decode *decode;
-    struct sm_feed plain, top;   /* gzip undone; what sm_bytes_read gives */
+    struct sm_feed plain, top; /* gzip undone; what sm_bytes_read gives */
     uint64_t given, max;
-    char encoding[64];           /* of the file, then of what is given */
+    char encoding[64]; /* of the file, then of what is given */
     char text_encoding[64];
-    char head[4];                /* bytes looked at for the BOM, still to be given */
+    char head[4]; /* bytes looked at for the BOM, still to be given */
     size_t nhead, head_at, nbom;
     char bom[4];
     size_t nbuf, at;
     char buf[BYTES_BUF];
 };
 
-/* ---- the file's own bytes ----------------------------------------------------------------------- */
+/* ---- the file's own bytes -----------------------------------------------------------------------
+ */
 static int own_take(struct sm_bytes *b, char *buf, size_t cap, size_t *ret_n, struct sm_err *err) {
     if (b->fd < 0) {
         size_t n = b->memory.n < cap ? b->memory.n : cap;
@@ -40,7 +41,8 @@ static int own_take(struct sm_bytes *b, char *buf, size_t cap, size_t *ret_n, st
         *ret_n = n;
     } else {
         ssize_t n;
-        do n = read(b->fd, buf, cap);
+        do
+            n = read(b->fd, buf, cap);
         while (n < 0 && errno == EINTR);
         if (n < 0) return sm_fail_sys(err, SM_EDATA, "cannot be read");
         *ret_n = (size_t)n;
@@ -65,7 +67,8 @@ static int own_read(void *ctx, char *buf, size_t cap, size_t *ret_n, struct sm_e
     return SM_OK;
 }
 
-/* ---- behind the BOM ------------------------------------------------------------------------------ */
+/* ---- behind the BOM
+ * ------------------------------------------------------------------------------ */
 static int text_read(void *ctx, char *buf, size_t cap, size_t *ret_n, struct sm_err *err) {
     struct sm_bytes *b = ctx;
     if (b->head_at == b->nhead) return b->plain.read(b->plain.ctx, buf, cap, ret_n, err);
@@ -79,7 +82,8 @@ static int text_read(void *ctx, char *buf, size_t cap, size_t *ret_n, struct sm_
 static int head_fill(struct sm_bytes *b, struct sm_err *err) {
     size_t n = 1;
     while (b->nhead < sizeof b->head && n > 0) {
-        int rc = b->plain.read(b->plain.ctx, b->head + b->nhead, sizeof b->head - b->nhead, &n, err);
+        int rc =
+            b->plain.read(b->plain.ctx, b->head + b->nhead, sizeof b->head - b->nhead, &n, err);
         if (rc) return rc;
         b->nhead += n;
     }
@@ -93,9 +97,15 @@ static void encoding_set(struct sm_bytes *b, const char *name) {
 /* The longest BOM that fits, else what was declared. Two-byte text without either is little-endian
  * unless its first character says otherwise. */
 static void encoding_find(struct sm_bytes *b, const char *declared) {
-    static const struct { const char *bom; size_t n; const char *name; } boms[] = {
-        {"\xFF\xFE\0\0", 4, "UTF-32LE"}, {"\0\0\xFE\xFF", 4, "UTF-32BE"},
-        {"\xEF\xBB\xBF", 3, "UTF-8"}, {"\xFF\xFE", 2, "UTF-16LE"}, {"\xFE\xFF", 2, "UTF-16BE"}};
+    static const struct {
+        const char *bom;
+        size_t n;
+        const char *name;
+    } boms[] = {{"\xFF\xFE\0\0", 4, "UTF-32LE"},
+                {"\0\0\xFE\xFF", 4, "UTF-32BE"},
+                {"\xEF\xBB\xBF", 3, "UTF-8"},
+                {"\xFF\xFE", 2, "UTF-16LE"},
+                {"\xFE\xFF", 2, "UTF-16BE"}};
     for (size_t i = 0; i < SM_ARRAY_LEN(boms); i++) {
         if (b->nhead < boms[i].n || memcmp(b->head, boms[i].bom, boms[i].n) != 0) continue;
         b->nbom = b->head_at = boms[i].n;
@@ -115,7 +125,8 @@ static void encoding_find(struct sm_bytes *b, const char *declared) {
         encoding_set(b, name.p);
 }
 
-/* ---- opening -------------------------------------------------------------------------------------- */
+/* ---- opening
+ * -------------------------------------------------------------------------------------- */
 static int bytes_inflate(struct sm_bytes *b, struct sm_err *err) {
     struct sm_feed own = {own_read, b};
     b->plain = own;
@@ -151,8 +162,10 @@ static int bytes_start(struct sm_bytes **ret, struct sm_bytes *b, const struct s
     int rc = opts->hash ? sm_sha256_open(&b->hash, err) : SM_OK;
     if (rc == SM_OK) rc = bytes_inflate(b, err);
     if (rc == SM_OK) rc = bytes_decode(b, opts, err);
-    if (rc) sm_bytes_close(b);
-    else *ret = b;
+    if (rc)
+        sm_bytes_close(b);
+    else
+        *ret = b;
     return rc;
 }
 
@@ -189,15 +202,25 @@ int sm_bytes_read(struct sm_bytes *b, char *buf, size_t cap, size_t *ret_n, stru
     return SM_OK;
 }
 
-const char *sm_bytes_encoding(const struct sm_bytes *b) { return b->text_encoding; }
+const char *sm_bytes_encoding(const struct sm_bytes *b) {
+    return b->text_encoding;
+}
 
-const char *sm_bytes_file_encoding(const struct sm_bytes *b) { return b->encoding; }
+const char *sm_bytes_file_encoding(const struct sm_bytes *b) {
+    return b->encoding;
+}
 
-struct sm_str sm_bytes_bom(const struct sm_bytes *b) { return (struct sm_str){b->bom, b->nbom}; }
+struct sm_str sm_bytes_bom(const struct sm_bytes *b) {
+    return (struct sm_str){b->bom, b->nbom};
+}
 
-uint64_t sm_bytes_offset(const struct sm_bytes *b) { return b->offset; }
+uint64_t sm_bytes_offset(const struct sm_bytes *b) {
+    return b->offset;
+}
 
-uint64_t sm_bytes_size(const struct sm_bytes *b) { return b->size; }
+uint64_t sm_bytes_size(const struct sm_bytes *b) {
+    return b->size;
+}
 
 int sm_bytes_sha256(struct sm_bytes *b, char out[65], struct sm_err *err) {
     if (!b->hash) return sm_fail(err, SM_ESTATE, "the file is not hashed");

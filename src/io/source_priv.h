@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef SDTMILL_SOURCE_PRIV_H
 #define SDTMILL_SOURCE_PRIV_H
-/* source_priv.h - the layers of a byte source: own bytes, then gzip undone, then text as UTF-8. Each
- * gives up to `cap` bytes, *ret_n == 0 at the end. */
+/* source_priv.h - the layers of a byte source: own bytes, then gzip undone, then text as UTF-8.
+ * Each gives up to `cap` bytes, *ret_n == 0 at the end. */
 #include "sdtmill/common.h"
 #include "sdtmill/source.h"
 
-struct sm_feed {                  /* the layer below */
+struct sm_feed { /* the layer below */
     int (*read)(void *ctx, char *buf, size_t cap, size_t *ret_n, struct sm_err *err);
     void *ctx;
 };

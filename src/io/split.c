@@ -6,12 +6,12 @@
 
 enum split_class { CLS_OTHER, CLS_BLANK, CLS_CR, CLS_LF, CLS_DELIM, CLS_QUOTE, CLS_COUNT };
 enum split_state {
-    ST_ROW,        /* nothing of a record but blanks yet */
-    ST_FIELD,      /* at the start of a field, blanks passed */
-    ST_PLAIN,      /* inside an unquoted field */
-    ST_QUOTED,     /* inside a quoted field */
-    ST_CLOSED,     /* behind a quote that may close the field */
-    ST_CLOSED_SP,  /* the same, blanks passed */
+    ST_ROW,       /* nothing of a record but blanks yet */
+    ST_FIELD,     /* at the start of a field, blanks passed */
+    ST_PLAIN,     /* inside an unquoted field */
+    ST_QUOTED,    /* inside a quoted field */
+    ST_CLOSED,    /* behind a quote that may close the field */
+    ST_CLOSED_SP, /* the same, blanks passed */
     ST_COUNT
 };
 /* What else a step does, above the next state. */
@@ -35,8 +35,12 @@ static bool split_is_reserved(char c) {
 }
 
 int sm_split_init(struct sm_split *s, char delimiter, char quote, struct sm_err *err) {
-    *s = (struct sm_split){.delimiter = delimiter, .quote = quote, .line = 1, .base_line = 1,
-                           .start_line = 1, .quote_line = 1};
+    *s = (struct sm_split){.delimiter = delimiter,
+                           .quote = quote,
+                           .line = 1,
+                           .base_line = 1,
+                           .start_line = 1,
+                           .quote_line = 1};
     bool blank = delimiter == ' ' || delimiter == '\t';
     if ((split_is_reserved(delimiter) && !blank) || delimiter == quote)
         return sm_fail(err, SM_ESPEC, "byte 0x%02X cannot be the delimiter",
@@ -72,11 +76,12 @@ static void split_begin(struct sm_split *s, size_t at) {
 
 /* Offset of the next byte that means something in this state. */
 static size_t split_skip(const struct sm_split *s, const char *p, size_t i, size_t to) {
-    static const uint8_t dull[ST_COUNT] = {
-        [ST_PLAIN] = 1 << CLS_OTHER | 1 << CLS_BLANK,
-        [ST_QUOTED] = 1 << CLS_OTHER | 1 << CLS_BLANK | 1 << CLS_DELIM};
+    static const uint8_t dull[ST_COUNT] = {[ST_PLAIN] = 1 << CLS_OTHER | 1 << CLS_BLANK,
+                                           [ST_QUOTED] =
+                                               1 << CLS_OTHER | 1 << CLS_BLANK | 1 << CLS_DELIM};
     unsigned mask = dull[s->state];
-    while (mask && i < to && (mask >> s->cls[(unsigned char)p[i]] & 1)) i++;
+    while (mask && i < to && (mask >> s->cls[(unsigned char)p[i]] & 1))
+        i++;
     return i;
 }
 
@@ -123,7 +128,8 @@ static size_t split_next(const char *p, size_t from, size_t to, char c) {
 }
 
 static bool split_is_blank(const struct sm_split *s, const char *p, size_t from, size_t to) {
-    while (from < to && s->cls[(unsigned char)p[from]] == CLS_BLANK) from++;
+    while (from < to && s->cls[(unsigned char)p[from]] == CLS_BLANK)
+        from++;
     return from == to;
 }
 
@@ -168,7 +174,9 @@ void sm_split_restart(struct sm_split *s, size_t at, uint64_t line) {
     split_begin(s, at);
 }
 
-bool sm_split_is_quoted(const struct sm_split *s) { return s->state == ST_QUOTED; }
+bool sm_split_is_quoted(const struct sm_split *s) {
+    return s->state == ST_QUOTED;
+}
 
 void sm_spans_free(struct sm_spans *s) {
     sm_free(s->v);

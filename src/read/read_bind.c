@@ -7,19 +7,24 @@ struct bind {
     struct sm_reader *r;
     struct sm_diags *diags;
     struct sm_err *err;
-    bool *claimed;     /* [nname] some rule reads the column */
-    bool *needed;      /* [file->nraw] the file is refused without it */
+    bool *claimed; /* [nname] some rule reads the column */
+    bool *needed;  /* [file->nraw] the file is refused without it */
     int rc;
 };
 
 static void bind_find(struct bind *b, uint16_t code, uint32_t field, struct sm_str column,
                       struct sm_str detail) {
-    struct sm_diag d = {.code = code, .file = b->r->input->name, .line = b->r->header_line,
-                        .field = field, .column = column, .detail = detail};
+    struct sm_diag d = {.code = code,
+                        .file = b->r->input->name,
+                        .line = b->r->header_line,
+                        .field = field,
+                        .column = column,
+                        .detail = detail};
     if (!b->r->opts.quiet) sm_diags_add(b->diags, &d, -1);
 }
 
-/* ---- names ----------------------------------------------------------------------------------------- */
+/* ---- names
+ * ----------------------------------------------------------------------------------------- */
 /* Case-blind form of a name, without outer blanks. */
 static struct sm_str bind_fold(struct sm_arena *a, struct sm_str s) {
     s = sm_str_trim_unicode(s);
@@ -33,7 +38,8 @@ static struct sm_str bind_fold(struct sm_arena *a, struct sm_str s) {
 }
 
 /* Fields with this name: their number, the first one in *ret. */
-static uint32_t bind_count(const struct sm_str *name, uint32_t n, struct sm_str want, uint32_t *ret) {
+static uint32_t bind_count(const struct sm_str *name, uint32_t n, struct sm_str want,
+                           uint32_t *ret) {
     uint32_t found = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (!sm_str_eq(name[i], want)) continue;
@@ -63,9 +69,13 @@ static struct sm_str bind_text(struct bind *b, struct sm_str s) {
 static void bind_missing(struct bind *b, struct sm_str want) {
     struct sm_reader *r = b->r;
     struct sm_str near = bind_nearest(r, want);
-    struct sm_diag d = {.code = SM_D_MISSING_COLUMN, .file = r->input->name,
-                        .line = r->header_line, .column = want, .value = near};
-    d.detail = near.n ? sm_arena_printf(&r->arena, "column \"%.*s\" is not in the header; nearest is \"%.*s\"",
+    struct sm_diag d = {.code = SM_D_MISSING_COLUMN,
+                        .file = r->input->name,
+                        .line = r->header_line,
+                        .column = want,
+                        .value = near};
+    d.detail = near.n ? sm_arena_printf(&r->arena,
+                                        "column \"%.*s\" is not in the header; nearest is \"%.*s\"",
                                         SM_STR_FMT(want), SM_STR_FMT(near))
                       : sm_arena_printf(&r->arena, "column \"%.*s\" is not in the header",
                                         SM_STR_FMT(want));
@@ -83,18 +93,23 @@ static void bind_raw(struct bind *b, uint32_t k, const struct sm_str *folded) {
     if (n == 0 && b->needed[k]) bind_missing(b, want);
     if (n == 0) return;
     if (n > 1) {
-        struct sm_diag d = {.code = SM_D_DUPLICATE_HEADER, .file = r->input->name,
-                            .line = r->header_line, .field = at + 1, .column = r->name[at]};
+        struct sm_diag d = {.code = SM_D_DUPLICATE_HEADER,
+                            .file = r->input->name,
+                            .line = r->header_line,
+                            .field = at + 1,
+                            .column = r->name[at]};
         b->rc = read_refuse(r, b->diags, &d, b->err);
         return;
     }
     b->claimed[at] = true;
     if (exact) return;
-    bind_find(b, SM_D_HEADER_CASE, at + 1, r->name[at],
-              bind_text(b, sm_arena_printf(&r->arena, "the mapping says \"%.*s\"", SM_STR_FMT(want))));
+    bind_find(
+        b, SM_D_HEADER_CASE, at + 1, r->name[at],
+        bind_text(b, sm_arena_printf(&r->arena, "the mapping says \"%.*s\"", SM_STR_FMT(want))));
 }
 
-/* ---- what is needed --------------------------------------------------------------------------------- */
+/* ---- what is needed
+ * --------------------------------------------------------------------------------- */
 static void bind_need_inputs(struct bind *b, const struct sm_expr *e) {
     const struct sm_slot *input;
     size_t n = sm_expr_inputs(e, &input);
@@ -105,8 +120,10 @@ static void bind_need_inputs(struct bind *b, const struct sm_expr *e) {
 static void bind_need(struct bind *b, const struct sm_filecol *fc, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         if (b->r->source->column[fc[i].column].optional) continue;
-        if (fc[i].how == SM_SUPPLY_HEADER) b->needed[fc[i].raw] = true;
-        else if (fc[i].how == SM_SUPPLY_EXPR) bind_need_inputs(b, fc[i].expr);
+        if (fc[i].how == SM_SUPPLY_HEADER)
+            b->needed[fc[i].raw] = true;
+        else if (fc[i].how == SM_SUPPLY_EXPR)
+            bind_need_inputs(b, fc[i].expr);
     }
 }
 
@@ -115,17 +132,20 @@ static void bind_need_all(struct bind *b) {
     bind_need(b, f->col, f->ncol);
     for (uint32_t i = 0; f->unpivot && i < f->unpivot->nfrom; i++)
         bind_need(b, f->unpivot->from[i].col, f->unpivot->from[i].ncol);
-    for (uint32_t i = 0; i < f->nskip_when; i++) bind_need_inputs(b, f->skip_when[i].when);
+    for (uint32_t i = 0; i < f->nskip_when; i++)
+        bind_need_inputs(b, f->skip_when[i].when);
 }
 
-/* ---- plans ----------------------------------------------------------------------------------------- */
+/* ---- plans
+ * ----------------------------------------------------------------------------------------- */
 static bool bind_tokens(struct sm_reader *r, struct sm_str tokens, const struct sm_str **ret,
                         uint32_t *ret_n) {
     *ret = NULL;
     *ret_n = 0;
     if (tokens.n == 0) return true;
     size_t n = 1;
-    for (size_t i = 0; i < tokens.n; i++) n += tokens.p[i] == '|';
+    for (size_t i = 0; i < tokens.n; i++)
+        n += tokens.p[i] == '|';
     struct sm_str *v = sm_arena_array(&r->arena, n, sizeof *v), piece;
     if (!v) return false;
     while (sm_str_split(&tokens, '|', &piece)) {
@@ -222,7 +242,8 @@ static void bind_subject(struct sm_reader *r) {
     }
 }
 
-/* ---- columns that nobody reads ----------------------------------------------------------------------- */
+/* ---- columns that nobody reads
+ * ----------------------------------------------------------------------- */
 static bool bind_is_named(const struct sm_reader *r, struct sm_arena *a, uint32_t i) {
     struct sm_str low = bind_fold(a, r->name[i]);
     for (uint32_t k = 0; k < r->file->nnot_submitted; k++) {
@@ -261,13 +282,16 @@ int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
     r->raw = sm_arena_array(&r->arena, (size_t)nraw + 1, sizeof *r->raw);
     if (!folded || !b.claimed || !b.needed || !r->raw)
         return sm_fail(err, SM_ENOMEM, "out of memory");
-    for (uint32_t i = 0; i < r->nname; i++) folded[i] = bind_fold(&r->arena, r->name[i]);
+    for (uint32_t i = 0; i < r->nname; i++)
+        folded[i] = bind_fold(&r->arena, r->name[i]);
     for (uint32_t k = 0; k < nraw; k++)
         folded[r->nname + k] = bind_fold(&r->arena, r->file->raw[k]);
     bind_need_all(&b);
-    for (uint32_t k = 0; k < nraw; k++) bind_raw(&b, k, folded);
+    for (uint32_t k = 0; k < nraw; k++)
+        bind_raw(&b, k, folded);
     if (b.rc) return b.rc;
-    if (!bind_plans(r) || !bind_rest(&b) || b.err->code) return sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!bind_plans(r) || !bind_rest(&b) || b.err->code)
+        return sm_fail(err, SM_ENOMEM, "out of memory");
     bind_subject(r);
     return SM_OK;
 }

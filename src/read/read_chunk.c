@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "read_priv.h"
 
-/* read_chunk.c - bytes to chunks of whole records. Where a chunk ends depends on the chunk size; what
- * is said about the end of a file does not: whole records are handed out before a fault is met. */
+/* read_chunk.c - bytes to chunks of whole records. Where a chunk ends depends on the chunk size;
+ * what is said about the end of a file does not: whole records are handed out before a fault is
+ * met. */
 
 void sm_chunk_free(struct sm_chunk *c) {
     if (!c) return;
@@ -94,12 +95,15 @@ static int chunk_keep(struct sm_reader *r, struct sm_chunk *c, size_t n, struct 
     return sm_buf_check(&r->carry, err);
 }
 
-/* ---- ends that refuse the file ----------------------------------------------------------------------- */
+/* ---- ends that refuse the file
+ * ----------------------------------------------------------------------- */
 static int chunk_fail_long(struct sm_reader *r, const struct sm_chunk *c, struct sm_diags *diags,
                            struct sm_err *err) {
     uint64_t line = c->rec.n ? c->line + c->rec.v[0].line : r->split.start_line;
-    struct sm_diag d = {.code = SM_D_FIELD_TOO_LONG, .effect = SM_EFFECT_DROPPED,
-                        .file = r->input->name, .line = line};
+    struct sm_diag d = {.code = SM_D_FIELD_TOO_LONG,
+                        .effect = SM_EFFECT_DROPPED,
+                        .file = r->input->name,
+                        .line = line};
     char text[160];
     (void)snprintf(text, sizeof text, "record is longer than %zu bytes%s", r->opts.max_record,
                    sm_split_is_quoted(&r->split) ? "; is a quote never closed?" : "");
@@ -110,30 +114,39 @@ static int chunk_fail_long(struct sm_reader *r, const struct sm_chunk *c, struct
 }
 
 static int chunk_fail_end(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
-    struct sm_diag d = {.code = SM_D_TRUNCATED_FILE, .effect = SM_EFFECT_DROPPED,
-                        .file = r->input->name, .line = r->split.line};
+    struct sm_diag d = {.code = SM_D_TRUNCATED_FILE,
+                        .effect = SM_EFFECT_DROPPED,
+                        .file = r->input->name,
+                        .line = r->split.line};
     if (r->fault.code && (r->fault.code != SM_EDATA || r->fault.sys))
         return sm_fail(err, r->fault.code, "%.*s: %s", SM_STR_FMT(r->input->name), r->fault.text);
-    if (r->fault.code) d.detail = sm_str(r->fault.text);
-    else d.detail = SM_STR("the last character is cut off");
+    if (r->fault.code)
+        d.detail = sm_str(r->fault.text);
+    else
+        d.detail = SM_STR("the last character is cut off");
     return read_refuse(r, diags, &d, err);
 }
 
 static int chunk_fail_quote(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
-    struct sm_diag d = {.code = SM_D_UNCLOSED_QUOTE, .effect = SM_EFFECT_DROPPED,
-                        .file = r->input->name, .line = r->split.quote_line};
+    struct sm_diag d = {.code = SM_D_UNCLOSED_QUOTE,
+                        .effect = SM_EFFECT_DROPPED,
+                        .file = r->input->name,
+                        .line = r->split.quote_line};
     return read_refuse(r, diags, &d, err);
 }
 
-/* ---- the end of the file ------------------------------------------------------------------------------ */
+/* ---- the end of the file
+ * ------------------------------------------------------------------------------ */
 /* The number in what follows the declared text. */
 static void footer_number(struct sm_reader *r, struct sm_str rest) {
     size_t at = 0;
-    while (at < rest.n && !sm_is_digit(rest.p[at])) at++;
+    while (at < rest.n && !sm_is_digit(rest.p[at]))
+        at++;
     size_t end = at;
-    while (end < rest.n && sm_is_digit(rest.p[end])) end++;
-    r->footer_counts = end > at && sm_str_to_u64((struct sm_str){rest.p + at, end - at},
-                                                 &r->footer_count);
+    while (end < rest.n && sm_is_digit(rest.p[end]))
+        end++;
+    r->footer_counts =
+        end > at && sm_str_to_u64((struct sm_str){rest.p + at, end - at}, &r->footer_count);
 }
 
 /* Takes the trailer off the records if it is the last of them. */
@@ -143,7 +156,8 @@ static int chunk_footer(struct sm_reader *r, struct sm_chunk *c, struct sm_err *
     struct sm_str raw = {c->data + last->at, last->n};
     r->footer_line = c->line + last->line;
     int rc = read_fields_open(&f, err);
-    if (!rc && !read_fields_run(&f, r, raw, last->flags)) rc = sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!rc && !read_fields_run(&f, r, raw, last->flags))
+        rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (!rc) {
         struct sm_str s = sm_str_trim_unicode(f.text), want = r->file->footer;
         if (s.n && r->file->quote && *s.p == r->file->quote) s = (struct sm_str){s.p + 1, s.n - 1};
@@ -191,7 +205,8 @@ int sm_reader_chunk(struct sm_reader *r, struct sm_chunk **chunk, struct sm_diag
     while (!rc) {
         if (chunk_is_too_long(r, c)) {
             size_t good = 0;
-            while (good < c->rec.n && c->rec.v[good].n <= r->opts.max_record) good++;
+            while (good < c->rec.n && c->rec.v[good].n <= r->opts.max_record)
+                good++;
             if (good > hold) return chunk_keep(r, c, good - hold, err);
             c->rec.n = good < c->rec.n ? good + 1 : 0;
             if (c->rec.n) c->rec.v[0] = c->rec.v[good];
@@ -213,9 +228,13 @@ int sm_reader_chunk(struct sm_reader *r, struct sm_chunk **chunk, struct sm_diag
     return rc;
 }
 
-uint64_t sm_chunk_first_record(const struct sm_chunk *c) { return c->first_record; }
+uint64_t sm_chunk_first_record(const struct sm_chunk *c) {
+    return c->first_record;
+}
 
-uint64_t sm_chunk_records(const struct sm_chunk *c) { return c->rec.n; }
+uint64_t sm_chunk_records(const struct sm_chunk *c) {
+    return c->rec.n;
+}
 
 /* What cannot be written in the file's encoding any more is written as UTF-8. */
 static void chunk_encode(const struct sm_reader *r, struct sm_str text, struct sm_buf *out) {

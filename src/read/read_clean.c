@@ -3,7 +3,8 @@
 
 #include "sdtmill/num.h"
 
-/* read_clean.c - one raw cell to one value: cleaned, missing words, recoded, of the column's type. */
+/* read_clean.c - one raw cell to one value: cleaned, missing words, recoded, of the column's type.
+ */
 
 enum { CLEAN_NUMBER = 480 };
 
@@ -15,18 +16,26 @@ static size_t clean_mark(const char *p, size_t n) {
     return 0;
 }
 
-static bool clean_is_break(char c) { return c == '\r' || c == '\n'; }
+static bool clean_is_break(char c) {
+    return c == '\r' || c == '\n';
+}
 
 static struct sm_str clean_trim(struct sm_str s) {
     for (;;) {
-        if (s.n && sm_is_blank(s.p[0])) s = (struct sm_str){s.p + 1, s.n - 1};
-        else if (s.n > 1 && memcmp(s.p, "\xC2\xA0", 2) == 0) s = (struct sm_str){s.p + 2, s.n - 2};
-        else break;
+        if (s.n && sm_is_blank(s.p[0]))
+            s = (struct sm_str){s.p + 1, s.n - 1};
+        else if (s.n > 1 && memcmp(s.p, "\xC2\xA0", 2) == 0)
+            s = (struct sm_str){s.p + 2, s.n - 2};
+        else
+            break;
     }
     for (;;) {
-        if (s.n && sm_is_blank(s.p[s.n - 1])) s.n--;
-        else if (s.n > 1 && memcmp(s.p + s.n - 2, "\xC2\xA0", 2) == 0) s.n -= 2;
-        else break;
+        if (s.n && sm_is_blank(s.p[s.n - 1]))
+            s.n--;
+        else if (s.n > 1 && memcmp(s.p + s.n - 2, "\xC2\xA0", 2) == 0)
+            s.n -= 2;
+        else
+            break;
     }
     return s;
 }
@@ -43,7 +52,8 @@ struct sm_str read_clean(struct sm_str s, struct sm_buf *work) {
         if (mark) {
             i += mark;
         } else if (clean_is_break(s.p[i])) {
-            while (i < s.n && clean_is_break(s.p[i])) i++;
+            while (i < s.n && clean_is_break(s.p[i]))
+                i++;
             sm_buf_add_byte(work, ' ');
         } else {
             sm_buf_add_byte(work, s.p[i++]);
@@ -58,12 +68,13 @@ bool read_is_token(const struct sm_str *token, uint32_t n, struct sm_str s) {
     return false;
 }
 
-/* ---- numbers -------------------------------------------------------------------------------------- */
+/* ---- numbers
+ * -------------------------------------------------------------------------------------- */
 struct clean_num {
-    struct sm_str s;   /* what is left */
+    struct sm_str s; /* what is left */
     char *out;
     size_t n;
-    size_t digits;     /* in a row, since the latest thousands sign */
+    size_t digits; /* in a row, since the latest thousands sign */
     bool grouped;
 };
 
@@ -100,12 +111,15 @@ static void num_digits(struct clean_num *c) {
 }
 
 /* Digits, thousands signs, decimal sign. `tidy`: no plus sign, no needless zeros in front. */
-static bool num_read(struct sm_str s, const struct sm_filecol *fc, bool tidy, char *out, size_t *n) {
+static bool num_read(struct sm_str s, const struct sm_filecol *fc, bool tidy, char *out,
+                     size_t *n) {
     struct clean_num c = {.s = s, .out = out, .n = *n};
     char decimal[2] = {fc->decimal ? fc->decimal : '.', '\0'};
     if (s.n == 0 || s.n > CLEAN_NUMBER / 2) return false;
-    if (num_take(&c, "-") || num_take(&c, "\xE2\x88\x92")) out[c.n++] = '-';
-    else if (num_take(&c, "+") && !tidy) out[c.n++] = '+';
+    if (num_take(&c, "-") || num_take(&c, "\xE2\x88\x92"))
+        out[c.n++] = '-';
+    else if (num_take(&c, "+") && !tidy)
+        out[c.n++] = '+';
     size_t whole = c.n;
     for (num_digits(&c); c.s.n && !sm_str_starts(c.s, sm_str(decimal)); num_digits(&c))
         if (!num_group(&c, fc->group)) return false;
@@ -120,8 +134,10 @@ static bool num_read(struct sm_str s, const struct sm_filecol *fc, bool tidy, ch
         size_t point = c.n;
         out[c.n++] = '.';
         num_digits(&c);
-        if (c.n == point + 1) c.n--;
-        else any = true;
+        if (c.n == point + 1)
+            c.n--;
+        else
+            any = true;
     }
     *n = c.n;
     return any && c.s.n == 0;
@@ -144,8 +160,12 @@ static bool num_read_result(struct sm_str s, const struct sm_filecol *fc, char *
     return num_read(s, fc, false, out, n);
 }
 
-/* ---- types ---------------------------------------------------------------------------------------- */
-struct clean_raw { uint32_t field; struct sm_str text; };
+/* ---- types
+ * ---------------------------------------------------------------------------------------- */
+struct clean_raw {
+    uint32_t field;
+    struct sm_str text;
+};
 
 /* Header position and text of the raw cell behind a cell, as findings name it. */
 static struct clean_raw clean_raw(const struct read_job *j, const struct read_cell *cell) {
@@ -198,8 +218,8 @@ static sm_val clean_bad_date(struct read_job *j, const struct read_cell *cell, s
     enum sm_effect effect = cell->rejects ? SM_EFFECT_DROPPED : SM_EFFECT_BLANK;
     const char *what = cell->column->type == SM_COL_TIME ? "time" : "date";
     char text[64];
-    (void)snprintf(text, sizeof text, fits ? "there is no such %s" : "not a %s in the declared formats",
-                   what);
+    (void)snprintf(text, sizeof text,
+                   fits ? "there is no such %s" : "not a %s in the declared formats", what);
     clean_find(j, cell, SM_D_INVALID_DATE, effect, s, sm_str(text));
     if (cell->rejects) j->lose = SM_D_INVALID_DATE;
     return SM_MISSING;
@@ -229,14 +249,18 @@ static bool clean_iso_time(struct sm_str s, struct sm_dtc *ret) {
 static sm_val clean_time(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     struct sm_dtc d;
     enum sm_dtc_fit fit;
-    if (cell->fc->dates) fit = clean_fit(j, cell, s, &d);
-    else fit = clean_iso_time(s, &d) ? SM_DTC_FITS : SM_DTC_NO_FIT;
+    if (cell->fc->dates)
+        fit = clean_fit(j, cell, s, &d);
+    else
+        fit = clean_iso_time(s, &d) ? SM_DTC_FITS : SM_DTC_NO_FIT;
     if (fit != SM_DTC_FITS) return clean_bad_date(j, cell, s, fit == SM_DTC_IMPOSSIBLE);
     char out[48];
     int n = 0;
     if (d.hour == SM_DTC_UNKNOWN) return SM_MISSING;
-    if (d.minute == SM_DTC_UNKNOWN) n = snprintf(out, sizeof out, "%02d", d.hour);
-    else if (d.second == SM_DTC_UNKNOWN) n = snprintf(out, sizeof out, "%02d:%02d", d.hour, d.minute);
+    if (d.minute == SM_DTC_UNKNOWN)
+        n = snprintf(out, sizeof out, "%02d", d.hour);
+    else if (d.second == SM_DTC_UNKNOWN)
+        n = snprintf(out, sizeof out, "%02d:%02d", d.hour, d.minute);
     else if (d.frac_digits == 0)
         n = snprintf(out, sizeof out, "%02d:%02d:%02d", d.hour, d.minute, d.second);
     else
@@ -245,13 +269,19 @@ static sm_val clean_time(struct read_job *j, const struct read_cell *cell, struc
     return sm_val_make(j->w->in, (struct sm_str){out, (size_t)n});
 }
 
-static sm_val clean_type(struct read_job *j, const struct read_cell *cell, sm_val v, struct sm_str s) {
+static sm_val clean_type(struct read_job *j, const struct read_cell *cell, sm_val v,
+                         struct sm_str s) {
     switch (cell->column->type) {
-    case SM_COL_NUMBER: return clean_number(j, cell, s);
-    case SM_COL_RESULT: return clean_result(j, cell, s);
-    case SM_COL_DATE: return sm_val_is_dtc(v) ? v : clean_date(j, cell, s);
-    case SM_COL_TIME: return clean_time(j, cell, s);
-    case SM_COL_TEXT: break;
+    case SM_COL_NUMBER:
+        return clean_number(j, cell, s);
+    case SM_COL_RESULT:
+        return clean_result(j, cell, s);
+    case SM_COL_DATE:
+        return sm_val_is_dtc(v) ? v : clean_date(j, cell, s);
+    case SM_COL_TIME:
+        return clean_time(j, cell, s);
+    case SM_COL_TEXT:
+        break;
     }
     if (cell->column->has_min || cell->column->has_max) clean_range(j, cell, s);
     return v == SM_MISSING ? sm_val_make(j->w->in, s) : v;
@@ -278,15 +308,18 @@ static sm_val clean_convert(struct read_job *j, const struct read_cell *cell, sm
     return clean_type(j, cell, v, s);
 }
 
-/* ---- remembered conversions ----------------------------------------------------------------------- */
+/* ---- remembered conversions
+ * ----------------------------------------------------------------------- */
 struct read_memo *read_memo_find(struct read_memo *table, const void *who,
                                  const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
     uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
     size_t words = n > (READ_KEY - 1) * sizeof *key ? READ_KEY : n / sizeof *key + 1;
-    for (size_t i = 0; i < words; i++) h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
+    for (size_t i = 0; i < words; i++)
+        h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
     struct read_memo *m = &table[(h >> 40) % READ_MEMO];
     uint64_t differ = m->n ^ n;
-    for (size_t i = 0; i < words; i++) differ |= m->key[i] ^ key[i];
+    for (size_t i = 0; i < words; i++)
+        differ |= m->key[i] ^ key[i];
     *ret_hit = m->who == who && differ == 0;
     if (!*ret_hit) {
         m->who = NULL;
@@ -296,8 +329,8 @@ struct read_memo *read_memo_find(struct read_memo *table, const void *who,
     return m;
 }
 
-/* Digits with at most one decimal point between them, which stand for themselves whatever the file's
- * habits are: most numbers. */
+/* Digits with at most one decimal point between them, which stand for themselves whatever the
+ * file's habits are: most numbers. */
 static bool clean_is_plain_number(const struct read_cell *cell, struct sm_str s) {
     size_t points = 0;
     if (!cell->number || s.n > 18) return false;
@@ -359,8 +392,8 @@ void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, stru
     }
     j->found = true;
     bool known = field != SM_NO && field < j->f->n;
-    read_find(j, codes[what], SM_EFFECT_BLANK, known ? field + 1 : 0,
-              known ? j->f->v[field] : text, (struct sm_str){NULL, 0});
+    read_find(j, codes[what], SM_EFFECT_BLANK, known ? field + 1 : 0, known ? j->f->v[field] : text,
+              (struct sm_str){NULL, 0});
 }
 
 static sm_val clean_expr(struct read_job *j, const struct read_cell *cell) {
@@ -388,10 +421,14 @@ static sm_val clean_expr(struct read_job *j, const struct read_cell *cell) {
 
 sm_val read_cell_value(struct read_job *j, const struct read_cell *cell) {
     switch (cell->fc->how) {
-    case SM_SUPPLY_HEADER: return clean_header(j, cell);
-    case SM_SUPPLY_VALUE: return cell->constant;
-    case SM_SUPPLY_EXPR: return clean_expr(j, cell);
-    case SM_SUPPLY_ABSENT: break;
+    case SM_SUPPLY_HEADER:
+        return clean_header(j, cell);
+    case SM_SUPPLY_VALUE:
+        return cell->constant;
+    case SM_SUPPLY_EXPR:
+        return clean_expr(j, cell);
+    case SM_SUPPLY_ABSENT:
+        break;
     }
     return SM_MISSING;
 }

@@ -4,23 +4,29 @@
 #include "sdtmill/hash.h"
 #include "sdtmill/num.h"
 
-/* read_dedup.c - repeated and superseded rows of one source. A row is kept as hashes; rows of a file
- * whose own <key> is applied before its unpivot, and exact repeats, are a matter of records. */
+/* read_dedup.c - repeated and superseded rows of one source. A row is kept as hashes; rows of a
+ * file whose own <key> is applied before its unpivot, and exact repeats, are a matter of records.
+ */
 
 #define DEDUP_NONE UINT32_MAX
 
 struct dedup_row {
-    struct sm_hash128 key;     /* of the key's values; rows with the same one compete */
-    uint64_t cells;            /* of all raw cells and the file */
+    struct sm_hash128 key; /* of the key's values; rows with the same one compete */
+    uint64_t cells;        /* of all raw cells and the file */
     sm_val by, subject;
     sm_pos pos;
     uint64_t record;
-    uint32_t next;             /* next row with the same key, in order */
-    uint16_t rule;             /* index into d->rule */
+    uint32_t next; /* next row with the same key, in order */
+    uint16_t rule; /* index into d->rule */
     bool repeat, lost;
 };
-struct dedup_rule { const struct sm_key *key; };
-struct dedup_file { uint32_t index; struct sm_str name; };
+struct dedup_rule {
+    const struct sm_key *key;
+};
+struct dedup_file {
+    uint32_t index;
+    struct sm_str name;
+};
 
 struct sm_dedup {
     const struct sm_spec *spec;
@@ -29,7 +35,7 @@ struct sm_dedup {
     size_t nrow, cap;
     struct dedup_rule *rule;
     size_t nrule, rule_cap;
-    struct dedup_file *file;   /* of the files seen, in order */
+    struct dedup_file *file; /* of the files seen, in order */
     size_t nfile, file_cap;
     struct sm_arena arena;
     struct sm_buf key;
@@ -57,7 +63,8 @@ void sm_dedup_close(struct sm_dedup *d) {
     sm_free(d);
 }
 
-static int dedup_rule(struct sm_dedup *d, const struct sm_key *key, uint16_t *ret, struct sm_err *err) {
+static int dedup_rule(struct sm_dedup *d, const struct sm_key *key, uint16_t *ret,
+                      struct sm_err *err) {
     for (size_t i = d->nrule; i-- > 0;) {
         *ret = (uint16_t)i;
         if (d->rule[i].key == key) return SM_OK;
@@ -103,15 +110,18 @@ static uint64_t dedup_cells(const struct sm_batch *b, uint32_t row) {
 static int dedup_add_row(struct sm_dedup *d, const struct sm_key *key, const struct sm_batch *b,
                          uint32_t i, struct sm_err *err) {
     const struct read_back *back = b->reader;
-    struct dedup_row r = {.cells = dedup_cells(b, i), .pos = b->pos[i], .record = b->record[i],
-                          .next = DEDUP_NONE};
+    struct dedup_row r = {
+        .cells = dedup_cells(b, i), .pos = b->pos[i], .record = b->record[i], .next = DEDUP_NONE};
     int rc = dedup_rule(d, key, &r.rule, err);
     if (rc) return rc;
     if (!dedup_key(d, key, r.rule, b, i, &r.key)) return sm_fail(err, SM_ENOMEM, "out of memory");
     if (key->dups == SM_DUPS_LAST_BY && key->by != SM_NO) r.by = b->col[key->by][i];
-    if (back && back->subject) r.subject = back->subject[i];
-    else r.subject = b->col[sm_source_usubjid(d->source)][i];
-    if (d->nrow >= DEDUP_NONE - 1) return sm_fail(err, SM_ELIMIT, "too many rows in a source with a key");
+    if (back && back->subject)
+        r.subject = back->subject[i];
+    else
+        r.subject = b->col[sm_source_usubjid(d->source)][i];
+    if (d->nrow >= DEDUP_NONE - 1)
+        return sm_fail(err, SM_ELIMIT, "too many rows in a source with a key");
     rc = sm_grow(&d->row, &d->cap, d->nrow + 1, sizeof *d->row, err);
     if (!rc) d->row[d->nrow++] = r;
     return rc;
@@ -131,12 +141,17 @@ int sm_dedup_add(struct sm_dedup *d, const struct sm_input *input, const struct 
     return rc;
 }
 
-/* ---- finding rows again ------------------------------------------------------------------------------ */
-struct dedup_table { uint32_t *slot; size_t mask; };
+/* ---- finding rows again
+ * ------------------------------------------------------------------------------ */
+struct dedup_table {
+    uint32_t *slot;
+    size_t mask;
+};
 
 static int dedup_table(struct dedup_table *t, size_t n, struct sm_err *err) {
     size_t size = 16;
-    while (size < n * 2) size *= 2;
+    while (size < n * 2)
+        size *= 2;
     t->slot = NULL;
     t->mask = size - 1;
     int rc = sm_resize(&t->slot, size, sizeof *t->slot, err);
@@ -164,7 +179,8 @@ static uint32_t *dedup_slot(const struct sm_dedup *d, const struct dedup_table *
     }
 }
 
-/* ---- findings ------------------------------------------------------------------------------------------ */
+/* ---- findings
+ * ------------------------------------------------------------------------------------------ */
 static struct sm_str dedup_name(const struct sm_dedup *d, const struct dedup_row *r) {
     for (size_t i = 0; i < d->nfile; i++)
         if (d->file[i].index == sm_pos_file(r->pos)) return d->file[i].name;
@@ -178,17 +194,23 @@ static void dedup_find(const struct sm_dedup *d, const struct dedup_row *lost,
     char text[512], where[400] = "";
     bool other = sm_pos_file(lost->pos) != sm_pos_file(kept->pos);
     struct sm_str name = dedup_name(d, kept);
-    if (other) (void)snprintf(where, sizeof where, " of %.*s", (int)(name.n > 300 ? 300 : name.n), name.p);
+    if (other)
+        (void)snprintf(where, sizeof where, " of %.*s", (int)(name.n > 300 ? 300 : name.n), name.p);
     const char *what = code == SM_D_DUPLICATE_ROW ? "all cells equal line" : "same key as line";
     const char *so = code == SM_D_DUPLICATE_KEY ? "" : ", which is kept";
-    (void)snprintf(text, sizeof text, "%s %" PRIu64 "%s%s", what, sm_pos_line(kept->pos), where, so);
-    struct sm_diag f = {.code = code, .effect = (uint8_t)effect, .file = dedup_name(d, lost),
-                        .line = sm_pos_line(lost->pos), .detail = sm_str(text)};
+    (void)snprintf(text, sizeof text, "%s %" PRIu64 "%s%s", what, sm_pos_line(kept->pos), where,
+                   so);
+    struct sm_diag f = {.code = code,
+                        .effect = (uint8_t)effect,
+                        .file = dedup_name(d, lost),
+                        .line = sm_pos_line(lost->pos),
+                        .detail = sm_str(text)};
     f.value = sm_val_text(d->spec->texts, lost->subject, &buf);
     sm_diags_add(diags, &f, -1);
 }
 
-/* ---- who wins -------------------------------------------------------------------------------------------- */
+/* ---- who wins
+ * -------------------------------------------------------------------------------------------- */
 /* Greater one of two values: dates and texts by their order, numbers by their size. */
 static int dedup_order(const struct sm_dedup *d, sm_val a, sm_val b) {
     struct sm_valbuf x, y;
@@ -222,8 +244,10 @@ static void dedup_chain(struct sm_dedup *d, const struct dedup_table *cells,
         r->repeat = !dedup_same_record(&d->row[*slot], r);
         if (r->repeat) continue;
         slot = dedup_slot(d, keys, r, true);
-        if (*slot == DEDUP_NONE) *slot = i;
-        else d->row[tail[*slot]].next = i;
+        if (*slot == DEDUP_NONE)
+            *slot = i;
+        else
+            d->row[tail[*slot]].next = i;
         tail[*slot] = i;
     }
 }
@@ -233,10 +257,11 @@ struct dedup_out {
     void (*mark)(void *ctx, uint32_t file, uint64_t record, enum sm_fate fate, uint16_t code);
     void *ctx;
     struct sm_diags *diags;
-    const uint32_t *other;   /* the row that each lost row lost to */
+    const uint32_t *other; /* the row that each lost row lost to */
 };
 
-static void dedup_record(const struct sm_dedup *d, const struct dedup_out *o, size_t i, size_t end) {
+static void dedup_record(const struct sm_dedup *d, const struct dedup_out *o, size_t i,
+                         size_t end) {
     const struct dedup_row *r = &d->row[i];
     uint32_t file = sm_pos_file(r->pos);
     if (r->repeat) {
@@ -245,7 +270,8 @@ static void dedup_record(const struct sm_dedup *d, const struct dedup_out *o, si
         return;
     }
     size_t lost = 0;
-    for (size_t k = i; k < end; k++) lost += d->row[k].lost;
+    for (size_t k = i; k < end; k++)
+        lost += d->row[k].lost;
     bool reject = d->rule[r->rule].key->dups == SM_DUPS_REJECT;
     uint16_t code = reject ? SM_D_DUPLICATE_KEY : SM_D_SUPERSEDED_ROW;
     bool all = lost == end - i;
@@ -259,7 +285,8 @@ static void dedup_record(const struct sm_dedup *d, const struct dedup_out *o, si
 static void dedup_report(struct sm_dedup *d, const struct dedup_out *o) {
     for (size_t i = 0, end; i < d->nrow; i = end) {
         end = i + 1;
-        while (end < d->nrow && dedup_same_record(&d->row[i], &d->row[end])) end++;
+        while (end < d->nrow && dedup_same_record(&d->row[i], &d->row[end]))
+            end++;
         dedup_record(d, o, i, end);
     }
 }

@@ -79,23 +79,28 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
     return true;
 }
 
-struct fields_one { const char *from, *to, *next; };
+struct fields_one {
+    const char *from, *to, *next;
+};
 
 /* A field whose first sign is a quote; next is NULL when libcsv has to look at it. */
 static struct fields_one fields_quoted(const char *p, const char *end, char delim, char quote) {
     struct fields_one one = {p + 1, memchr(p + 1, quote, (size_t)(end - p - 1)), NULL};
     if (!one.to) return one;
     const char *next = one.to + 1;
-    while (next < end && sm_is_blank(*next) && *next != delim) next++;
+    while (next < end && sm_is_blank(*next) && *next != delim)
+        next++;
     if (next == end || *next == delim) one.next = next;
     return one;
 }
 
 static struct fields_one fields_plain(const char *p, const char *end, char delim) {
     struct fields_one one = {p, p, p};
-    while (p < end && *p != delim) p++;
+    while (p < end && *p != delim)
+        p++;
     one.to = one.next = p;
-    while (one.to > one.from && sm_is_blank(one.to[-1])) one.to--;
+    while (one.to > one.from && sm_is_blank(one.to[-1]))
+        one.to--;
     return one;
 }
 
@@ -109,10 +114,11 @@ static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool qu
     for (;; n++, p++) {
         const char *from = p;
         if (n >= f->cap && n < max && !fields_room(f, (size_t)n + 1)) return false;
-        while (p < end && sm_is_blank(*p) && *p != delim) p++;
+        while (p < end && sm_is_blank(*p) && *p != delim)
+            p++;
         bool quoted = quotes && p < end && *p == quote;
-        struct fields_one one = quoted ? fields_quoted(p, end, delim, quote)
-                                       : fields_plain(p, end, delim);
+        struct fields_one one =
+            quoted ? fields_quoted(p, end, delim, quote) : fields_plain(p, end, delim);
         *ret_retry = one.next == NULL;
         if (!one.next) return false;
         if (n < max) f->v[n] = (struct sm_str){one.from, (size_t)(one.to - one.from)};

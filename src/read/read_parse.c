@@ -12,8 +12,10 @@ int sm_read_worker_open(struct sm_read_worker **ret, const struct sm_spec *spec,
     sm_buf_init(&w->clean, 0);
     sm_buf_init(&w->work, 0);
     int rc = read_fields_open(&w->fields, err);
-    if (rc) sm_read_worker_close(w);
-    else *ret = w;
+    if (rc)
+        sm_read_worker_close(w);
+    else
+        *ret = w;
     return rc;
 }
 
@@ -22,7 +24,8 @@ void sm_read_worker_close(struct sm_read_worker *w) {
     read_fields_close(&w->fields);
     sm_buf_free(&w->clean);
     sm_buf_free(&w->work);
-    for (size_t i = 0; i < w->nmemo; i++) sm_free(w->memo[i]);
+    for (size_t i = 0; i < w->nmemo; i++)
+        sm_free(w->memo[i]);
     sm_free(w->memo);
     sm_free(w->raw);
     sm_free(w->rawcol);
@@ -49,7 +52,8 @@ static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struc
         if (rc) return rc;
         memset(w->raw, 0, nraw * sizeof *w->raw);
         memset(w->stamp, 0, nraw * sizeof *w->stamp);
-        for (size_t i = 0; i < nraw; i++) w->rawcol[i] = &w->raw[i];
+        for (size_t i = 0; i < nraw; i++)
+            w->rawcol[i] = &w->raw[i];
         w->nraw = nraw;
         w->tick = 0;
     }
@@ -61,7 +65,8 @@ static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struc
     return SM_OK;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------- */
+/* ---- batches
+ * ------------------------------------------------------------------------------------- */
 void sm_batch_init(struct sm_batch *b) {
     *b = (struct sm_batch){0};
     sm_diags_init(&b->diags);
@@ -81,7 +86,8 @@ static struct sm_raw_cell batch_raw(const struct sm_batch *b, uint32_t row, uint
 /* Records that can become rows: the others are too short to have that many fields. */
 static size_t batch_rows(const struct sm_reader *r, const struct sm_chunk *c) {
     size_t n = 0;
-    for (size_t i = 0; i < c->rec.n; i++) n += (size_t)c->rec.v[i].n + 1 >= r->nname;
+    for (size_t i = 0; i < c->rec.n; i++)
+        n += (size_t)c->rec.v[i].n + 1 >= r->nname;
     return n;
 }
 
@@ -110,7 +116,8 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     b->col = (sm_val **)(void *)p;
     p += ncol * sizeof *b->col;
     sm_val *cell = (sm_val *)(void *)p;
-    for (size_t i = 0; i < ncol; i++) b->col[i] = cell + i * rows;
+    for (size_t i = 0; i < ncol; i++)
+        b->col[i] = cell + i * rows;
     b->pos = cell + ncol * rows;
     b->record = b->pos + rows;
     sm_val *subject = b->record + rows;
@@ -130,7 +137,8 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     return SM_OK;
 }
 
-/* ---- findings ------------------------------------------------------------------------------------- */
+/* ---- findings
+ * ------------------------------------------------------------------------------------- */
 static struct sm_str parse_detail(char *to, size_t cap, const char *fmt, ...) SM_PRINTF(3, 4);
 static struct sm_str parse_detail(char *to, size_t cap, const char *fmt, ...) {
     va_list ap;
@@ -143,15 +151,21 @@ static struct sm_str parse_detail(char *to, size_t cap, const char *fmt, ...) {
 struct sm_str read_sample(const struct read_fields *f) {
     const char *p = f->text.p, *end = p + f->text.n;
     if (f->invalid || f->text.n == 0) return (struct sm_str){f->text.p, 0};
-    for (size_t i = 0; i < READ_SAMPLE && p < end; i++) (void)sm_utf8_next(&p, end);
+    for (size_t i = 0; i < READ_SAMPLE && p < end; i++)
+        (void)sm_utf8_next(&p, end);
     return (struct sm_str){f->text.p, (size_t)(p - f->text.p)};
 }
 
 void read_find(struct read_job *j, uint16_t code, enum sm_effect effect, uint32_t field,
                struct sm_str value, struct sm_str detail) {
     if (j->r->opts.quiet) return;
-    struct sm_diag d = {.code = code, .effect = (uint8_t)effect, .file = j->r->input->name,
-                        .line = j->line, .field = field, .value = value, .detail = detail};
+    struct sm_diag d = {.code = code,
+                        .effect = (uint8_t)effect,
+                        .file = j->r->input->name,
+                        .line = j->line,
+                        .field = field,
+                        .value = value,
+                        .detail = detail};
     if (field > 0 && field <= j->r->nname) d.column = j->r->name[field - 1];
     sm_diags_add(&j->b->diags, &d, -1);
 }
@@ -169,8 +183,7 @@ void read_lose(struct read_job *j, enum sm_fate fate, uint16_t code, const struc
         b->lost = to;
         j->lost_cap = cap;
     }
-    b->lost[b->nlost++] =
-        (struct sm_lost){j->number, j->line, code, (uint8_t)fate, where};
+    b->lost[b->nlost++] = (struct sm_lost){j->number, j->line, code, (uint8_t)fate, where};
 }
 
 /* A finding about the whole record, which is lost. */
@@ -181,7 +194,8 @@ static bool parse_reject(struct read_job *j, uint16_t code, uint32_t field, stru
     return false;
 }
 
-/* ---- what can be wrong with a record -------------------------------------------------------------- */
+/* ---- what can be wrong with a record
+ * -------------------------------------------------------------- */
 static uint32_t parse_stored(const struct read_job *j) {
     uint32_t max = j->r->opts.max_columns;
     return j->f->n < max ? j->f->n : max;
@@ -197,7 +211,8 @@ static struct sm_str parse_escape(struct read_job *j, struct sm_str s) {
         size_t good = sm_utf8_invalid(rest, &cut);
         if (good == SIZE_MAX) good = rest.n;
         if (good > READ_SAMPLE) {
-            for (good = READ_SAMPLE; good > 0 && ((unsigned char)rest.p[good] & 0xC0) == 0x80;) good--;
+            for (good = READ_SAMPLE; good > 0 && ((unsigned char)rest.p[good] & 0xC0) == 0x80;)
+                good--;
             sm_buf_add(b, rest.p, good);
             break;
         }
@@ -269,15 +284,16 @@ static bool parse_check(struct read_job *j, bool nul) {
         return parse_reject(j, SM_D_BLANK_ROW, 0, read_sample(f), none);
     if (f->n != r->nname)
         return parse_reject(j, SM_D_MALFORMED_ROW, 0, read_sample(f),
-                            parse_detail(text, sizeof text, "%" PRIu32 " %s, the header has %" PRIu32,
-                                         f->n, f->n == 1 ? "field" : "fields", r->nname));
+                            parse_detail(text, sizeof text,
+                                         "%" PRIu32 " %s, the header has %" PRIu32, f->n,
+                                         f->n == 1 ? "field" : "fields", r->nname));
     if (parse_is_header(j)) return parse_reject(j, SM_D_REPEATED_HEADER, 0, read_sample(f), none);
     if (f->text.n <= r->opts.max_field) return true;
     for (uint32_t i = 0; i < f->n; i++) {
         if (f->v[i].n <= r->opts.max_field) continue;
         return parse_reject(j, SM_D_FIELD_TOO_LONG, i + 1, read_sample(f),
-                            parse_detail(text, sizeof text, "%zu bytes, the limit is %zu", f->v[i].n,
-                                         r->opts.max_field));
+                            parse_detail(text, sizeof text, "%zu bytes, the limit is %zu",
+                                         f->v[i].n, r->opts.max_field));
     }
     return true;
 }
@@ -287,7 +303,8 @@ static void parse_unnamed(struct read_job *j) {
     const struct sm_reader *r = j->r;
     for (uint32_t i = 0; i < r->nunnamed; i++) {
         struct read_unnamed *u = &r->unnamed[i];
-        if (j->f->v[u->field].n == 0 || read_clean(j->f->v[u->field], &j->w->clean).n == 0) continue;
+        if (j->f->v[u->field].n == 0 || read_clean(j->f->v[u->field], &j->w->clean).n == 0)
+            continue;
         uint64_t was = atomic_load(&u->line);
         while (j->line < was && !atomic_compare_exchange_weak(&u->line, &was, j->line)) {
         }
@@ -339,7 +356,8 @@ int sm_reader_parse(const struct sm_reader *r, struct sm_read_worker *w, const s
     return SM_OK;
 }
 
-/* ---- looking back --------------------------------------------------------------------------------- */
+/* ---- looking back
+ * --------------------------------------------------------------------------------- */
 /* Only findings ask for it, so the record is cut into fields once more. */
 static struct sm_raw_cell batch_raw(const struct sm_batch *b, uint32_t row, uint32_t column,
                                     struct sm_str *ret_header) {
@@ -349,8 +367,10 @@ static struct sm_raw_cell batch_raw(const struct sm_batch *b, uint32_t row, uint
     uint32_t field = SM_NO;
     if (ret_header) *ret_header = (struct sm_str){NULL, 0};
     const struct read_cell *cell = read_cell_of(r, back->from ? back->from[row] : 0, column);
-    if (column >= r->source->ncolumn) field = r->subject_field;
-    else if (cell) field = cell->field;
+    if (column >= r->source->ncolumn)
+        field = r->subject_field;
+    else if (cell)
+        field = cell->field;
     uint64_t i = b->record[row] - back->c->first_record;
     if (field == SM_NO || i >= back->c->rec.n) return ret;
     struct read_fields f;

@@ -15,16 +15,17 @@
 
 enum { READ_MEMO = 512, READ_KEY = 4, READ_SAMPLE = 48, READ_SOME = 65536 };
 
-/* ---- one record as fields ---------------------------------------------------------------------- */
-struct read_csv;                   /* a libcsv parser */
+/* ---- one record as fields ----------------------------------------------------------------------
+ */
+struct read_csv; /* a libcsv parser */
 struct read_fields {
-    struct sm_str *v;              /* fields as UTF-8, uncleaned; at most max_columns of them */
+    struct sm_str *v; /* fields as UTF-8, uncleaned; at most max_columns of them */
     size_t cap;
-    uint32_t n;                    /* how many there are */
-    struct sm_str text;            /* the record as UTF-8 */
+    uint32_t n;         /* how many there are */
+    struct sm_str text; /* the record as UTF-8 */
     bool ascii;
-    bool invalid;                  /* some byte is no character; it stands where it was */
-    bool changed;                  /* the fields joined by delimiters are not `text` */
+    bool invalid; /* some byte is no character; it stands where it was */
+    bool changed; /* the fields joined by delimiters are not `text` */
     struct sm_buf decoded, cells;
     struct read_csv *csv;
 };
@@ -40,26 +41,34 @@ uint32_t read_fields_invalid(const struct read_fields *f, const struct sm_reader
 /* Equal for records with equal fields, however they are quoted. */
 bool read_fields_hash(struct read_fields *f, const struct sm_reader *r, struct sm_hash128 *ret);
 
-/* ---- the file bound to its source ------------------------------------------------------------- */
-struct read_cell {                 /* a sm_filecol ready to run */
+/* ---- the file bound to its source -------------------------------------------------------------
+ */
+struct read_cell { /* a sm_filecol ready to run */
     const struct sm_filecol *fc;
     const struct sm_column *column;
-    uint32_t field;                /* raw field behind it, 0-based; SM_NO = none */
-    uint32_t memo;                 /* its memo table */
-    const struct sm_str *token;    /* texts that mean missing */
+    uint32_t field;             /* raw field behind it, 0-based; SM_NO = none */
+    uint32_t memo;              /* its memo table */
+    const struct sm_str *token; /* texts that mean missing */
     uint32_t ntoken;
-    const struct sm_slot *input;   /* EXPR */
+    const struct sm_slot *input; /* EXPR */
     uint32_t ninput;
     sm_val constant;
-    bool plain;                    /* the cleaned text is the value */
-    bool number;                   /* so is the text of a plain number */
-    bool rejects;                  /* a bad date loses the record */
+    bool plain;   /* the cleaned text is the value */
+    bool number;  /* so is the text of a plain number */
+    bool rejects; /* a bad date loses the record */
 };
-struct read_plan { struct read_cell *cell; uint32_t ncell; };
-struct read_raw { uint32_t field; const struct sm_str *token; uint32_t ntoken; };
-struct read_unnamed {              /* a column without a name: where it first holds something */
+struct read_plan {
+    struct read_cell *cell;
+    uint32_t ncell;
+};
+struct read_raw {
     uint32_t field;
-    _Atomic uint64_t line;         /* UINT64_MAX = nowhere */
+    const struct sm_str *token;
+    uint32_t ntoken;
+};
+struct read_unnamed { /* a column without a name: where it first holds something */
+    uint32_t field;
+    _Atomic uint64_t line; /* UINT64_MAX = nowhere */
 };
 
 struct sm_reader {
@@ -67,35 +76,35 @@ struct sm_reader {
     const struct sm_input *input;
     const struct sm_source *source;
     const struct sm_file *file;
-    struct sm_read_opts opts;      /* defaults filled in */
+    struct sm_read_opts opts; /* defaults filled in */
     struct sm_arena arena;
     struct sm_bytes *bytes;
-    struct sm_charmap *map;        /* NULL: the bytes are UTF-8 */
-    bool marked;                   /* bytes that are no character come as marks (source.h) */
+    struct sm_charmap *map; /* NULL: the bytes are UTF-8 */
+    bool marked;            /* bytes that are no character come as marks (source.h) */
     struct sm_split split;
     /* header and binding */
-    struct sm_str *name;           /* cleaned header names */
+    struct sm_str *name; /* cleaned header names */
     uint32_t nname;
     uint64_t header_line;
-    struct read_raw *raw;          /* [file->nraw] */
+    struct read_raw *raw; /* [file->nraw] */
     struct read_plan base;
-    struct read_plan *from;        /* [unpivot->nfrom] */
-    uint32_t ncell;                /* memo tables needed */
-    uint32_t subject_field;        /* raw cell that names the subject; SM_NO = the first */
+    struct read_plan *from; /* [unpivot->nfrom] */
+    uint32_t ncell;         /* memo tables needed */
+    uint32_t subject_field; /* raw cell that names the subject; SM_NO = the first */
     struct read_unnamed *unnamed;
     uint32_t nunnamed;
     /* where reading stands */
-    struct sm_buf head;            /* bytes before the first record, without BOM */
-    struct sm_buf carry;           /* bytes read, not yet handed out */
-    uint64_t line;                 /* of the first byte of carry */
+    struct sm_buf head;  /* bytes before the first record, without BOM */
+    struct sm_buf carry; /* bytes read, not yet handed out */
+    uint64_t line;       /* of the first byte of carry */
     uint64_t records;
     bool eof;
-    char latest;                   /* byte that was read last */
-    struct sm_err fault;           /* why the bytes ended too early */
+    char latest;         /* byte that was read last */
+    struct sm_err fault; /* why the bytes ended too early */
     bool footer_seen, ended;
     bool footer_counts;
     uint64_t footer_count, footer_line, lines;
-    bool crlf;                     /* the header line ends with CR LF */
+    bool crlf; /* the header line ends with CR LF */
 };
 
 struct sm_chunk {
@@ -103,7 +112,7 @@ struct sm_chunk {
     size_t n, cap;
     struct sm_spans rec;
     uint64_t first_record;
-    uint64_t line;                 /* spans count from here */
+    uint64_t line; /* spans count from here */
 };
 
 /* Finds header and data start in the carry, fills name[]. */
@@ -111,14 +120,17 @@ int read_header(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err)
 /* Header names to plans. */
 int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) SM_MUST_CHECK;
 /* A finding that refuses the file: added to diags whatever opts.quiet says. Gives SM_EDATA. */
-int read_refuse(struct sm_reader *r, struct sm_diags *diags, const struct sm_diag *d, struct sm_err *err);
+int read_refuse(struct sm_reader *r, struct sm_diags *diags, const struct sm_diag *d,
+                struct sm_err *err);
 /* Appends more bytes; at the end, or at a fault, r->eof is set. */
-int read_more(struct sm_reader *r, char *to, size_t cap, size_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
+int read_more(struct sm_reader *r, char *to, size_t cap, size_t *ret_n,
+              struct sm_err *err) SM_MUST_CHECK;
 /* Is the last character of a UTF-8 text cut off? */
 bool read_is_cut(struct sm_str text);
 
-/* ---- workers ------------------------------------------------------------------------------------- */
-struct read_memo {                 /* what a text, or a tuple of values, became the last time */
+/* ---- workers
+ * ------------------------------------------------------------------------------------- */
+struct read_memo { /* what a text, or a tuple of values, became the last time */
     const void *who;
     uint64_t key[READ_KEY];
     size_t n;
@@ -129,38 +141,38 @@ struct sm_read_worker {
     struct sm_intern *in;
     struct read_fields fields;
     struct sm_buf clean, work;
-    struct read_memo **memo;       /* READ_MEMO entries each */
+    struct read_memo **memo; /* READ_MEMO entries each */
     size_t nmemo;
-    sm_val *raw;                   /* values of raw cells for expressions */
+    sm_val *raw; /* values of raw cells for expressions */
     const sm_val **rawcol;
-    uint64_t *stamp;               /* record for which raw[i] holds */
+    uint64_t *stamp; /* record for which raw[i] holds */
     size_t nraw;
     uint64_t tick;
-    sm_val *base;                  /* canonical row before unpivoting */
+    sm_val *base; /* canonical row before unpivoting */
     size_t nbase;
 };
 
-struct read_job {                  /* one call of sm_reader_parse */
+struct read_job { /* one call of sm_reader_parse */
     const struct sm_reader *r;
     struct sm_read_worker *w;
     const struct sm_chunk *c;
     struct sm_batch *b;
     struct read_fields *f;
     const struct sm_span *span;
-    uint64_t number, line;         /* the record's */
+    uint64_t number, line; /* the record's */
     struct sm_env raw_env, row_env;
-    const struct read_cell *cell;  /* being filled, for findings of expressions */
-    bool found;                    /* a finding was made for this cell */
-    uint16_t lose;                 /* code of the finding that loses the row; 0 = none */
-    bool subject;                  /* a subject expression is being run */
+    const struct read_cell *cell; /* being filled, for findings of expressions */
+    bool found;                   /* a finding was made for this cell */
+    uint16_t lose;                /* code of the finding that loses the row; 0 = none */
+    bool subject;                 /* a subject expression is being run */
     bool failed;
     size_t lost_cap;
 };
-struct read_back {                 /* behind batch->reader */
+struct read_back { /* behind batch->reader */
     const struct sm_reader *r;
     const struct sm_chunk *c;
-    const uint32_t *from;          /* [nrow] which <from> of the unpivot, NULL without one */
-    const sm_val *subject;         /* [nrow] cleaned raw cell naming the subject, with row_hash */
+    const uint32_t *from;  /* [nrow] which <from> of the unpivot, NULL without one */
+    const sm_val *subject; /* [nrow] cleaned raw cell naming the subject, with row_hash */
 };
 
 /* A finding about the record under way: field 1-based, 0 = the whole row. */
@@ -178,8 +190,8 @@ bool read_is_token(const struct sm_str *token, uint32_t n, struct sm_str s);
 sm_val read_cell_value(struct read_job *j, const struct read_cell *cell);
 /* Values of the raw columns that an expression reads. */
 void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n);
-struct read_memo *read_memo_find(struct read_memo *table, const void *who, const uint64_t key[READ_KEY],
-                                 size_t n, bool *ret_hit);
+struct read_memo *read_memo_find(struct read_memo *table, const void *who,
+                                 const uint64_t key[READ_KEY], size_t n, bool *ret_hit);
 void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot);
 /* The record under way to canonical rows. */
 void read_rows(struct read_job *j);

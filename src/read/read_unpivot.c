@@ -29,7 +29,8 @@ static void rows_required(struct read_job *j, uint32_t row, uint32_t from) {
     }
 }
 
-static sm_val rows_subject(struct read_job *j, const struct sm_expr *e, size_t table, uint32_t row) {
+static sm_val rows_subject(struct read_job *j, const struct sm_expr *e, size_t table,
+                           uint32_t row) {
     const struct sm_slot *input;
     size_t n = sm_expr_inputs(e, &input);
     struct read_memo *m = NULL;
@@ -92,14 +93,17 @@ static void rows_unpivot(struct read_job *j, const struct sm_unpivot *u, uint32_
         j->lose = 0;
         rows_plan(j, plan, row);
         if (u->skip_empty && row[u->from[k].value_col] == SM_MISSING && !j->lose) continue;
-        for (uint32_t c = 0; c < j->r->source->ncolumn; c++) b->col[c][b->nrow] = row[c];
+        for (uint32_t c = 0; c < j->r->source->ncolumn; c++)
+            b->col[c][b->nrow] = row[c];
         from_of[b->nrow] = k;
         rows_finish(j, k, b->nrow - first);
         if (j->lose) lost = j->lose;
     }
     if (b->nrow > first) return;
-    if (lost) read_lose(j, SM_FATE_UNREADABLE, lost, NULL);
-    else read_lose(j, SM_FATE_FILTERED, 0, u->nfrom ? &u->from[0].where : &j->r->file->where);
+    if (lost)
+        read_lose(j, SM_FATE_UNREADABLE, lost, NULL);
+    else
+        read_lose(j, SM_FATE_FILTERED, 0, u->nfrom ? &u->from[0].where : &j->r->file->where);
 }
 
 static bool rows_skipped(struct read_job *j) {
@@ -129,7 +133,8 @@ void read_rows(struct read_job *j) {
     if (!j->lose && r->file->unpivot) {
         rows_unpivot(j, r->file->unpivot, (uint32_t *)(uintptr_t)back->from);
     } else {
-        for (uint32_t c = 0; c < r->source->ncolumn; c++) b->col[c][first] = j->w->base[c];
+        for (uint32_t c = 0; c < r->source->ncolumn; c++)
+            b->col[c][first] = j->w->base[c];
         rows_finish(j, 0, 0);
         if (j->lose) read_lose(j, SM_FATE_UNREADABLE, j->lose, NULL);
     }

@@ -17,7 +17,8 @@ int read_refuse(struct sm_reader *r, struct sm_diags *diags, const struct sm_dia
                    d->line, SM_STR_FMT(what), column.n ? ": " : "", SM_STR_FMT(column));
 }
 
-/* ---- the header ------------------------------------------------------------------------------------- */
+/* ---- the header
+ * ------------------------------------------------------------------------------------- */
 static int header_fail(struct sm_reader *r, struct sm_diags *diags, uint16_t code, uint64_t line,
                        struct sm_err *err) {
     struct sm_diag d = {.code = code, .file = r->input->name, .line = line};
@@ -74,7 +75,8 @@ static int header_pass(struct sm_reader *r, size_t *at, uint32_t lines, struct s
 
 static uint64_t header_count_lines(const char *p, size_t n) {
     uint64_t lines = 0;
-    for (size_t i = 0; i < n; i++) lines += p[i] == '\n';
+    for (size_t i = 0; i < n; i++)
+        lines += p[i] == '\n';
     return lines;
 }
 
@@ -91,7 +93,8 @@ static int header_record(struct sm_reader *r, size_t at, struct sm_spans *out, b
         if (out->n > 0) break;
         if (r->eof) {
             uint64_t quote = r->split.quote_line;
-            if (r->fault.code) return header_fail(r, diags, SM_D_TRUNCATED_FILE, r->split.line, err);
+            if (r->fault.code)
+                return header_fail(r, diags, SM_D_TRUNCATED_FILE, r->split.line, err);
             rc = sm_split_end(&r->split, r->carry.p, fed, out, err);
             if (rc == SM_EDATA) return header_fail(r, diags, SM_D_UNCLOSED_QUOTE, quote, err);
             if (rc) return rc;
@@ -111,17 +114,22 @@ static int header_names(struct sm_reader *r, const struct sm_span *span, struct 
     sm_buf_init(&work, 0);
     struct sm_str raw = {r->carry.p + span->at, span->n};
     int rc = read_fields_open(&f, err);
-    if (!rc && !read_fields_run(&f, r, raw, span->flags)) rc = sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!rc && !read_fields_run(&f, r, raw, span->flags))
+        rc = sm_fail(err, SM_ENOMEM, "out of memory");
     uint64_t line = 1 + (uint64_t)span->line;
     bool named = r->file->header > 0;
-    if (rc) line = 0;
-    else if (read_is_cut(raw) && !r->map && !r->marked && r->eof && span->at + (size_t)span->n == r->carry.n)
+    if (rc)
+        line = 0;
+    else if (read_is_cut(raw) && !r->map && !r->marked && r->eof &&
+             span->at + (size_t)span->n == r->carry.n)
         rc = header_fail(r, diags, SM_D_TRUNCATED_FILE, line, err);
     else if (f.n > r->opts.max_columns)
         rc = sm_fail(err, SM_ELIMIT, "%.*s: line %" PRIu64 ": more than %" PRIu32 " columns",
                      SM_STR_FMT(r->input->name), line, r->opts.max_columns);
-    else if (named && f.invalid) rc = header_fail(r, diags, SM_D_INVALID_ENCODING, line, err);
-    else if (named && memchr(f.text.p, 0, f.text.n)) rc = header_fail(r, diags, SM_D_NUL_BYTE, line, err);
+    else if (named && f.invalid)
+        rc = header_fail(r, diags, SM_D_INVALID_ENCODING, line, err);
+    else if (named && memchr(f.text.p, 0, f.text.n))
+        rc = header_fail(r, diags, SM_D_NUL_BYTE, line, err);
     else if (named && span->flags & SM_SPAN_BROKEN)
         rc = header_fail(r, diags, SM_D_BROKEN_QUOTE, line, err);
     r->nname = rc ? 0 : f.n;
@@ -167,14 +175,16 @@ int read_header(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err)
     return rc ? rc : header_take(r, at, err);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------------- */
+/* ---- the file
+ * ---------------------------------------------------------------------------------------- */
 static void reader_opts(struct sm_reader *r, const struct sm_read_opts *opts) {
     r->opts = opts ? *opts : (struct sm_read_opts){0};
     struct sm_read_opts *o = &r->opts;
     if (!o->chunk) o->chunk = READ_CHUNK;
     if (!o->max_field) o->max_field = READ_FIELD;
     if (!o->max_record) o->max_record = read_record_max;
-    if (o->max_record < o->max_field && o->max_field <= read_limit / 2) o->max_record = o->max_field * 2;
+    if (o->max_record < o->max_field && o->max_field <= read_limit / 2)
+        o->max_record = o->max_field * 2;
     if (o->max_record > read_limit) o->max_record = read_limit;
     if (o->chunk > read_limit) o->chunk = read_limit;
     if (!o->max_columns) o->max_columns = READ_COLUMNS;
@@ -221,17 +231,21 @@ int sm_reader_open(struct sm_reader **ret, const struct sm_spec *spec, const str
     if (!rc) rc = reader_bytes(r, diags, err);
     if (!rc) rc = read_header(r, diags, err);
     if (!rc) rc = read_bind(r, diags, err);
-    if (rc) sm_reader_close(r);
-    else *ret = r;
+    if (rc)
+        sm_reader_close(r);
+    else
+        *ret = r;
     return rc;
 }
 
 static int finish_footer(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
-    struct sm_diag d = {.code = SM_D_MISSING_FOOTER, .file = r->input->name, .line = r->footer_line};
+    struct sm_diag d = {
+        .code = SM_D_MISSING_FOOTER, .file = r->input->name, .line = r->footer_line};
     if (r->footer_seen && (!r->footer_counts || r->footer_count == r->records)) return SM_OK;
     if (r->footer_seen)
-        d.detail = sm_arena_printf(&r->arena, "the trailer says %" PRIu64 " rows, there are %" PRIu64,
-                                   r->footer_count, r->records);
+        d.detail =
+            sm_arena_printf(&r->arena, "the trailer says %" PRIu64 " rows, there are %" PRIu64,
+                            r->footer_count, r->records);
     else
         d.detail = sm_arena_printf(&r->arena, "the last line does not start with \"%.*s\"",
                                    SM_STR_FMT(r->file->footer));
@@ -242,7 +256,9 @@ static void finish_unnamed(struct sm_reader *r, struct sm_diags *diags) {
     for (uint32_t i = 0; i < r->nunnamed && !r->opts.quiet; i++) {
         uint64_t line = atomic_load(&r->unnamed[i].line);
         if (line == UINT64_MAX) continue;
-        struct sm_diag d = {.code = SM_D_MEANINGLESS_COLUMN, .file = r->input->name, .line = line,
+        struct sm_diag d = {.code = SM_D_MEANINGLESS_COLUMN,
+                            .file = r->input->name,
+                            .line = line,
                             .field = r->unnamed[i].field + 1};
         d.detail = SM_STR("column without a name first holds something here");
         sm_diags_add(diags, &d, -1);

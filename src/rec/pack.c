@@ -150,40 +150,67 @@ static void field_numbers(struct sm_pack_field *f, uint64_t *x, uint32_t n) {
 }
 
 /* The same for values: 0 stays 0, others are shifted right as far as all of them can be, plus 1. */
-static void field_values(struct sm_pack_field *f, struct sm_dict *d, const struct sm_pack_in *in, uint32_t c, uint64_t *x) {
+static void field_values(struct sm_pack_field *f, struct sm_dict *d, uint64_t *x, uint32_t n) {
     uint64_t lo = UINT64_MAX, hi = 0, any = 0;
-    const sm_val *v = in->col[c];
-    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
-        x[i] = *v;
-        if (!*v) continue;
-        d->has_short |= sm_val_is_inline(*v);
-        d->has_pooled |= sm_val_is_pooled(*v);
-        d->has_date |= sm_val_is_dtc(*v);
-        lo = *v < lo ? *v : lo;
-        hi = *v > hi ? *v : hi;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!x[i]) continue;
+        d->has_short |= sm_val_is_inline(x[i]);
+        d->has_pooled |= sm_val_is_pooled(x[i]);
+        d->has_date |= sm_val_is_dtc(x[i]);
+        lo = x[i] < lo ? x[i] : lo;
+        hi = x[i] > hi ? x[i] : hi;
     }
-    f->base = hi ? lo : 0;
-    for (uint32_t i = 0; i < in->nrow; i++)
+    if (!hi) return;
+    if (!d->greatest || lo < d->least) d->least = lo;
+    if (hi > d->greatest) d->greatest = hi;
+    f->base = lo;
+    for (uint32_t i = 0; i < n; i++)
         if (x[i]) any |= x[i] - lo;
     f->shift = (uint8_t)(any ? __builtin_ctzll(any) : 0);
-    for (uint32_t i = 0; i < in->nrow; i++)
+    for (uint32_t i = 0; i < n; i++)
         if (x[i]) x[i] = ((x[i] - lo) >> f->shift) + 1;
-    f->width = hi ? bits_of(((hi - lo) >> f->shift) + 1) : 0;
+    f->width = bits_of(((hi - lo) >> f->shift) + 1);
+}
+
+static void copy_values(const struct sm_pack_in *in, uint32_t c, uint64_t *x) {
+    const sm_val *v = in->col[c];
+    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) x[i] = *v;
+}
+
+/* Are there dates, and nothing else but missing values? Copies them as far as that holds. */
+static bool all_dates(const struct sm_pack_in *in, uint32_t c, uint64_t *x) {
+    const sm_val *v = in->col[c];
+    bool some = false;
+    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
+        if (*v && !sm_val_is_dtc(*v)) return false;
+        some |= *v != 0;
+        x[i] = *v;
+    }
+    return some;
 }
 
 static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c, struct sm_pack_field *f, struct sm_err *err) {
     struct sm_dict *d = &p->dict[c];
     uint64_t *x = p->cell + (size_t)c * p->rows;
-    int rc = d->closed ? SM_EOF : dict_codes(p, d, in, c, x, err);
+    int rc = SM_OK;
+    if (in->coded && sm_dict_has_all(d)) {
+        copy_values(in, c, x);
+    } else if (d->n == 1 && all_dates(in, c, x)) {
+        rc = SM_EOF;
+    } else {
+        rc = d->closed ? SM_EOF : dict_codes(p, d, in, c, x, err);
+        if (rc == SM_EOF) {
+            d->closed = true;
+            copy_values(in, c, x);
+        }
+    }
     if (rc == SM_OK) {
         f->coded = 1;
         field_numbers(f, x, in->nrow);
         return SM_OK;
     }
-    if (rc != SM_EOF) return rc;
-    d->closed = true;
-    field_values(f, d, in, c, x);
-    return SM_OK;
+    if (rc == SM_EOF) field_values(f, d, x, in->nrow);
+    return rc == SM_EOF ? SM_OK : rc;
 }
 
 /* Gives every field its place; bytes of a record in ret_stride. */
@@ -244,6 +271,12 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
 
 /* ---- decode ---------------------------------------------------------------------------------- */
 
+static sm_pos row_pos(const struct sm_pack *k, const uint8_t *record) {
+    const struct sm_pack_field *f = k->field + k->ncol;
+    uint64_t hi = f[0].base + sm_pack_bits(&f[0], record);
+    return hi << SM_POS_COPY_BITS | (f[1].base + sm_pack_bits(&f[1], record));
+}
+
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out) {
     const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
     const struct sm_pack_field *f = k->field;
@@ -252,8 +285,19 @@ sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t 
         uint64_t x = sm_pack_bits(f, record);
         out[c] = f->coded ? d->val[f->base + x] : sm_pack_plain(f, x);
     }
-    uint64_t hi = f[0].base + sm_pack_bits(&f[0], record);
-    return hi << SM_POS_COPY_BITS | (f[1].base + sm_pack_bits(&f[1], record));
+    return row_pos(k, record);
+}
+
+sm_pos sm_pack_row_coded(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out) {
+    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
+    const struct sm_pack_field *f = k->field;
+    const struct sm_dict *d = p->dict;
+    for (uint32_t c = 0; c < k->ncol; c++, f++, d++) {
+        uint64_t x = sm_pack_bits(f, record);
+        if (!f->coded) out[c] = sm_pack_plain(f, x);
+        else out[c] = sm_dict_has_all(d) ? f->base + x : d->val[f->base + x];
+    }
+    return row_pos(k, record);
 }
 
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {

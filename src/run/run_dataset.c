@@ -105,7 +105,7 @@ int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsi
     i->structure = d->structure;
     i->reference = d->reference;
     i->repeating = d->repeating;
-    i->block_ncol = d->nvar;
+    i->block_ncol = sm_deriver_ncol(d);
     i->source = d;
     uint32_t n = 0;
     for (uint32_t v = 0; v < d->nvar; v++) {

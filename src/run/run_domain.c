@@ -113,7 +113,7 @@ static int keep_refs(struct making *m, const struct sm_block *b, struct sm_err *
 }
 
 static int collect_supp(struct making *m, const struct sm_block *b, struct sm_err *err) {
-    if (!m->d->nsupp) return SM_OK;
+    if (!sm_supp_any(m->d)) return SM_OK;
     sm_recs_clear(&m->scratch);
     int rc = sm_supp_rows(m->r->spec, m->d, b, m->r->spec->in, &m->scratch, err);
     if (rc || !m->scratch.nrow) return rc;

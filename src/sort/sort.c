@@ -113,6 +113,7 @@ static int spill(struct sm_sorter *s, struct sm_err *err) {
     if (rc == SM_OK) rc = sort_plan_make(&s->plan, s->packer, s->texts, &s->o, &s->span, err);
     if (rc != SM_OK) return rc;
     rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, bucket_most(s), err);
+    s->index.coded = true;
     if (rc == SM_OK)
         rc = sort_run_write(&s->run[s->nrun], &s->file, s->packer, (struct sort_from){sort_index_next, &s->index}, err);
     sort_index_free(&s->index);
@@ -184,7 +185,7 @@ static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
         uint32_t k = (uint32_t)(s->nrun - i < fan ? s->nrun - i : fan);
         struct sort_run one = s->run[i];
         if (k > 1) {
-            int rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run + i, k, err);
+            int rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run + i, k, true, err);
             if (rc == SM_OK) rc = sort_run_write(&one, &s->file, s->packer, (struct sort_from){sort_merge_next, s->merge}, err);
             sort_merge_close(s->merge);
             s->merge = NULL;
@@ -209,7 +210,7 @@ static int finish_runs(struct sm_sorter *s, struct sm_err *err) {
     sm_free(s->pack);
     s->pack = NULL;
     while (rc == SM_OK && s->nrun > fan_in(s)) rc = merge_some(s, fan_in(s), err);
-    if (rc == SM_OK) rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, err);
+    if (rc == SM_OK) rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, false, err);
     return rc;
 }
 

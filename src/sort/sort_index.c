@@ -23,6 +23,10 @@ static inline void fetch(const struct sort_index *x, uint32_t number) {
     __builtin_prefetch(sm_pack_data(k) + (size_t)row_at(number) * k->stride);
 }
 
+static inline sm_pos cells_of(const struct sort_index *x, const struct sm_pack *k, uint32_t row, sm_val *out) {
+    return x->coded ? sm_pack_row_coded(x->plan->packer, k, row, out) : sm_pack_row(x->plan->packer, k, row, out);
+}
+
 /* ---- what the key words leave open ----------------------------------------------------------- */
 
 static int cmp_tie(const struct sort_index *x, uint32_t a, uint32_t b) {
@@ -265,7 +269,7 @@ static uint32_t next_as_is(struct sort_index *x, sm_val *cell, sm_pos *pos, uint
     uint32_t n = 0;
     for (; n < want && x->sorted < x->n; n++, x->sorted++) {
         const struct sm_pack *k = x->pack[x->as_pack];
-        pos[n] = sm_pack_row(x->plan->packer, k, x->as_row, cell + (size_t)n * ncol);
+        pos[n] = cells_of(x, k, x->as_row, cell + (size_t)n * ncol);
         if (++x->as_row < k->nrow) continue;
         x->as_row = 0;
         x->as_pack++;
@@ -288,7 +292,7 @@ int sort_index_next(void *index, sm_val *cell, sm_pos *pos, uint32_t want, uint3
     const uint32_t *number = x->number + x->given;
     for (uint32_t i = 0; i < n; i++) {
         if (i + AHEAD < n) fetch(x, number[i + AHEAD]);
-        pos[i] = sm_pack_row(x->plan->packer, pack_at(x, number[i]), row_at(number[i]), cell + (size_t)i * ncol);
+        pos[i] = cells_of(x, pack_at(x, number[i]), row_at(number[i]), cell + (size_t)i * ncol);
     }
     x->given += n;
     *ret_n = n;

@@ -105,16 +105,20 @@ static uint32_t *ranks_make(const struct sort_plan *p, const struct sm_sort_key 
 
 /* ---- plan ------------------------------------------------------------------------------------ */
 
-/* What kinds of value the column holds, among those with a code and those without. */
-static void kinds_of(const struct sm_dict *d, bool *ret_short, bool *ret_pooled, bool *ret_date) {
-    *ret_short = d->has_short;
-    *ret_pooled = d->has_pooled;
-    *ret_date = d->has_date;
-    for (size_t i = 0; i < d->n; i++) {
-        *ret_short |= sm_val_is_inline(d->val[i]);
-        *ret_pooled |= sm_val_is_pooled(d->val[i]);
-        *ret_date |= sm_val_is_dtc(d->val[i]);
+/* What the column holds, with a code or without; least and greatest are 0 if nothing. */
+struct holds { bool short_text, pooled, date; sm_val least, greatest; };
+
+static struct holds holds_of(const struct sm_dict *d) {
+    struct holds h = {d->has_short, d->has_pooled, d->has_date, d->least, d->greatest};
+    for (size_t i = 1; i < d->n; i++) {
+        sm_val v = d->val[i];
+        h.short_text |= sm_val_is_inline(v);
+        h.pooled |= sm_val_is_pooled(v);
+        h.date |= sm_val_is_dtc(v);
+        h.least = !h.least || v < h.least ? v : h.least;
+        h.greatest = v > h.greatest ? v : h.greatest;
     }
+    return h;
 }
 
 static uint8_t width_of(uint64_t x) { return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0); }
@@ -122,17 +126,19 @@ static uint8_t width_of(uint64_t x) { return (uint8_t)(x ? 64 - __builtin_clzll(
 static int field_of_key(struct sort_plan *p, const struct sm_sort_key *key, struct sort_field *f, struct sm_err *err) {
     const struct sm_dict *d = &p->packer->dict[key->column];
     *f = (struct sort_field){.column = key->column, .kind = key->kind, .how = SORT_RANK};
-    if (!d->closed) {
+    if (sm_dict_has_all(d)) {
         uint32_t most = 0;
         f->rank = ranks_make(p, key, &most);
         f->width = width_of(most);
         return f->rank ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     }
-    bool texts, pooled, dates;
-    kinds_of(d, &texts, &pooled, &dates);
-    bool bits = key->kind == SM_SORT_TEXT && !pooled && !(texts && dates);
-    f->how = bits ? SORT_BITS : SORT_IMAGE;
-    f->width = bits ? (dates ? 62 : 56) : 64;
+    f->how = SORT_IMAGE;
+    f->width = 64;
+    struct holds h = holds_of(d);
+    if (key->kind != SM_SORT_TEXT || h.pooled || (h.short_text && h.date)) return SM_OK;
+    f->how = SORT_BITS;
+    f->base = h.least ? h.least - 1 : 0;
+    f->width = width_of(h.greatest - f->base);
     return SM_OK;
 }
 
@@ -198,7 +204,7 @@ static inline uint64_t field_bits(const struct sort_plan *p, const struct sort_f
     if (f->how == SORT_RANK) return f->rank[c->base + x];
     sm_val v = c->coded ? p->packer->dict[f->column].val[c->base + x] : sm_pack_plain(c, x);
     if (f->how == SORT_IMAGE) return image_of(p->texts, f->kind, v);
-    return v & (((uint64_t)1 << f->width) - 1);
+    return v ? v - f->base : 0;
 }
 
 void sort_plan_key(const struct sort_plan *p, const struct sm_pack *k, uint32_t row, uint64_t *out) {

@@ -17,6 +17,7 @@ struct sort_merge {
     struct cursor *c;
     uint64_t *widest;            /* [n] room in c[i].pack */
     uint32_t n;
+    bool coded;                  /* cells go out as sm_pack_row_coded gives them */
     uint64_t *key;               /* [n][words] of each cursor's record */
     uint32_t *tree;              /* [n] [0]: the winner; else the loser of that match */
 };
@@ -34,7 +35,7 @@ int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer 
     for (uint32_t c = 0; c < ncol && rc == SM_OK; c++) col[c] = cell + c;
     *ret = (struct sort_run){.at = f->bytes, .end = f->bytes};
     while (rc == SM_OK) {
-        struct sm_pack_in in = {.col = col, .step = ncol, .pos = pos};
+        struct sm_pack_in in = {.col = col, .step = ncol, .pos = pos, .coded = true};
         struct sm_pack *k = NULL;
         uint64_t at;
         while (rc == SM_OK && in.nrow < packer->rows) {
@@ -115,10 +116,10 @@ static int first_round(struct sort_merge *m, struct sm_err *err) {
 }
 
 int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const struct sm_tmpfile *f, const struct sort_run *run,
-                    uint32_t nrun, struct sm_err *err) {
+                    uint32_t nrun, bool coded, struct sm_err *err) {
     struct sort_merge *m = sm_alloc(1, sizeof *m);
     if (!m) return sm_fail(err, SM_ENOMEM, "out of memory");
-    *m = (struct sort_merge){.plan = plan, .file = f, .n = nrun};
+    *m = (struct sort_merge){.plan = plan, .file = f, .n = nrun, .coded = coded};
     m->c = sm_alloc(nrun, sizeof *m->c);
     m->widest = sm_alloc(nrun, sizeof *m->widest);
     m->key = sm_alloc((size_t)nrun * plan->words, sizeof *m->key);
@@ -145,7 +146,8 @@ int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint3
         uint32_t i = m->tree[0];
         struct cursor *c = &m->c[i];
         if (c->over) break;
-        pos[n] = sm_pack_row(m->plan->packer, c->pack, c->row, cell + (size_t)n * ncol);
+        sm_val *out = cell + (size_t)n * ncol;
+        pos[n] = m->coded ? sm_pack_row_coded(m->plan->packer, c->pack, c->row, out) : sm_pack_row(m->plan->packer, c->pack, c->row, out);
         n++;
         if (++c->row >= c->pack->nrow) {
             int rc = cursor_load(m, i, err);

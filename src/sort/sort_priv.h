@@ -29,7 +29,7 @@ struct sort_field {
     uint8_t shift, width;
     enum sort_how how;
     enum sm_sort_kind kind;
-    uint64_t base;          /* SORT_POS: smallest */
+    uint64_t base;          /* SORT_POS: smallest; SORT_BITS: smallest less 1 */
     uint32_t *rank;         /* SORT_RANK: [codes] */
 };
 struct sort_plan {
@@ -64,6 +64,7 @@ struct sort_index {
     uint64_t n;
     uint64_t sorted, given; /* how many from the start are in their place; were given out */
     bool as_is;             /* they came in order: number[] is not there */
+    bool coded;             /* cells go out as sm_pack_row_coded gives them */
     uint32_t *number;       /* [n] pack << SORT_NUMBER_BITS | place in the pack */
     uint32_t *end;          /* [buckets] of the first split */
     uint32_t nbucket, bucket;
@@ -85,7 +86,7 @@ void sort_index_ties(const struct sort_index *x, uint32_t *number, uint32_t *tmp
 
 /* ---- runs in the file ------------------------------------------------------------------------ */
 struct sort_run { uint64_t at, end, widest; };  /* bytes in the file; widest: bytes of its largest pack */
-/* Where the records of a new run come from: sort_index_next or sort_merge_next. */
+/* Where the records of a new run come from: sort_index_next or sort_merge_next, coded. */
 struct sort_from {
     int (*next)(void *ctx, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err);
     void *ctx;
@@ -93,7 +94,7 @@ struct sort_from {
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer, struct sort_from from, struct sm_err *err) SM_MUST_CHECK;
 struct sort_merge;
 int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const struct sm_tmpfile *f, const struct sort_run *run,
-                    uint32_t nrun, struct sm_err *err) SM_MUST_CHECK;
+                    uint32_t nrun, bool coded, struct sm_err *err) SM_MUST_CHECK;
 int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
 void sort_merge_close(struct sort_merge *m);
 #endif

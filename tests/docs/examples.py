@@ -9,6 +9,7 @@ A marker line stands before a literal block (.Bd -literal or a fence) and says w
   .\\" tree: NAME        <!-- tree: NAME -->        NAME sees mappings/, fixtures/ and
                                                   build/release/sdtmill of this tree
   .\\" expr: NAME=VALUE|...                        "expression  gives  value" lines, over these columns
+  .\\" dates: LANGUAGE                              "format  text  gives  date" lines, two blanks between parts
   .\\" xml: PLACE        <!-- xml: PLACE -->        a piece of a mapping; PLACE is top, part, source, file,
                                                   domain, from or derive
 Each example has its own empty folder. Output and messages come together, in the order in which they are
@@ -32,7 +33,7 @@ PLACES = {
     'derive': f'<domain {NS} name="XX"><derive>%s</derive></domain>',
 }
 MARK = re.compile(r'^(?:\.\\" |<!-- )(file|run|tree|xml): (\S+)(?: (\S+))?(?: -->)?$')
-COLUMNS = re.compile(r'^\.\\" (expr): (.*)$')
+COLUMNS = re.compile(r'^\.\\" (expr|dates): (.*)$')
 
 
 def plain(line):
@@ -140,38 +141,52 @@ def check_xml(block, page):
     say(p.returncode == 0, f'{page}: shape of the mapping, line {block.first}', p.stdout.decode().split('\n'))
 
 
-def study_of(columns, wanted):
-    """A mapping that puts expression i into variable Vi, and its one row."""
-    q = lambda x: x.replace('&', '&amp;').replace('<', '&lt;').replace('"', '&quot;')
-    names = [c.split('=')[0] for c in columns]
-    row = ','.join(names) + '\n' + ','.join(c.split('=', 1)[1] for c in columns) + '\n'
-    lines = [f'<study {NS} oid="E" name="E" standard="SDTMIG 3.4" raw="raw">', '<terminology file="sdtm-ct.xml"/>',
-             '<source name="s">', *(f'<column name="{n}"' + (' type="date"/>' if n in 'DP' else '/>') for n in names),
-             '<file path="r.csv"/></source>',
-             '<domain name="ZZ" label="z" class="Findings" structure="z" keys="V0">',
-             *(f'<variable name="V{i}" label="v" type="Char"/>' for i in range(len(wanted))), '<from source="s">',
-             *(f'<compute var="V{i}" value="{q(e)}"/>' for i, (e, _) in enumerate(wanted)), '</from></domain></study>']
-    return '\n'.join(lines) + '\n', row
+def quoted(text):
+    return text.replace('&', '&amp;').replace('<', '&lt;').replace('"', '&quot;')
 
 
-def check_expr(runner, block, page):
+def expr_study(block):
+    """Names and cells of the columns, their declarations, expressions, what each gives."""
+    cells = dict(c.split('=', 1) for c in block.name.split('|'))
     wanted = [re.match(r'(.*?) +gives *(.*)$', x).groups() for x in block.lines]
-    where = runner.folder(page, f'expr-{block.first}', ())
+    columns = [f'<column name="{n}"' + (' type="date"/>' if n in 'DP' else '/>') for n in cells]
+    return cells, columns, [], wanted
+
+
+def date_study(block):
+    rows = [re.match(r'(.*?)  +(.*?)  +gives *(.*)$', x).groups() for x in block.lines]
+    cells = {f'C{i}': text for i, (_, text, _) in enumerate(rows)}
+    columns = [f'<column name="{n}" type="date"/>' for n in cells]
+    formats = [f'<column name="C{i}" dates="{quoted(f)}" locale="{block.name}"/>' for i, (f, _, _) in enumerate(rows)]
+    return cells, columns, formats, [(f'C{i}', value) for i, (_, _, value) in enumerate(rows)]
+
+
+def check_values(runner, block, page):
+    """A mapping that puts expression i into variable Vi, and its one row."""
+    cells, columns, supplied, wanted = (expr_study if block.kind == 'expr' else date_study)(block)
+    where = runner.folder(page, f'{block.kind}-{block.first}', ())
     os.makedirs(where + '/raw')
-    study, row = study_of(block.name.split('|'), wanted)
-    for name, text in (('study.xml', study), ('raw/r.csv', row)):
-        with open(f'{where}/{name}', 'w', encoding='utf-8') as f:
-            f.write(text)
+    with open(where + '/raw/r.csv', 'w', encoding='utf-8', newline='') as f:
+        csv.writer(f).writerows([cells.keys(), cells.values()])
+    with open(where + '/study.xml', 'w', encoding='utf-8') as f:
+        f.write(f'<study {NS} oid="E" name="E" standard="SDTMIG 3.4" raw="raw">'
+                + '<terminology file="sdtm-ct.xml"/><source name="s">' + ''.join(columns)
+                + '<file path="r.csv">' + ''.join(supplied) + '</file></source>'
+                + '<domain name="ZZ" label="z" class="Findings" structure="z" keys="V0">'
+                + ''.join(f'<variable name="V{i}" label="v" type="Char"/>' for i in range(len(wanted)))
+                + '<from source="s">'
+                + ''.join(f'<compute var="V{i}" value="{quoted(e)}"/>' for i, (e, _) in enumerate(wanted))
+                + '</from></domain></study>\n')
     _, log = runner.shell(where, 'sdtmill convert study.xml -o out --format csv --fail-on never', 0)
     try:
         with open(where + '/out/csv/zz.csv', encoding='utf-8', newline='') as f:
             header, got = list(csv.reader(f))[:2]
     except (OSError, ValueError):
-        say(False, f'{page}: expressions, line {block.first}', log)
+        say(False, f'{page}: values, line {block.first}', log)
         return
-    for i, (e, value) in enumerate(wanted):
+    for i, (line, (_, value)) in enumerate(zip(block.lines, wanted)):
         now = got[header.index(f'V{i}')]
-        say(now == value, f'{page}: {e}', [f'gives "{now}", not "{value}"'])
+        say(now == value, f'{page}: {" ".join(line.split())}', [f'gives "{now}"'])
 
 
 def say(good, what, why=()):
@@ -206,9 +221,9 @@ def run_page(runner, path, bless):
         where = runner.folder(page, b.name, tree) if b.kind in ('file', 'run') else None
         if b.kind == 'xml':
             check_xml(b, page)
-        elif b.kind == 'expr':
+        elif b.kind in ('expr', 'dates'):
             if not bless:
-                check_expr(runner, b, page)
+                check_values(runner, b, page)
         elif b.kind == 'file':
             os.makedirs(os.path.dirname(f'{where}/{b.path}'), exist_ok=True)
             with open(f'{where}/{b.path}', 'w', encoding='utf-8') as f:

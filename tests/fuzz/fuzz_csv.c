@@ -13,7 +13,10 @@ static void mark(void *ctx, uint32_t file, uint64_t record, enum sm_fate fate, u
 }
 
 static void read_once(uint8_t how, const char *p, size_t n, size_t chunk, struct sm_buf *out) {
-    static const struct { const char *encoding; char delimiter, quote; } kinds[] = {
+    static const struct {
+        const char *encoding;
+        char delimiter, quote;
+    } kinds[] = {
         {"UTF-8", ',', '"'}, {"ISO-8859-1", ';', '"'}, {"UTF-16", '\t', '"'}, {"CP932", '|', '\''}};
     struct rawspec raw;
     if (!rawspec_open(&raw, "1 2:d 3:r 4:n 5:t")) abort();
@@ -27,7 +30,8 @@ static void read_once(uint8_t how, const char *p, size_t n, size_t chunk, struct
     raw.opts.max_record = 5000;
     raw.opts.max_field = 500;
     raw.opts.max_columns = 20;
-    for (uint32_t i = 1; i < 5; i++) raw.column[i].optional = true;
+    for (uint32_t i = 1; i < 5; i++)
+        raw.column[i].optional = true;
     rawspec_key(&raw, "1 2", SM_DUPS_LAST_BY, "3");
     if (sm_dedup_open(&raw.dedup, &raw.spec, &raw.source, &raw.err)) abort();
     int rc = rawspec_read_n(&raw, p, n);

@@ -10,12 +10,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const encodings[] = {"UTF-8", "UTF-16", "UTF-32", "ISO-8859-1", "EUC-JP",
-                                            "GB18030", "ISO-2022-JP", "UTF-7"};
+    static const char *const encodings[] = {"UTF-8",  "UTF-16",  "UTF-32",      "ISO-8859-1",
+                                            "EUC-JP", "GB18030", "ISO-2022-JP", "UTF-7"};
     static char piece[70000];
     if (size < 1) return 0;
-    struct sm_source_opts opts = {.encoding = encodings[data[0] & 7], .max_bytes = 1 << 22,
-                                  .hash = data[0] & 8};
+    struct sm_source_opts opts = {
+        .encoding = encodings[data[0] & 7], .max_bytes = 1 << 22, .hash = data[0] & 8};
     size_t step = data[0] & 16 ? 1 : data[0] & 32 ? sizeof piece : 100, n = 1;
     struct sm_bytes *b = NULL;
     struct sm_err err = {0};

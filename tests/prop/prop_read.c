@@ -14,7 +14,8 @@ static const size_t chunk_sizes[] = {1, 7, 4096, 256 * 1024};
 /* What a reading yields, all of it: rows, lost records, findings, totals, repeats, the failure. */
 static void mark(void *ctx, uint32_t file, uint64_t record, enum sm_fate fate, uint16_t code) {
     struct sm_buf *out = ctx;
-    sm_buf_printf(out, "mark %u %u %u %u\n", (unsigned)file, (unsigned)record, (unsigned)fate, code);
+    sm_buf_printf(out, "mark %u %u %u %u\n", (unsigned)file, (unsigned)record, (unsigned)fate,
+                  code);
 }
 
 struct dialect {
@@ -23,7 +24,8 @@ struct dialect {
     uint32_t header;
 };
 
-static void read_all(const char *p, size_t n, const struct dialect *d, size_t chunk, struct sm_buf *out) {
+static void read_all(const char *p, size_t n, const struct dialect *d, size_t chunk,
+                     struct sm_buf *out) {
     struct rawspec raw;
     if (!rawspec_open(&raw, d->columns)) fail_msg("out of memory");
     raw.file.delimiter = d->delimiter;
@@ -86,15 +88,17 @@ static size_t check_folder(const char *folder, const struct dialect *d) {
 
 static void site_files_read_alike_in_any_chunks(void **state) {
     (void)state;
-    static const struct { const char *folder; struct dialect d; } sites[] = {
-        {"US01", {"1 2 3:d 4:r", "UTF-8", NULL, ',', 0}},
-        {"NO01", {"1 2 3:d 4:r", "UTF-8", NULL, ';', 0}},
-        {"SE01", {"1 2 3:d 4:r", "ISO-8859-1", NULL, ';', 0}},
-        {"FI01", {"1 2 3:n 4:r", "UTF-8", NULL, '\t', 0}},
-        {"DE01", {"1 2 3:n 4:t", "Windows-1252", NULL, ';', 0}},
-        {"IT01", {"1 2 3:N 4:r", "UTF-8", NULL, ',', 0}},
-        {"ES01", {"1 2 3:d 4:r", "ISO-8859-1", NULL, ';', 0}},
-        {"IL01", {"1 2 3:d 4:r", "UTF-16LE", NULL, '\t', 0}}};
+    static const struct {
+        const char *folder;
+        struct dialect d;
+    } sites[] = {{"US01", {"1 2 3:d 4:r", "UTF-8", NULL, ',', 0}},
+                 {"NO01", {"1 2 3:d 4:r", "UTF-8", NULL, ';', 0}},
+                 {"SE01", {"1 2 3:d 4:r", "ISO-8859-1", NULL, ';', 0}},
+                 {"FI01", {"1 2 3:n 4:r", "UTF-8", NULL, '\t', 0}},
+                 {"DE01", {"1 2 3:n 4:t", "Windows-1252", NULL, ';', 0}},
+                 {"IT01", {"1 2 3:N 4:r", "UTF-8", NULL, ',', 0}},
+                 {"ES01", {"1 2 3:d 4:r", "ISO-8859-1", NULL, ';', 0}},
+                 {"IL01", {"1 2 3:d 4:r", "UTF-16LE", NULL, '\t', 0}}};
     size_t n = 0;
     for (size_t i = 0; i < SM_ARRAY_LEN(sites); i++) {
         char folder[128];
@@ -109,7 +113,8 @@ static void broken_files_read_alike_in_any_chunks(void **state) {
     (void)state;
     static const struct dialect comma = {"1 2", "UTF-8", NULL, ',', 0};
     static const struct dialect tab = {"1 2", "UTF-8", "x", '\t', 0};
-    size_t n = check_folder("fixtures/re223/broken", &comma) + check_folder("fixtures/re223/broken", &tab);
+    size_t n =
+        check_folder("fixtures/re223/broken", &comma) + check_folder("fixtures/re223/broken", &tab);
     if (n == 0) skip();
 }
 
@@ -122,15 +127,18 @@ static uint64_t next_random(uint64_t *seed) {
 
 static void random_texts_read_alike_in_any_chunks(void **state) {
     (void)state;
-    static const struct dialect kinds[] = {
-        {"1 2", "UTF-8", NULL, ',', 0}, {"1 2:D", "UTF-8", "a", ',', 0},
-        {"1 2:N", "ISO-8859-1", NULL, ',', 0}, {"1 2:n", "EUC-JP", "1", ',', 0}};
-    static const char letters[] = "1,,2\"\n\r \t\n\xC3\xA4" "a,\n,,";
+    static const struct dialect kinds[] = {{"1 2", "UTF-8", NULL, ',', 0},
+                                           {"1 2:D", "UTF-8", "a", ',', 0},
+                                           {"1 2:N", "ISO-8859-1", NULL, ',', 0},
+                                           {"1 2:n", "EUC-JP", "1", ',', 0}};
+    static const char letters[] = "1,,2\"\n\r \t\n\xC3\xA4"
+                                  "a,\n,,";
     uint64_t seed = 11;
     for (int i = 0; i < 4000; i++) {
         char text[96] = "1,2\n";
         size_t n = 4 + (next_random(&seed) % 80);
-        for (size_t k = 4; k < n; k++) text[k] = letters[next_random(&seed) % (sizeof letters - 1)];
+        for (size_t k = 4; k < n; k++)
+            text[k] = letters[next_random(&seed) % (sizeof letters - 1)];
         check_chunks(text, n, &kinds[i & 3], "random text");
     }
 }
@@ -138,7 +146,8 @@ static void random_texts_read_alike_in_any_chunks(void **state) {
 /* Records without quotes are cut by own code, those with quotes by libcsv. */
 static void quoted_and_plain_fields_read_alike(void **state) {
     (void)state;
-    static const char *const parts[] = {"a", "", " ", "b c", "\t", " d", "e ", "\xC3\xA4", "1", "f\xC2\xA0"};
+    static const char *const parts[] = {"a",  "",   " ",        "b c", "\t",
+                                        " d", "e ", "\xC3\xA4", "1",   "f\xC2\xA0"};
     static const struct dialect d = {"1 2 3", "UTF-8", NULL, ',', 0};
     struct sm_buf plain, quoted, a, b;
     sm_buf_init(&plain, 0);
@@ -215,7 +224,8 @@ static void what_was_written_is_read(void **state) {
             put_cell(&seed, &text, &want);
             sm_buf_add_c(&text, "\n");
             sm_buf_add_c(&want, "\n");
-            for (; from < text.n; from++) line += text.p[from] == '\n';
+            for (; from < text.n; from++)
+                line += text.p[from] == '\n';
         }
         read_all(text.p, text.n, &d, 50, &got);
         if (!strstr(got.p, want.p)) fail_msg("%s\n%s\n%s", text.p, got.p, want.p);

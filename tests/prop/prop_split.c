@@ -9,7 +9,8 @@
 
 #include "sdtmill/split.h"
 
-/* A record's fields behind each other, each with its length: what two ways of cutting must share. */
+/* A record's fields behind each other, each with its length: what two ways of cutting must share.
+ */
 struct taken {
     char v[4096];
     size_t n, rows;
@@ -44,9 +45,9 @@ static void take_all(struct taken *t, const char *p, size_t n, char delimiter, c
 
 struct way {
     char delimiter, quote;
-    size_t step;       /* bytes given at once; 0 = all but cut once at `at` */
+    size_t step; /* bytes given at once; 0 = all but cut once at `at` */
     size_t at;
-    size_t restart;    /* start anew at a record end after so many records; 0 = never */
+    size_t restart; /* start anew at a record end after so many records; 0 = never */
 };
 
 static void split_all(const char *p, size_t n, const struct way *w, struct sm_spans *out,
@@ -76,7 +77,8 @@ static void compare(const char *p, size_t n, const struct way *w, const struct s
     bool open;
     uint64_t line, lines = 1;
     split_all(p, n, w, &got, &open, &line);
-    for (size_t i = 0; i < n; i++) lines += p[i] == '\n';
+    for (size_t i = 0; i < n; i++)
+        lines += p[i] == '\n';
     if (line != lines) fail_msg("counted %d lines", (int)line);
     if (got.n != want->n || (got.n && memcmp(got.v, want->v, got.n * sizeof *got.v) != 0))
         fail_msg("other records when cut in steps of %zu at %zu: %.*s", w->step, w->at, (int)n, p);
@@ -117,7 +119,8 @@ static void check_cuts(const char *p, size_t n, char delimiter, char quote) {
     uint64_t line;
     check(p, n, delimiter, quote);
     split_all(p, n, &way, &spans, &open, &line);
-    for (way.at = 1; way.at < n; way.at++) compare(p, n, &way, &spans);
+    for (way.at = 1; way.at < n; way.at++)
+        compare(p, n, &way, &spans);
     sm_spans_free(&spans);
 }
 
@@ -130,26 +133,40 @@ static uint64_t next_random(uint64_t *seed) {
 
 static void small_texts_are_cut_alike_at_every_byte(void **state) {
     (void)state;
-    static const char *const texts[] = {
-        "a,b\n1,2\n", "a,b\r\n1,2\r\n\r\n3,4", "\"x\ny\",1\n\n\"\"\"\",2\r\r\n", "a\rb\rc",
-        " \t \n , \n\"a\" ,b\n", "\"a\"b,c\"\nd\n", "\"a\" \"b\n\",c\nd", "x\"y\",z\n\"open\n",
-        "5\" pipe,1\n", "\n\n\n", "\"\"\n", "a,b,\n,,\n"};
+    static const char *const texts[] = {"a,b\n1,2\n",
+                                        "a,b\r\n1,2\r\n\r\n3,4",
+                                        "\"x\ny\",1\n\n\"\"\"\",2\r\r\n",
+                                        "a\rb\rc",
+                                        " \t \n , \n\"a\" ,b\n",
+                                        "\"a\"b,c\"\nd\n",
+                                        "\"a\" \"b\n\",c\nd",
+                                        "x\"y\",z\n\"open\n",
+                                        "5\" pipe,1\n",
+                                        "\n\n\n",
+                                        "\"\"\n",
+                                        "a,b,\n,,\n"};
     for (size_t i = 0; i < SM_ARRAY_LEN(texts); i++)
         check_cuts(texts[i], strlen(texts[i]), ',', '"');
 }
 
 static void random_texts_are_cut_as_libcsv_does(void **state) {
     (void)state;
-    static const struct { const char *letters; char delimiter, quote; } kinds[] = {
-        {"ab\",\n\r \t\"\",\n", ',', '"'}, {"ab\";\n\r \t\"\"'", ';', '"'},
-        {"ab\"\t\n\r \t\t\",", '\t', '"'}, {"a'|\n \r'|b\"", '|', '\''}, {"a b\"\n \r", ' ', '"'}};
+    static const struct {
+        const char *letters;
+        char delimiter, quote;
+    } kinds[] = {{"ab\",\n\r \t\"\",\n", ',', '"'},
+                 {"ab\";\n\r \t\"\"'", ';', '"'},
+                 {"ab\"\t\n\r \t\t\",", '\t', '"'},
+                 {"a'|\n \r'|b\"", '|', '\''},
+                 {"a b\"\n \r", ' ', '"'}};
     uint64_t seed = 7;
     for (int i = 0; i < 200000; i++) {
         uint64_t r = next_random(&seed);
         const char *letters = kinds[r % SM_ARRAY_LEN(kinds)].letters;
         size_t n = r >> 8 & 63, count = strlen(letters);
         char text[64];
-        for (size_t k = 0; k < n; k++) text[k] = letters[next_random(&seed) % count];
+        for (size_t k = 0; k < n; k++)
+            text[k] = letters[next_random(&seed) % count];
         check(text, n, kinds[r % SM_ARRAY_LEN(kinds)].delimiter,
               kinds[r % SM_ARRAY_LEN(kinds)].quote);
     }

@@ -27,10 +27,10 @@ struct rawspec {
     struct sm_diags diags;
     struct sm_err err;
     struct sm_read_totals totals;
-    struct sm_buf rows;       /* line|record|copy|cell|cell...|SUBJECT */
-    struct sm_buf lost;       /* line:code */
+    struct sm_buf rows; /* line|record|copy|cell|cell...|SUBJECT */
+    struct sm_buf lost; /* line:code */
     struct sm_dedup *dedup;
-    uint32_t nfile;           /* files read so far */
+    uint32_t nfile; /* files read so far */
     const uint8_t *fate;
     uint64_t nfate;
 };
@@ -54,14 +54,18 @@ SM_UNUSED static bool rawspec_open(struct rawspec *r, const char *columns) {
         c->name = (struct sm_str){word.p, colon != SIZE_MAX ? colon : word.n};
         c->required = type >= 'A' && type <= 'Z';
         type = sm_to_lower(type);
-        c->type = type == 'n' ? SM_COL_NUMBER : type == 'r' ? SM_COL_RESULT
-                : type == 'd' ? SM_COL_DATE : type == 't' ? SM_COL_TIME : SM_COL_TEXT;
+        c->type = type == 'n'   ? SM_COL_NUMBER
+                  : type == 'r' ? SM_COL_RESULT
+                  : type == 'd' ? SM_COL_DATE
+                  : type == 't' ? SM_COL_TIME
+                                : SM_COL_TEXT;
         r->raw[n] = c->name;
-        r->col[n] = (struct sm_filecol){.column = n, .how = SM_SUPPLY_HEADER, .raw = n, .decimal = '.'};
+        r->col[n] =
+            (struct sm_filecol){.column = n, .how = SM_SUPPLY_HEADER, .raw = n, .decimal = '.'};
         n++;
     }
-    r->source = (struct sm_source){.name = SM_STR("test"), .column = r->column, .ncolumn = n,
-                                   .file = &r->file, .nfile = 1};
+    r->source = (struct sm_source){
+        .name = SM_STR("test"), .column = r->column, .ncolumn = n, .file = &r->file, .nfile = 1};
     r->file.raw = r->raw;
     r->file.nraw = n;
     r->file.col = r->col;
@@ -100,8 +104,8 @@ SM_UNUSED static void rawspec_key(struct rawspec *r, const char *columns, enum s
 SM_UNUSED static void rawspec_take(struct rawspec *r, const struct sm_batch *b) {
     struct sm_valbuf buf;
     for (uint32_t i = 0; i < b->nrow; i++) {
-        sm_buf_printf(&r->rows, "%u|%u|%u", (unsigned)sm_pos_line(b->pos[i]), (unsigned)b->record[i],
-                      (unsigned)sm_pos_copy(b->pos[i]));
+        sm_buf_printf(&r->rows, "%u|%u|%u", (unsigned)sm_pos_line(b->pos[i]),
+                      (unsigned)b->record[i], (unsigned)sm_pos_copy(b->pos[i]));
         for (uint32_t c = 0; c < r->source.ncolumn; c++) {
             sm_buf_add_byte(&r->rows, '|');
             sm_buf_add_str(&r->rows, sm_val_text(r->spec.texts, b->col[c][i], &buf));
@@ -112,7 +116,8 @@ SM_UNUSED static void rawspec_take(struct rawspec *r, const struct sm_batch *b) 
         sm_buf_printf(&r->lost, "%u:%u ", (unsigned)b->lost[i].line, (unsigned)b->lost[i].code);
 }
 
-static inline int rawspec_pass(struct rawspec *r, struct sm_reader *reader, const struct sm_input *input) {
+static inline int rawspec_pass(struct rawspec *r, struct sm_reader *reader,
+                               const struct sm_input *input) {
     struct sm_chunk *chunk = NULL;
     struct sm_batch batch;
     sm_batch_init(&batch);
@@ -139,8 +144,11 @@ SM_UNUSED static int rawspec_read_n(struct rawspec *r, const char *bytes, size_t
     int rc = put == n && fflush(f) == 0 ? SM_OK : SM_EIO;
     (void)snprintf(path, sizeof path, "/dev/fd/%d", fileno(f));
     (void)snprintf(name, sizeof name, "raw%u.csv", (unsigned)r->nfile + 1);
-    struct sm_input input = {.index = r->nfile++, .name = sm_arena_dup(&r->arena, sm_str(name)),
-                             .path = path, .source = &r->source, .file = &r->file};
+    struct sm_input input = {.index = r->nfile++,
+                             .name = sm_arena_dup(&r->arena, sm_str(name)),
+                             .path = path,
+                             .source = &r->source,
+                             .file = &r->file};
     struct sm_reader *reader = NULL;
     if (!rc) rc = sm_reader_open(&reader, &r->spec, &input, &r->opts, &r->diags, &r->err);
     if (!rc) rc = rawspec_pass(r, reader, &input);

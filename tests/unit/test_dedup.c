@@ -49,7 +49,8 @@ static void equal_rows_of_one_file_are_repeats(void **state) {
     (void)state;
     begin("ID VISIT", SM_DUPS_FIRST, NULL);
     file("1,A,5,x\n2,A,5,x\n1,\"A\" , 5,x\n1,A,5,x\n");
-    expect("0.3:1004 0.4:1004 ", "4.0 duplicate-row [1] row-dropped\n5.0 duplicate-row [1] row-dropped\n");
+    expect("0.3:1004 0.4:1004 ",
+           "4.0 duplicate-row [1] row-dropped\n5.0 duplicate-row [1] row-dropped\n");
 }
 
 static void equal_rows_of_two_files_share_a_key_only(void **state) {
@@ -93,7 +94,8 @@ static void repeats_of_a_superseded_row_are_repeats(void **state) {
     (void)state;
     begin("ID", SM_DUPS_LAST, NULL);
     file("1,A,5,x\n1,B,5,x\n1,A,5,x\n");
-    expect("0.1:1005 0.3:1004 ", "2.0 superseded-row [1] row-dropped\n4.0 duplicate-row [1] row-dropped\n");
+    expect("0.1:1005 0.3:1004 ",
+           "2.0 superseded-row [1] row-dropped\n4.0 duplicate-row [1] row-dropped\n");
 }
 
 /* Both values of a wide row count for its key, and the record is lost as one. */
@@ -112,7 +114,8 @@ static void the_key_of_a_file_is_that_of_its_records(void **state) {
     raw.file.key = &raw.key;
     raw.source.key = NULL;
     file("1,A,5,3\n1,B,6,1\n1,C,7,2\n");
-    expect("0.2:1005 0.3:1005 ", "3.0 superseded-row [1] row-dropped\n4.0 superseded-row [1] row-dropped\n");
+    expect("0.2:1005 0.3:1005 ",
+           "3.0 superseded-row [1] row-dropped\n4.0 superseded-row [1] row-dropped\n");
 }
 
 static void many_rows_of_one_key_take_linear_time(void **state) {
@@ -120,7 +123,8 @@ static void many_rows_of_one_key_take_linear_time(void **state) {
     struct sm_buf text;
     sm_buf_init(&text, 0);
     begin("ID", SM_DUPS_FIRST, NULL);
-    for (unsigned i = 0; i < 60000; i++) sm_buf_printf(&text, "1,A,%u,x\n", i / 2);
+    for (unsigned i = 0; i < 60000; i++)
+        sm_buf_printf(&text, "1,A,%u,x\n", i / 2);
     file(text.p);
     size_t before = raw.diags.n;
     assert_int_equal(sm_dedup_finish(raw.dedup, mark, &raw, &raw.diags, &raw.err), SM_OK);

@@ -143,6 +143,33 @@ static void numbers_have_the_bits_of_ibm_doubles(void **state) {
     }
 }
 
+static void random_numbers_come_back_exactly(void **state) {
+    (void)state;
+    struct kit k;
+    struct seen s;
+    struct sm_buf want;
+    uint64_t x = 42;
+    sm_buf_init(&want, 0);
+    kit_open(&k, "XX");
+    kit_var(&k, "N", 'n');
+    for (int i = 0; i < KIT_ROWS - 1; i++) {
+        char text[400];
+        double v;
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint64_t bits = (x & ~(UINT64_C(0x7FF) << 52)) | (UINT64_C(0x3FF) - 60 + (uint64_t)i * 2) << 52;
+        memcpy(&v, &bits, sizeof v);
+        text[sm_num_format_plain(v, text)] = '\0';
+        kit_row(&k, text);
+        sm_buf_printf(&want, "%.17g\n", v);
+    }
+    assert_int_equal(kit_emit(&k, "xpt"), SM_OK);
+    see(&k, &s);
+    assert_string_equal(strstr(s.text.p, ":n8\n") + 4, want.p);
+    sm_buf_free(&want);
+    sm_buf_free(&s.text);
+    kit_close(&k);
+}
+
 /* All the finding says that is not in other fields. */
 static void assert_refused(struct kit *k, enum sm_diag_code code, const char *detail, const char *mend) {
     assert_int_equal(kit_emit(k, "xpt"), SM_OK);
@@ -291,6 +318,7 @@ int main(void) {
         cmocka_unit_test(another_reader_gets_names_widths_and_cells),
         cmocka_unit_test(no_rows_make_a_file_that_ends_behind_its_head),
         cmocka_unit_test(numbers_have_the_bits_of_ibm_doubles),
+        cmocka_unit_test(random_numbers_come_back_exactly),
         cmocka_unit_test(what_is_no_ascii_is_a_finding_and_no_file),
         cmocka_unit_test(a_text_over_200_bytes_is_a_finding_and_no_file),
         cmocka_unit_test(a_text_over_its_declared_length_is_a_finding),

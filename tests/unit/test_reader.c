@@ -10,7 +10,9 @@
 
 static struct rawspec raw;
 
-static void begin(const char *columns) { assert_true(rawspec_open(&raw, columns)); }
+static void begin(const char *columns) {
+    assert_true(rawspec_open(&raw, columns));
+}
 
 static void expect(const char *rows, const char *findings) {
     struct sm_buf found;
@@ -88,7 +90,9 @@ static void trail_bytes_are_no_delimiters(void **state) {
 
 static void utf16_is_read_by_its_mark(void **state) {
     (void)state;
-    static const char text[] = "\xFF\xFE" "A\0,\0B\0\r\0\n\0" "1\0,\0\xE4\0\r\0\n\0";
+    static const char text[] = "\xFF\xFE"
+                               "A\0,\0B\0\r\0\n\0"
+                               "1\0,\0\xE4\0\r\0\n\0";
     begin("A B");
     assert_int_equal(rawspec_read_n(&raw, text, sizeof text - 1), SM_OK);
     expect("2|1|0|1|\xC3\xA4\n", "");
@@ -117,8 +121,11 @@ static void cut_files_are_refused_where_they_end(void **state) {
 static void headers_are_matched_and_the_rest_is_told(void **state) {
     (void)state;
     begin("Name Dato Age");
-    read_ok("\xEF\xBB\xBF" "Name ,\xEF\xBB\xBF" "DATO,Age,Extra,\nx,y,z,e,q\n");
-    expect("2|1|0|x|y|z\n", "1.2 header-case (DATO)\n1.4 unmapped-column (Extra)\n2.5 unnamed-column\n");
+    read_ok("\xEF\xBB\xBF"
+            "Name ,\xEF\xBB\xBF"
+            "DATO,Age,Extra,\nx,y,z,e,q\n");
+    expect("2|1|0|x|y|z\n",
+           "1.2 header-case (DATO)\n1.4 unmapped-column (Extra)\n2.5 unnamed-column\n");
     begin("WORST");
     assert_int_equal(rawspec_read(&raw, "WORTS,B\n1,2\n"), SM_EDATA);
     expect("", "1.0 missing-column (WORST) [WORTS]\n");
@@ -171,10 +178,12 @@ static void numbers_keep_their_digits(void **state) {
     raw.file.delimiter = ';';
     raw.col[0].decimal = raw.col[1].decimal = ',';
     raw.col[0].group = raw.col[1].group = SM_STR(".\xC2\xA0");
-    read_ok("N;R\n12,50;< 0,1\n1.234,5;>1.000\n+007;12,0\n12.5;n.d.\n1\xC2\xA0" "012;\xE2\x89\xA4"
+    read_ok("N;R\n12,50;< 0,1\n1.234,5;>1.000\n+007;12,0\n12.5;n.d.\n1\xC2\xA0"
+            "012;\xE2\x89\xA4"
             "3.210\n-,5;8O\n1.2345;1.2345\n");
     expect("2|1|0|12.50|<0.1\n3|2|0|1234.5|>1000\n4|3|0|7|12.0\n5|4|0||n.d.\n"
-           "6|5|0|1012|\xE2\x89\xA4" "3210\n7|6|0|-0.5|8O\n8|7|0||1.2345\n",
+           "6|5|0|1012|\xE2\x89\xA4"
+           "3210\n7|6|0|-0.5|8O\n8|7|0||1.2345\n",
            "5.1 not-a-number (N) [12.5] value-blank\n8.1 not-a-number (N) [1.2345] value-blank\n");
 }
 
@@ -196,10 +205,11 @@ static void bad_dates_blank_or_reject(void **state) {
     read_ok("D,T,K\n01.02.2014,08:05,2014-01-01\n31.02.2014,25:00,2014-01\n"
             "01.02.2014,,2014-02-30\n01.02.2014,1,\n");
     assert_string_equal(raw.lost.p, "4:4001 5:1019 ");
-    expect("2|1|0|2014-02-01|08:05|2014-01-01\n3|2|0|||2014-01\n",
-           "3.1 invalid-date (D) [31.02.2014] value-blank\n3.2 invalid-date (T) [25:00] value-blank\n"
-           "4.3 invalid-date (K) [2014-02-30] row-dropped\n"
-           "5.2 invalid-date (T) [1] value-blank\n5.3 required-empty (K) row-dropped\n");
+    expect(
+        "2|1|0|2014-02-01|08:05|2014-01-01\n3|2|0|||2014-01\n",
+        "3.1 invalid-date (D) [31.02.2014] value-blank\n3.2 invalid-date (T) [25:00] value-blank\n"
+        "4.3 invalid-date (K) [2014-02-30] row-dropped\n"
+        "5.2 invalid-date (T) [1] value-blank\n5.3 required-empty (K) row-dropped\n");
 }
 
 static void missing_words_and_recodes_come_before_types(void **state) {
@@ -271,7 +281,8 @@ static void raw_cells_can_be_looked_up_again(void **state) {
     char path[64];
     (void)snprintf(path, sizeof path, "/dev/fd/%d", fileno(f));
     raw.file.encoding = SM_STR("ISO-8859-1");
-    struct sm_input input = {.name = SM_STR("x"), .path = path, .source = &raw.source, .file = &raw.file};
+    struct sm_input input = {
+        .name = SM_STR("x"), .path = path, .source = &raw.source, .file = &raw.file};
     struct sm_reader *reader;
     struct sm_chunk *chunk = NULL;
     struct sm_batch b;
@@ -312,7 +323,12 @@ static int read_file(const char *name) {
 
 static void broken_files_are_refused_or_reported(void **state) {
     (void)state;
-    static const struct { const char *name, *columns; char delimiter; int rc; const char *findings; } files[] = {
+    static const struct {
+        const char *name, *columns;
+        char delimiter;
+        int rc;
+        const char *findings;
+    } files[] = {
         {"unclosed_quote.csv", "SUBJ EVENT", ',', SM_EDATA, "3.0 unclosed-quote"},
         {"invalid_utf8.csv", "Potilas Tapa", '\t', SM_OK, "2.4 invalid-encoding (Tapa)"},
         {"nul_byte.csv", "SUBJ VISIT", ',', SM_OK, "3.3 nul-byte (VISIT)"},
@@ -332,7 +348,8 @@ static void broken_files_are_refused_or_reported(void **state) {
         rawspec_close(&raw);
         if (rc == SM_EOF) skip();
         assert_int_equal(rc, files[i].rc);
-        if (files[i].findings && !strstr(found.p, files[i].findings)) fail_msg("%s: %s", files[i].name, found.p);
+        if (files[i].findings && !strstr(found.p, files[i].findings))
+            fail_msg("%s: %s", files[i].name, found.p);
         assert_true(files[i].findings || rows > 0);
         sm_buf_free(&found);
     }

@@ -30,7 +30,8 @@ static int teardown(void **state) {
 }
 
 /* Everything, in pieces of `step` bytes. */
-static int take(const char *p, size_t n, const struct sm_source_opts *opts, size_t step, char sha[65]) {
+static int take(const char *p, size_t n, const struct sm_source_opts *opts, size_t step,
+                char sha[65]) {
     struct sm_bytes *b = NULL;
     char piece[4096];
     size_t more = 1;
@@ -52,7 +53,8 @@ static int take(const char *p, size_t n, const struct sm_source_opts *opts, size
     return rc;
 }
 
-static void expect(const char *p, size_t n, const char *declared, const char *want, const char *from) {
+static void expect(const char *p, size_t n, const char *declared, const char *want,
+                   const char *from) {
     struct sm_source_opts opts = {.encoding = declared};
     for (size_t step = 1; step < 5000; step *= 8) {
         assert_int_equal(take(p, n, &opts, step > 4096 ? 4096 : step, NULL), SM_OK);
@@ -90,7 +92,12 @@ static void single_bytes_pass_and_the_rest_is_converted(void **state) {
 
 static void bad_code_units_are_marked(void **state) {
     (void)state;
-    expect(BYTES("a\0\0\xD8" "b\0"), "UTF-16LE", "a\xFF\xE0\xE0\xFF\xED\xE8" "b", "UTF-16LE");
+    expect(BYTES("a\0\0\xD8"
+                 "b\0"),
+           "UTF-16LE",
+           "a\xFF\xE0\xE0\xFF\xED\xE8"
+           "b",
+           "UTF-16LE");
     expect(BYTES("\xFF,"), "EUC-JP", "\xFF\xEF\xEF,", "EUC-JP");
 }
 
@@ -127,7 +134,9 @@ static size_t squeeze(const char *p, size_t n, char *out, size_t cap) {
 static void gzip_is_undone_by_content(void **state) {
     (void)state;
     char packed[512];
-    size_t n = squeeze(BYTES("\xFF\xFE" "a\0,\0"), packed, sizeof packed);
+    size_t n = squeeze(BYTES("\xFF\xFE"
+                             "a\0,\0"),
+                       packed, sizeof packed);
     n += squeeze(BYTES("b\0"), packed + n, sizeof packed - n);
     expect(packed, n, NULL, "a,b", "UTF-16LE");
     memset(packed + n, 0, 10);
@@ -146,7 +155,8 @@ static void gzip_bombs_are_refused(void **state) {
     struct sm_buf bomb;
     sm_buf_init(&bomb, 0);
     size_t n = squeeze(zeros, sizeof zeros, piece, sizeof piece);
-    for (int i = 0; i < 80; i++) sm_buf_add(&bomb, piece, n);
+    for (int i = 0; i < 80; i++)
+        sm_buf_add(&bomb, piece, n);
     struct sm_source_opts opts = {0};
     assert_int_equal(take(bomb.p, bomb.n, &opts, 4096, NULL), SM_ELIMIT);
     opts.max_bytes = 1000;
@@ -158,7 +168,10 @@ static void the_hash_is_that_of_the_file(void **state) {
     (void)state;
     char sha[65];
     struct sm_source_opts opts = {.hash = true};
-    assert_int_equal(take(BYTES("\xEF\xBB\xBF" "abc"), &opts, 2, sha), SM_OK);
+    assert_int_equal(take(BYTES("\xEF\xBB\xBF"
+                                "abc"),
+                          &opts, 2, sha),
+                     SM_OK);
     assert_string_equal(sha, "1c28dc3f1f804a1ad9c9b4b4cf5e2658d16ad4ed08e3020d04a8d2865018947c");
     assert_int_equal(take(BYTES("abc"), &opts, 2, sha), SM_OK);
     assert_string_equal(sha, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -166,11 +179,17 @@ static void the_hash_is_that_of_the_file(void **state) {
 
 static void text_goes_back_into_its_encoding(void **state) {
     (void)state;
-    assert_int_equal(sm_encode_text(SM_STR("\xC3\xA4" "b"), "UTF-16LE", &got, &err), SM_OK);
+    assert_int_equal(sm_encode_text(SM_STR("\xC3\xA4"
+                                           "b"),
+                                    "UTF-16LE", &got, &err),
+                     SM_OK);
     assert_int_equal(got.n, 4);
     assert_memory_equal(got.p, "\xE4\0b\0", 4);
     sm_buf_clear(&got);
-    assert_int_equal(sm_encode_text(SM_STR("\xFF" "b"), "UTF-16LE", &got, &err), SM_OK);
+    assert_int_equal(sm_encode_text(SM_STR("\xFF"
+                                           "b"),
+                                    "UTF-16LE", &got, &err),
+                     SM_OK);
     assert_memory_equal(got.p, "?\0b\0", 4);
     assert_int_equal(sm_encode_text(SM_STR("a"), "nothing", &got, &err), SM_ESPEC);
 }
@@ -189,7 +208,8 @@ static void what_cannot_be_opened_is_no_data(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_mark_decides_the_encoding, setup, teardown),
-        cmocka_unit_test_setup_teardown(single_bytes_pass_and_the_rest_is_converted, setup, teardown),
+        cmocka_unit_test_setup_teardown(single_bytes_pass_and_the_rest_is_converted, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(bad_code_units_are_marked, setup, teardown),
         cmocka_unit_test_setup_teardown(cut_characters_end_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_encodings_are_refused, setup, teardown),
