@@ -7,7 +7,7 @@
 
 /* No comma, quote, CR or LF among eight bytes, and surely so: anything up to the comma counts. */
 static inline bool sm_csv_word_plain(uint64_t w) {
-    return !((w - UINT64_C(0x2D2D2D2D2D2D2D2D)) & ~w & UINT64_C(0x8080808080808080));
+    return ((w - UINT64_C(0x2D2D2D2D2D2D2D2D)) & ~w & UINT64_C(0x8080808080808080)) == 0;
 }
 /* True if s can stand without quotes. */
 bool sm_csv_plain(struct sm_str s);

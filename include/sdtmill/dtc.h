@@ -87,6 +87,7 @@ struct sm_dtc_rules {         /* how a site writes what it does not know */
  * On a mistake: NULL, and err (SM_ESPEC) says what and the position in the format. */
 const struct sm_dtc_pattern *sm_dtc_pattern_compile(struct sm_arena *a, struct sm_str formats,
                                                     const char *locale, struct sm_err *err);
+struct sm_str sm_dtc_pattern_formats(const struct sm_dtc_pattern *p); /* as given */
 enum sm_dtc_fit {
     SM_DTC_FITS,
     SM_DTC_NO_FIT,       /* no alternative has this shape */

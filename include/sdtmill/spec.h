@@ -241,7 +241,7 @@ struct sm_derive {                            /* subject-wise derivations, in or
     uint32_t var;
     const uint32_t *by;                       /* grouping variables besides USUBJID; SEQUENCE: instead of it */
     uint32_t nby;
-    const uint32_t *order;                    /* SEQUENCE order= variables; 0 = the domain's keys */
+    const uint32_t *order;                    /* SEQUENCE order= variables, or SM_NO alone: raw rows; 0 = the domain's keys */
     uint32_t norder;
     uint32_t date, stat, result;              /* variables, SM_NO if the domain has none */
     const struct sm_expr *reference;          /* over subject refs and variables */

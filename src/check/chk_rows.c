@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* chk_rows.c - rules that need one record, or a record and the one before it. */
+#include "sdtmill/buf.h"
 #include "sdtmill/check.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
@@ -10,6 +11,7 @@ struct sm_row_checks {
     const struct sm_str *files;
     struct sm_diags *diags;
     sm_val *last_key;      /* [nkey] of the record before */
+    sm_pos last_pos;
     bool have_last;
 };
 
@@ -33,23 +35,47 @@ void sm_row_checks_close(struct sm_row_checks *c) {
     sm_free(c);
 }
 
-static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var, const sm_val *row, sm_pos pos, struct sm_str value) {
+static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var, const sm_val *row, sm_pos pos, struct sm_str value,
+                   struct sm_str detail) {
     struct sm_valbuf b;
     struct sm_str subject = {NULL, 0};
     if (c->d->usubjid != SM_NO) subject = sm_val_text(c->spec->texts, row[c->d->usubjid], &b);
     sm_diags_add(c->diags, &(struct sm_diag){.code = (uint16_t)code, .file = c->files[sm_pos_file(pos)], .line = sm_pos_line(pos), .domain = c->d->name,
-                 .variable = var == SM_NO ? (struct sm_str){NULL, 0} : c->d->var[var].name, .subject = subject, .value = value,
+                 .variable = var == SM_NO ? (struct sm_str){NULL, 0} : c->d->var[var].name, .subject = subject, .value = value, .detail = detail,
                  .map_file = c->d->where.file, .map_line = c->d->where.line}, -1);
+}
+
+static void report_missing(struct sm_row_checks *c, uint32_t var, const sm_val *row, sm_pos pos) {
+    struct sm_str name = c->d->var[var].name;
+    struct sm_buf b;
+    sm_buf_init(&b, 0);
+    sm_buf_printf(&b, "required variable %.*s is empty", SM_STR_FMT(name));
+    report(c, SM_D_REQUIRED_MISSING, var, row, pos, (struct sm_str){NULL, 0}, sm_buf_str(&b));
+    sm_buf_free(&b);
+}
+
+/* Names the keys and the record before. */
+static void report_same(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
+    struct sm_str file = c->files[sm_pos_file(c->last_pos)];
+    struct sm_buf b;
+    sm_buf_init(&b, 0);
+    sm_buf_printf(&b, "record has the keys of %.*s:%llu", SM_STR_FMT(file), (unsigned long long)sm_pos_line(c->last_pos));
+    for (uint32_t k = 0; k < c->d->nkey; k++) {
+        struct sm_str name = c->d->var[c->d->key[k]].name;
+        sm_buf_printf(&b, "%s%.*s", k ? " " : ": ", SM_STR_FMT(name));
+    }
+    report(c, SM_D_KEY_NOT_UNIQUE, SM_NO, row, pos, (struct sm_str){NULL, 0}, sm_buf_str(&b));
+    sm_buf_free(&b);
 }
 
 static void check_row(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
     for (uint32_t v = 0; v < c->d->nvar; v++) {
         const struct sm_var *var = &c->d->var[v];
-        if (var->required && row[v] == SM_MISSING) report(c, SM_D_REQUIRED_MISSING, v, row, pos, (struct sm_str){NULL, 0});
+        if (var->required && row[v] == SM_MISSING) report_missing(c, v, row, pos);
         if (!var->length || var->split_supp || row[v] == SM_MISSING) continue;
         struct sm_valbuf b;
         struct sm_str text = sm_val_text(c->spec->texts, row[v], &b);
-        if (text.n > var->length) report(c, SM_D_LENGTH_LIMIT, v, row, pos, text);
+        if (text.n > var->length) report(c, SM_D_LENGTH_LIMIT, v, row, pos, text, (struct sm_str){NULL, 0});
     }
 }
 
@@ -64,7 +90,8 @@ int sm_row_checks_block(struct sm_row_checks *c, const struct sm_block *b, struc
             c->last_key[k] = row[d->key[k]];
         }
         c->have_last = true;
-        if (same) report(c, SM_D_KEY_NOT_UNIQUE, SM_NO, row, b->pos[i], (struct sm_str){NULL, 0});
+        if (same) report_same(c, row, b->pos[i]);
+        c->last_pos = b->pos[i];
     }
     return c->diags->failed ? sm_fail(err, SM_ENOMEM, "out of memory for findings") : SM_OK;
 }

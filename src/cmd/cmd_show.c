@@ -62,7 +62,7 @@ static void show_one(const struct sm_diag *d, bool color) {
         put_text(d->subject, 80);
         fputc('\n', stderr);
     }
-    if (d->file.n && d->map_file.n) {
+    if (d->file.n && d->map_file.n && !sm_str_eq(d->file, d->map_file)) {
         fputs("  = mapping: ", stderr);
         put_text(d->map_file, 400);
         fprintf(stderr, ":%u\n", d->map_line);

@@ -20,6 +20,7 @@ static const struct { const char *name, *text; } causes[SM_CAUSE_COUNT] = {
     [SM_CAUSE_DATE_MORE] = {"date-more", "date more precise"},
     [SM_CAUSE_DATE_SHIFT] = {"date-shift", "another day"},
     [SM_CAUSE_ROUNDED] = {"rounded", "rounded to another number of decimals"},
+    [SM_CAUSE_LAST_DIGIT] = {"last-digit", "last binary digits only (--relative 1e-13 makes them equal)"},
     [SM_CAUSE_NUMBER] = {"number", "another number"},
 };
 const char *sm_cmp_cause_name(enum sm_cmp_cause c) { return causes[c].name; }
@@ -31,7 +32,7 @@ const char *sm_cmp_kind_name(enum sm_cmp_kind k) {
 static sm_val cell(const sm_val *row, uint32_t column) { return column == SM_CMP_NONE ? SM_MISSING : row[column]; }
 
 /* ---- sites ------------------------------------------------------------------------------------------- */
-void cmp_note_site(struct cmp *c, const sm_val *row) {
+static void note_site(struct cmp *c, const sm_val *row) {
     if (c->o->site == SM_CMP_NONE) return;
     sm_val v = row[c->o->site];
     if (c->nsite && sm_val_eq(c->t, c->site[c->last_site].site, v)) {
@@ -51,6 +52,14 @@ void cmp_note_site(struct cmp *c, const sm_val *row) {
         c->last_site = at;
         return;
     }
+}
+
+void cmp_note_row(struct cmp *c, const sm_val *row) {
+    sm_val subject = cell(row, c->o->subject), test = cell(row, c->o->test);
+    if (c->r->paired == 0) c->subject = subject, c->test = test;
+    c->subjects = c->subjects || !sm_val_eq(c->t, c->subject, subject);
+    c->tests = c->tests || !sm_val_eq(c->t, c->test, test);
+    note_site(c, row);
 }
 
 static uint64_t site_rows(const struct cmp *c, sm_val v) {
@@ -219,11 +228,11 @@ static void add_place(struct cmp *c, struct sm_buf *b, const struct cmp_bucket *
         sm_buf_printf(b, ", all at site %.*s", SM_STR_FMT(s));
         if (k->kind == SM_CMP_VALUE) sm_buf_printf(b, " (%" PRIu64 " of %" PRIu64 " records there)", k->n, of);
     }
-    if (o->subject != SM_CMP_NONE && k->one_subject && k->subject) {
+    if (c->subjects && k->one_subject && k->subject) {
         struct sm_str s = sm_val_text(c->t, k->subject, &buf);
         sm_buf_printf(b, ", all of subject %.*s", SM_STR_FMT(s));
     }
-    if (o->test != SM_CMP_NONE && k->one_test && k->test) {
+    if (c->tests && k->one_test && k->test) {
         struct sm_str s = sm_val_text(c->t, k->test, &buf), name = o->var[o->test].name;
         sm_buf_printf(b, ", all with %.*s=%.*s", SM_STR_FMT(name), SM_STR_FMT(s));
     }
@@ -262,19 +271,43 @@ static int group_add(struct cmp *c, const struct cmp_bucket *k, size_t nsites, s
     return g->what.p ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
+/* Buckets that follow the same rule become one. */
+static int groups_ruled(struct cmp *c, struct cmp_bucket *const *at, size_t n, struct sm_err *err) {
+    bool *done = sm_alloc(n, sizeof *done);
+    int rc = done ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n && !rc; i++) {
+        enum finding rule = bucket_find_rule(at[i]);
+        struct cmp_bucket sum = *at[i];
+        size_t sites = 1;
+        if (rule == FOUND_NONE || done[i]) continue;
+        for (size_t k = i + 1; k < n; k++) {
+            struct cmp_bucket more = sum;
+            if (done[k] || bucket_find_rule(at[k]) != rule) continue;
+            bucket_join(c, &more, at[k]);
+            if (bucket_find_rule(&more) != rule) continue;
+            sum = more;
+            done[k] = true;
+            sites++;
+        }
+        rc = group_add(c, &sum, sites, err);
+    }
+    sm_free(done);
+    return rc;
+}
+
 /* One group for all sites, unless single sites follow a rule and all together do not. */
 static int groups_of(struct cmp *c, struct cmp_bucket *const *at, size_t n, struct sm_err *err) {
-    struct cmp_bucket all = *at[0], rest;
+    struct cmp_bucket all = *at[0], rest = *at[0];
     size_t ruled = 0, unruled = 0;
     for (size_t i = 1; i < n; i++) bucket_join(c, &all, at[i]);
     for (size_t i = 0; i < n; i++) ruled += bucket_find_rule(at[i]) != FOUND_NONE;
     if (n == 1 || ruled == 0 || bucket_find_rule(&all) != FOUND_NONE) return group_add(c, &all, n, err);
-    int rc = SM_OK;
-    for (size_t i = 0; i < n && !rc; i++) {
-        if (bucket_find_rule(at[i]) != FOUND_NONE) rc = group_add(c, at[i], 1, err);
-        else if (unruled++ == 0) rest = *at[i];
+    for (size_t i = 0; i < n; i++) {
+        if (bucket_find_rule(at[i]) != FOUND_NONE) continue;
+        if (unruled++ == 0) rest = *at[i];
         else bucket_join(c, &rest, at[i]);
     }
+    int rc = groups_ruled(c, at, n, err);
     return rc || !unruled ? rc : group_add(c, &rest, unruled, err);
 }
 

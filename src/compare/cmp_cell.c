@@ -106,7 +106,9 @@ enum sm_cmp_cause cmp_classify(const struct cmp *c, uint32_t column, sm_val a, s
     if (!a) return SM_CAUSE_GAINED;
     struct sm_str s = sm_val_text(c->t, a, &x), u = sm_val_text(c->t, b, &y);
     if (c->o->var[column].is_num || (sm_num_parse(s, false, &d) && sm_num_parse(u, false, &d))) {
-        if (!sm_num_parse(s, true, &d) || !sm_num_parse(u, true, &d)) return SM_CAUSE_OTHER;
+        double e;
+        if (!sm_num_parse(s, true, &d) || !sm_num_parse(u, true, &e)) return SM_CAUSE_OTHER;
+        if (magnitude(d - e) <= 1e-13 * magnitude(d)) return SM_CAUSE_LAST_DIGIT;
         return rounded(s, u) ? SM_CAUSE_ROUNDED : SM_CAUSE_NUMBER;
     }
     if (same_but_blanks(s, u)) return SM_CAUSE_BLANKS;

@@ -85,18 +85,25 @@ static int pair_exact(const struct cmp *c, const struct cmp_rows *a, const struc
     return rc;
 }
 
-/* Pairs with 1, 2, 3 ... differing cells in turn, in order of place. */
+static uint64_t apart(sm_pos a, sm_pos b) {
+    uint64_t x = sm_pos_line(a), y = sm_pos_line(b);
+    return x > y ? x - y : y - x;
+}
+
+/* Pairs with 1, 2, 3 ... differing cells in turn, the nearest row numbers first. */
 static void pair_best(const struct cmp *c, const struct cmp_rows *a, const struct cmp_rows *b, const struct todo *d, uint32_t most,
                       size_t *partner, bool *taken) {
     for (uint32_t limit = 1; limit <= most; limit++) {
         for (size_t i = 0; i < d->na; i++) {
-            if (partner[d->a[i]] != SIZE_MAX) continue;
+            size_t x = d->a[i], best = SIZE_MAX;
+            if (partner[x] != SIZE_MAX) continue;
             for (size_t k = 0; k < d->nb; k++) {
-                if (taken[d->b[k]] || cmp_distance(c, cmp_row(a, d->a[i]), cmp_row(b, d->b[k]), limit) > limit) continue;
-                partner[d->a[i]] = d->b[k];
-                taken[d->b[k]] = true;
-                break;
+                size_t y = d->b[k];
+                bool nearer = !taken[y] && (best == SIZE_MAX || apart(a->pos[x], b->pos[y]) < apart(a->pos[x], b->pos[best]));
+                if (nearer && cmp_distance(c, cmp_row(a, x), cmp_row(b, y), limit) <= limit) best = y;
             }
+            partner[x] = best;
+            if (best != SIZE_MAX) taken[best] = true;
         }
     }
 }

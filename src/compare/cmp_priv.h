@@ -37,6 +37,8 @@ struct cmp {
     size_t nbucket;
     struct cmp_site *site;               /* [CMP_SITES] of paired records */
     size_t nsite, last_site;
+    sm_val subject, test;                /* of the first pair */
+    bool subjects, tests;                /* there are others */
     uint64_t moved;
 };
 
@@ -57,6 +59,6 @@ int cmp_pair_left(const struct cmp *c, const struct cmp_rows *a, const struct cm
 
 /* cmp_cause.c */
 int cmp_note(struct cmp *c, const struct sm_cmp_diff *d, struct sm_err *err) SM_MUST_CHECK;
-void cmp_note_site(struct cmp *c, const sm_val *row);
+void cmp_note_row(struct cmp *c, const sm_val *row);   /* of every pair: which sites, subjects and tests there are */
 int cmp_causes(struct cmp *c, struct sm_err *err) SM_MUST_CHECK;
 #endif

@@ -86,6 +86,8 @@ static void text_groups(const struct sm_cmp_dataset *d, struct sm_buf *b) {
     if (r->ngroup > SHOWN_GROUPS) sm_buf_printf(b, "    ... and %zu more causes\n", r->ngroup - SHOWN_GROUPS);
 }
 
+static const char *s_of(uint64_t n) { return n == 1 ? "" : "s"; }
+
 static void text_dataset(const struct sm_cmp_dataset *d, struct sm_buf *b) {
     const struct sm_cmp_result *r = &d->result;
     put(b, d->name);
@@ -94,8 +96,8 @@ static void text_dataset(const struct sm_cmp_dataset *d, struct sm_buf *b) {
         return;
     }
     uint64_t n = sm_cmp_differences(d);
-    if (n == 0) sm_buf_printf(b, ": equal, %" PRIu64 " records", r->paired);
-    else sm_buf_printf(b, ": %" PRIu64 " differences", n);
+    if (n == 0) sm_buf_printf(b, ": equal, %" PRIu64 " record%s", r->paired, s_of(r->paired));
+    else sm_buf_printf(b, ": %" PRIu64 " difference%s", n, s_of(n));
     sm_buf_add_c(b, " (keys ");
     put(b, d->keys.n ? d->keys : SM_STR("none, records paired by their place"));
     if (d->keys.n) {
@@ -106,8 +108,8 @@ static void text_dataset(const struct sm_cmp_dataset *d, struct sm_buf *b) {
     if (n > 0) {
         sm_buf_printf(b, "  records: %" PRIu64 " in base, %" PRIu64 " in new; %" PRIu64 " paired, %" PRIu64 " of them equal; %" PRIu64 " in base only, %" PRIu64
                       " in new only\n", r->base_rows, r->new_rows, r->paired, r->equal, r->base_only, r->new_only);
-        if (r->rekeyed) sm_buf_printf(b, "  %" PRIu64 " records differ in their keys and were paired by everything else\n", r->rekeyed);
-        if (d->order && r->elsewhere) sm_buf_printf(b, "  row order: %" PRIu64 " records stand at another row\n", r->elsewhere);
+        if (r->rekeyed) sm_buf_printf(b, "  records whose keys differ, paired by everything else: %" PRIu64 "\n", r->rekeyed);
+        if (d->order && r->elsewhere) sm_buf_printf(b, "  row order: records that stand at another row: %" PRIu64 "\n", r->elsewhere);
     }
     if (r->shared) sm_buf_printf(b, "  %" PRIu64 " records share all keys with another one; they were paired by least difference\n", r->shared);
     if (d->note.n) {
@@ -134,9 +136,9 @@ void sm_cmp_text(const struct sm_cmp_report *r, struct sm_buf *out) {
         all += n;
         records += r->ds[i].result.paired;
     }
-    sm_buf_printf(out, "\n%zu datasets, %" PRIu64 " paired records: ", r->nds, records);
+    sm_buf_printf(out, "\n%zu dataset%s, %" PRIu64 " paired record%s: ", r->nds, s_of(r->nds), records, s_of(records));
     if (all == 0) sm_buf_add_c(out, "no difference\n");
-    else sm_buf_printf(out, "%" PRIu64 " differences in %" PRIu64 " datasets\n", all, differ);
+    else sm_buf_printf(out, "%" PRIu64 " difference%s in %" PRIu64 " dataset%s\n", all, s_of(all), differ, s_of(differ));
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------- */

@@ -89,7 +89,7 @@ static int tell_pair(struct cmp *c, const sm_val *a, sm_pos pa, const sm_val *b,
         int rc = tell(c, &d, err);
         if (rc) return rc;
     }
-    cmp_note_site(c, a);
+    cmp_note_row(c, a);
     if (c->o->pair) c->o->pair(c->o->pair_ctx, a, b);
     r->paired++;
     r->equal += r->cells == before;

@@ -108,6 +108,7 @@ int der_value_cmp(const struct sm_texts *t, const struct sm_var *var, sm_val a, 
 static int cmp_rows(const struct sm_deriver *v, const struct sm_derive *r, uint32_t a, uint32_t b) {
     for (uint32_t i = 0; i < r->norder; i++) {
         uint32_t c = r->order[i];
+        if (c == SM_NO) return (v->pos[a] > v->pos[b]) - (v->pos[a] < v->pos[b]);
         int d = der_value_cmp(v->texts, &v->d->var[c], der_row(v, a)[c], der_row(v, b)[c]);
         if (d) return d;
     }

@@ -39,6 +39,7 @@ struct sm_dtc_pattern {
     const struct alternative *alternatives;
     size_t count;
     const struct sm_dtc_names *names;
+    struct sm_str formats;
 };
 
 /* ---- compiling ---------------------------------------------------------------------------- */
@@ -287,8 +288,15 @@ const struct sm_dtc_pattern *sm_dtc_pattern_compile(struct sm_arena *a, struct s
         return NULL;
     }
     memcpy(kept, alternatives, n * sizeof *kept);
-    *ret = (struct sm_dtc_pattern){.alternatives = kept, .count = n, .names = names};
+    *ret = (struct sm_dtc_pattern){.alternatives = kept,
+                                   .count = n,
+                                   .names = names,
+                                   .formats = sm_arena_dup(a, formats)};
     return ret;
+}
+
+struct sm_str sm_dtc_pattern_formats(const struct sm_dtc_pattern *p) {
+    return p->formats;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */

@@ -50,10 +50,10 @@ static int write_lines(struct sm_emitter *e, int how, struct sm_err *err) {
         sm_buf_clear(&j->line);
         return SM_OK;
     }
-    const char *p = j->line.p;
+    Bytef *p = (Bytef *)j->line.p;
     for (size_t left = j->line.n; !rc && (left > 0 || how == Z_FINISH);) {
         size_t n = left < PIECE ? left : PIECE;
-        j->z.next_in = (Bytef *)(uintptr_t)p;
+        j->z.next_in = p;
         j->z.avail_in = (uInt)n;
         p += n;
         left -= n;
@@ -273,8 +273,7 @@ static bool put_row(const struct cell *at) {
         if (!d->var[c.var].is_num) {
             if (!(p = put_text(p, &c, v))) return false;
         } else if (v == SM_MISSING) {
-            memcpy(p, "null", 4);
-            p += 4;
+            if (!(p = put_bytes(p, &c, SM_STR("null")))) return false;
         } else {
             if (!(p = put_number(p, &c, v))) return false;
         }

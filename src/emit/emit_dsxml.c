@@ -14,6 +14,8 @@
 enum { CELL_ROOM = SM_DTC_TEXT_MAX + 16, RECORD_ROOM = 128 };
 static const char item_end[] = "\"/>\n";
 enum { ITEM_END = sizeof item_end - 1 };
+static const char open_end[] = "\">\n";
+enum { OPEN_END = sizeof open_end - 1 };
 static const char record_end[] = "    </ItemGroupData>\n";
 enum { RECORD_END = sizeof record_end - 1 };
 
@@ -171,8 +173,8 @@ static int put_record(struct sm_emitter *e, const struct sm_block *b, uint32_t r
     memcpy(p, x->text.p, x->from[0]);
     p += x->from[0];
     p += sm_num_format_u64(e->rows + row + 1, p);
-    memcpy(p, "\">\n", 3);
-    p += 3;
+    memcpy(p, open_end, OPEN_END);
+    p += OPEN_END;
     for (uint32_t i = 0; i < d->nvar; i++) {
         sm_val v = b->cell[(size_t)row * b->ncol + d->column[i]];
         if (sm_val_is_inline(v)) {

@@ -90,32 +90,34 @@ static const struct { uint32_t cp; const char *ascii; } plain[] = {
     {0x2265, ">="},
 };
 
-void emit_report_not_ascii(struct sm_emitter *e, struct emit_breach *b) {
+void emit_report_not_ascii(struct sm_emitter *e, const struct emit_breach *place) {
+    struct emit_breach b = *place;
     char what[96], mend[96];
-    uint32_t at = emit_ascii_length(b->value);
-    const char *p = b->value.p + at, *end = b->value.p + b->value.n, *ascii = NULL;
+    uint32_t at = emit_ascii_length(b.value);
+    const char *p = b.value.p + at, *end = b.value.p + b.value.n, *ascii = NULL;
     unsigned char byte = (unsigned char)*p;
-    uint32_t cp = byte < 0x80 || sm_utf8_invalid(b->value, NULL) != SIZE_MAX ? byte : sm_utf8_next(&p, end);
+    uint32_t cp = byte < 0x80 || sm_utf8_invalid(b.value, NULL) != SIZE_MAX ? byte : sm_utf8_next(&p, end);
     for (size_t i = 0; i < SM_ARRAY_LEN(plain) && !ascii; i++)
         if (plain[i].cp == cp) ascii = plain[i].ascii;
     (void)snprintf(what, sizeof what, "byte %u of the value, U+%04X, is no printable ASCII character", at + 1, cp);
     if (ascii) (void)snprintf(mend, sizeof mend, "write '%s' for it with replace() in the mapping, or leave the format out", ascii);
     else (void)snprintf(mend, sizeof mend, "replace it with replace() in the mapping, or leave the format out");
-    b->code = SM_D_NOT_ASCII;
-    b->what = what;
-    b->mend = mend;
-    emit_report(e, b);
+    b.code = SM_D_NOT_ASCII;
+    b.what = what;
+    b.mend = mend;
+    emit_report(e, &b);
     e->refused = true;
 }
 
-void emit_report_too_long(struct sm_emitter *e, struct emit_breach *b, uint32_t most, bool declared) {
+void emit_report_too_long(struct sm_emitter *e, const struct emit_breach *place, uint32_t most, bool declared) {
+    struct emit_breach b = *place;
     char what[128];
-    (void)snprintf(what, sizeof what, "value has %zu bytes, %s %u: byte %u is the first that does not fit", b->value.n,
+    (void)snprintf(what, sizeof what, "value has %zu bytes, %s %u: byte %u is the first that does not fit", b.value.n,
                    declared ? "the mapping declares" : "the format holds", most, most + 1);
-    b->code = SM_D_TEXT_TOO_LONG;
-    b->what = what;
-    b->mend = declared ? "declare a greater length" : "say split=\"supp\" for the variable, so that the rest goes to SUPP--";
-    emit_report(e, b);
+    b.code = SM_D_TEXT_TOO_LONG;
+    b.what = what;
+    b.mend = declared ? "declare a greater length" : "say split=\"supp\" for the variable, so that the rest goes to SUPP--";
+    emit_report(e, &b);
     e->refused = true;
 }
 

@@ -87,9 +87,9 @@ static inline bool emit_word_ascii(uint64_t w) {
     uint64_t del = w ^ ones * 0x7F;
     return !((w | (w - ones * 0x20) | ((del - ones) & ~del)) & tops);
 }
-/* Findings about a cell; b has place and value, the rest is filled here. */
-void emit_report_not_ascii(struct sm_emitter *e, struct emit_breach *b);
-void emit_report_too_long(struct sm_emitter *e, struct emit_breach *b, uint32_t most, bool declared);
+/* Findings about a cell: `place` has variable, record and value, the rest is said here. The file is refused. */
+void emit_report_not_ascii(struct sm_emitter *e, const struct emit_breach *place);
+void emit_report_too_long(struct sm_emitter *e, const struct emit_breach *place, uint32_t most, bool declared);
 /* Says how many more there were, if not all were listed. */
 void emit_report_rest(struct sm_emitter *e);
 

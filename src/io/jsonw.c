@@ -32,10 +32,12 @@ static char *put_control(char *p, char c) {
         *p++ = to[at - from];
         return p;
     }
-    memcpy(p, "u00", 3);
-    p[3] = hex[(unsigned char)c >> 4];
-    p[4] = hex[(unsigned char)c & 15];
-    return p + 5;
+    *p++ = 'u';
+    *p++ = '0';
+    *p++ = '0';
+    *p++ = hex[(unsigned char)c >> 4];
+    *p++ = hex[(unsigned char)c & 15];
+    return p;
 }
 
 /* Bytes of the UTF-8 character at s.p, 0 if it is none. */
@@ -54,8 +56,7 @@ char *sm_json_put(char *p, struct sm_str s) {
             memcpy(p, s.p, n);
             p += n;
         } else {
-            memcpy(p, "\xEF\xBF\xBD", 3);
-            p += 3;
+            p += sm_utf8_put(p, 0xFFFD);
             n = 1;
         }
         s = sm_str_n(s.p + n, s.n - n);

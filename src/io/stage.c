@@ -20,7 +20,8 @@ struct sm_stage {
     struct sm_arena arena;
     const char *out;         /* as given, for messages */
     const char *base;        /* last component of the real path */
-    char *name, *path;       /* of the temporary folder: below the parent, and absolute */
+    char *name;              /* of the temporary folder below the parent */
+    const char *path;        /* the same, absolute */
     int parent, fd;          /* fd holds the lock */
     bool force, gone;        /* gone: it is the output now */
     const char **item;       /* folders and files in it, a folder before what it holds */
@@ -154,9 +155,8 @@ static int open_parent(struct sm_stage *s, const char *real, struct sm_err *err)
         errno = e;
         return sm_fail_sys(err, SM_EIO, "cannot make a folder beside %s", s->out);
     }
-    struct sm_str path = sm_arena_printf(&s->arena, "%s/%s", n ? parent.p : "", s->name);
-    s->path = (char *)(uintptr_t)path.p;
-    return path.p ? SM_OK : out_of_memory(err);
+    s->path = sm_arena_printf(&s->arena, "%s/%s", n ? parent.p : "", s->name).p;
+    return s->path ? SM_OK : out_of_memory(err);
 }
 
 int sm_stage_open(struct sm_stage **ret, const char *out, bool force, struct sm_err *err) {

@@ -11,19 +11,23 @@ int load_fail(const struct sm_loader *l, struct sm_err *err, const char *fmt, ..
     return sm_fail(err, SM_EFORMAT, "%s: %s", l->path, what);
 }
 
+/* Damage inside gzip data or a UTF-16 character is found below; what the system refuses has its errno. */
+static int bytes_fail(const struct sm_loader *l, int rc, const struct sm_err *own, struct sm_err *err) {
+    if (own->code == SM_EDATA && own->sys == 0) return load_fail(l, err, "%s", own->text);
+    return sm_fail(err, (enum sm_rc)rc, "%s: %s", l->path, own->text);
+}
+
 int load_bytes_open(const struct sm_loader *l, const char *encoding, struct sm_bytes **ret, struct sm_err *err) {
     struct sm_source_opts o = {.encoding = encoding};
-    int rc = l->in_memory ? sm_bytes_open_memory(ret, l->memory, &o, err) : sm_bytes_open(ret, l->path, &o, err);
-    if (rc) sm_err_ctx(err, "%s", l->path);
-    return rc;
+    struct sm_err own = {0};
+    int rc = l->in_memory ? sm_bytes_open_memory(ret, l->memory, &o, &own) : sm_bytes_open(ret, l->path, &o, &own);
+    return rc ? bytes_fail(l, rc, &own, err) : SM_OK;
 }
 
 int load_bytes_read(const struct sm_loader *l, struct sm_bytes *b, char *buf, size_t cap, size_t *ret_n, struct sm_err *err) {
     struct sm_err own = {0};
     int rc = sm_bytes_read(b, buf, cap, ret_n, &own);
-    if (!rc) return SM_OK;
-    if (own.code == SM_EDATA && own.sys == 0) return load_fail(l, err, "%s", own.text);
-    return sm_fail(err, (enum sm_rc)rc, "%s: %s", l->path, own.text);
+    return rc ? bytes_fail(l, rc, &own, err) : SM_OK;
 }
 
 int load_vars(struct sm_loader *l, uint32_t n, struct sm_err *err) {

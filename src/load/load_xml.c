@@ -55,8 +55,11 @@ int load_xml_open(const struct sm_loader *l, const char *path, struct load_xml *
 
 xmlTextReaderPtr load_xml_reader(struct load_xml *x) { return x->reader; }
 
+/* The parser is ahead of the node; but nodes count lines in 16 bits. */
 unsigned load_xml_line(const struct load_xml *x) {
-    int n = xmlTextReaderGetParserLineNumber(x->reader);
+    xmlNodePtr node = xmlTextReaderCurrentNode(x->reader);
+    long n = node ? xmlGetLineNo(node) : 0;
+    if (n <= 0 || n >= 65535) n = xmlTextReaderGetParserLineNumber(x->reader);
     return n > 0 ? (unsigned)n : 0;
 }
 

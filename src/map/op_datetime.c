@@ -77,7 +77,7 @@ static struct sm_dtc clock_of(const struct sm_dtc *t) {
     return ret;
 }
 
-/* A partial date takes no time; a rule without a date gives the time alone. */
+/* A date takes a time if its day is known ("2019---20T10:00"); a rule without a date gives the time alone. */
 static void add_time(struct map_run *m, const struct sm_rule *rule, struct sm_dtc *d) {
     struct sm_dtc t;
     sm_val time = map_slot(m, rule->time);
@@ -88,8 +88,7 @@ static void add_time(struct map_run *m, const struct sm_rule *rule, struct sm_dt
         find_date(m, column == SM_NO ? map_rule_column(m) : column, time, fit, true);
         return;
     }
-    int32_t day;
-    if (rule->from.kind != SM_SLOT_NONE && !sm_dtc_day(d, &day)) return;
+    if (rule->from.kind != SM_SLOT_NONE && d->day == SM_DTC_UNKNOWN) return;
     t = clock_of(&t);
     sm_dtc_merge(d, &t);
 }

@@ -6,7 +6,7 @@
 /* read_clean.c - one raw cell to one value: cleaned, missing words, recoded, of the column's type.
  */
 
-enum { CLEAN_NUMBER = 480 };
+enum { CLEAN_NUMBER = 480, CLEAN_FORMATS = 96 };
 
 /* Length of a mark that is dropped (U+FEFF, U+200E, U+200F) at p, or 0. */
 static size_t clean_mark(const char *p, size_t n) {
@@ -216,10 +216,17 @@ static sm_val clean_result(struct read_job *j, const struct read_cell *cell, str
 static sm_val clean_bad_date(struct read_job *j, const struct read_cell *cell, struct sm_str s,
                              bool fits) {
     enum sm_effect effect = cell->rejects ? SM_EFFECT_DROPPED : SM_EFFECT_BLANK;
-    const char *what = cell->column->type == SM_COL_TIME ? "time" : "date";
-    char text[64];
-    (void)snprintf(text, sizeof text,
-                   fits ? "there is no such %s" : "not a %s in the declared formats", what);
+    const bool time = cell->column->type == SM_COL_TIME;
+    struct sm_str formats = sm_str(time ? "HH:MM" : "iso");
+    if (cell->fc->dates) formats = sm_dtc_pattern_formats(cell->fc->dates);
+    char text[160];
+    if (formats.n > CLEAN_FORMATS) { /* whole characters */
+        formats.n = CLEAN_FORMATS;
+        while (formats.n && ((unsigned char)formats.p[formats.n] & 0xC0) == 0x80)
+            formats.n--;
+    }
+    (void)snprintf(text, sizeof text, "%s %s; formats: %.*s", fits ? "there is no such" : "not a",
+                   time ? "time" : "date", SM_STR_FMT(formats));
     clean_find(j, cell, SM_D_INVALID_DATE, effect, s, sm_str(text));
     if (cell->rejects) j->lose = SM_D_INVALID_DATE;
     return SM_MISSING;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdtmill/dsinfo.h"
 
+#include "rec_priv.h"
 #include "sdtmill/num.h"
 
 static uint32_t cap32(size_t n) { return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n; }
@@ -35,7 +36,7 @@ static uint8_t shape_of_text(struct sm_str s) {
 
 static void fold_number(struct sm_dsvar *v, struct sm_str s) {
     if (!sm_num_parse(s, false, NULL)) {
-        v->all_integer = false;
+        v->all_integer = v->all_number = false;
         return;
     }
     size_t point = sm_str_find_byte(s, '.', 0);
@@ -56,7 +57,7 @@ static void fold_text(struct sm_dsvar *v, struct sm_str s) {
     if (chars > v->max_chars) v->max_chars = cap32(chars);
 }
 
-static void fold_value(struct sm_dsvar *v, const struct sm_texts *t, sm_val x) {
+void rec_fold_value(struct sm_dsvar *v, const struct sm_texts *t, sm_val x, bool number) {
     struct sm_valbuf b;
     if (v->is_dtc && sm_val_is_dtc(x)) {
         struct sm_dtc d = sm_dtc_unpack(sm_val_packed(x));
@@ -65,22 +66,31 @@ static void fold_value(struct sm_dsvar *v, const struct sm_texts *t, sm_val x) {
     struct sm_str s = sm_val_text(t, x, &b);
     if (v->is_dtc && !sm_val_is_dtc(x)) v->date_shapes |= shape_of_text(s);
     fold_text(v, s);
-    if (v->is_num) fold_number(v, s);
+    if (number) fold_number(v, s);
+}
+
+/* Values that were folded lately, by their bits: most columns hold few values many times. */
+enum { RECENT_BITS = 7 };
+static bool is_recent(sm_val recent[1 << RECENT_BITS], sm_val x) {
+    sm_val *at = &recent[(x * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - RECENT_BITS)];
+    if (*at == x) return true;
+    *at = x;
+    return false;
 }
 
 void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b, bool widths) {
     for (uint32_t i = 0; i < d->nvar; i++) {
         struct sm_dsvar *v = &d->var[i];
         const sm_val *x = b->cell + d->column[i];
-        sm_val last = SM_MISSING;
-        if (d->rows == 0) v->all_integer = v->all_ascii = true;
+        sm_val recent[1 << RECENT_BITS] = {0}, last = SM_MISSING;
+        if (d->rows == 0) v->all_integer = v->all_ascii = v->all_number = true;
         for (uint32_t r = 0; r < b->nrow; r++, x += b->ncol) {
-            if (*x == SM_MISSING) continue;
-            v->present++;
-            if (!widths || *x == last) continue;
+            v->present += *x != SM_MISSING;
+            if (*x == SM_MISSING || !widths || *x == last) continue;
             last = *x;
-            fold_value(v, t, last);
+            if (!is_recent(recent, last)) rec_fold_value(v, t, last, v->is_num);
         }
     }
+    if (widths && d->values) rec_fold_by_value(d, t, b);
     d->rows += b->nrow;
 }

@@ -5,6 +5,7 @@
  *
  * A pool number is shard (low bits) and unit: the text's place in the shard's storage, counted in
  * 8-byte units. Storage is cut in chunks of equal size; a text lies in one run of memory. */
+#include "sdtmill/dsinfo.h"
 #include "sdtmill/val.h"
 
 enum {
@@ -34,4 +35,9 @@ static inline const struct pool_text *pool_get(const struct pool_dir *d, uint32_
     size_t at = (size_t)(unit & ((1u << POOL_CHUNK_BITS) - 1)) * 8;
     return (const struct pool_text *)(const void *)(chunk + at);
 }
+
+/* Facts of one value; `number`: digits and all_number too. dsinfo.c */
+void rec_fold_value(struct sm_dsvar *v, const struct sm_texts *t, sm_val x, bool number);
+/* dsvalues.c; d->values is there. */
+void rec_fold_by_value(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b);
 #endif

@@ -64,6 +64,8 @@ int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in,
     bool facts = keep != NULL, widths = false;
     struct sm_spool *spool = NULL;
     int rc = begin_streams(r, info, &facts, &widths, err);
+    for (size_t i = 0; i < r->nemitter && !rc && !info->values; i++)
+        if (!takes_rows(r->emitter[i])) rc = sm_dsinfo_by_value(info, &r->arena, err);
     if (!rc && facts) rc = sm_spool_open(&spool, info->block_ncol, r->memory / 4, r->tmpdir, err);
     struct sm_block b;
     while (!rc) {
@@ -112,7 +114,8 @@ int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsi
         const struct sm_var *var = &d->var[v];
         if (var->supp) continue;
         struct sm_dsvar *x = &i->var[n];
-        *x = (struct sm_dsvar){.name = var->name, .label = var->label, .is_num = var->is_num, .is_dtc = var->is_dtc, .length = var->length, .source = var};
+        *x = (struct sm_dsvar){.name = var->name, .label = var->label, .is_num = var->is_num, .is_dtc = var->is_dtc, .length = var->length, .source = var,
+            .coded = var->ncodelist > 0 || (var->model && var->model->codelist.n > 0)};
         for (uint32_t k = 0; k < d->nkey; k++)
             if (d->key[k] == v) x->key = k + 1;
         column[n++] = v;

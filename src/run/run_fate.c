@@ -24,7 +24,7 @@ static uint16_t reason_index(struct run *r, uint16_t code, const struct sm_where
     const char *text = "";
     const struct sm_diag_info *info = sm_diag_info(code);
     if (info) text = info->kind;
-    else if (where) text = sm_arena_printf(&r->arena, "%.*s:%u", SM_STR_FMT(where->file), where->line).p;
+    else if (where) text = sm_arena_printf(&r->arena, "%.*s:%u", SM_STR_FMT(run_map_name(r, where->file)), where->line).p;
     r->reason[r->nreason] = (struct run_reason){code, where, text ? text : ""};
     return (uint16_t)r->nreason++;
 }

@@ -26,7 +26,13 @@ static void csv_number(struct sm_buf *b, uint64_t n) {
     sm_buf_add_byte(b, ',');
 }
 
-static void issue_line(struct sm_buf *b, const struct sm_diag *d) {
+struct sm_str run_map_name(const struct run *r, struct sm_str file) {
+    const char *slash = strrchr(r->spec->path.p, '/');
+    size_t n = slash ? (size_t)(slash - r->spec->path.p) + 1 : 0;
+    return n && sm_str_starts(file, sm_str_n(r->spec->path.p, n)) ? sm_str_n(file.p + n, file.n - n) : file;
+}
+
+static void issue_line(const struct run *r, struct sm_buf *b, const struct sm_diag *d) {
     const struct sm_diag_info *info = sm_diag_info(d->code);
     char code[16];
     snprintf(code, sizeof code, "SM%04u", (unsigned)d->code);
@@ -45,7 +51,7 @@ static void issue_line(struct sm_buf *b, const struct sm_diag *d) {
     csv_cell(b, d->detail.n ? d->detail : sm_str(info ? info->title : ""), ',');
     csv_cell(b, d->mend.n ? d->mend : sm_str(info ? info->mend : ""), ',');
     if (d->map_file.n) {
-        sm_buf_add_str(b, d->map_file);
+        sm_buf_add_str(b, run_map_name(r, d->map_file));
         if (d->map_line) sm_buf_printf(b, ":%u", d->map_line);
     }
     sm_buf_add_byte(b, '\n');
@@ -62,9 +68,9 @@ int run_write_issues(struct run *r, struct sm_err *err) {
     sm_buf_init(&b, 0);
     sm_buf_add_c(&b, "SEVERITY,CODE,KIND,EFFECT,DOMAIN,VARIABLE,USUBJID,FILE,LINE,COLUMN,FIELD,RAW_VALUE,MESSAGE,MEND,MAPPING\n");
     for (size_t i = 0; i < n; i++) {
-        issue_line(&b, all[i]);
+        issue_line(r, &b, all[i]);
         sm_sink_write(k, b.p, b.n);
-        if (i == 0 || b.n) sm_buf_clear(&b);
+        sm_buf_clear(&b);
     }
     if (!n) sm_sink_write(k, b.p, b.n);
     sm_buf_free(&b);

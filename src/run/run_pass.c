@@ -46,7 +46,7 @@ void run_job_work(void *job, void *state) {
         rc = sm_map_batch(w->map, p->domain, p->from, p->source, j->input->in.file, &j->batch, &j->recs, &j->err);
     else if (p->kind == RUN_LOOKUP)
         rc = sm_map_lookup(w->map, p->lookup, p->lookup_from, p->source, j->input->in.file, &j->batch, &j->recs, &j->err);
-    if (!rc && sm_intern_failed(w->in)) sm_fail(&j->err, SM_ENOMEM, "a text could not be kept");
+    if (!rc && sm_intern_failed(w->in)) sm_fail(&j->err, SM_ELIMIT, "a value is longer than 1 MiB, a regular expression takes too much work, or memory is short");
 }
 
 static bool feeds_domain(const struct run *r, const struct sm_source *s) {

@@ -126,6 +126,8 @@ void run_turn_close(struct run_turn *t);
 /* Appends a block's rows to columns. */
 int run_turn_back(struct sm_recs *out, const struct sm_block *b, struct sm_err *err) SM_MUST_CHECK;
 /* run_files.c: issues.csv, rejects/, manifest.json */
+/* A mapping file as reports name it: relative to the study file's folder, however that was typed. */
+struct sm_str run_map_name(const struct run *r, struct sm_str file);
 int run_write_issues(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_write_rejects(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_write_manifest(struct run *r, const struct sm_run_result *res, struct sm_err *err) SM_MUST_CHECK;

@@ -58,9 +58,12 @@ int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i
 int sort_value_cmp(const struct sm_texts *t, enum sm_sort_kind kind, sm_val a, sm_val b);
 
 /* ---- records in memory ----------------------------------------------------------------------- */
+struct sort_place { const uint8_t *data; uint32_t stride; };  /* of a pack's records */
 struct sort_index {
     const struct sort_plan *plan;
     struct sm_pack **pack;
+    struct sort_place *place; /* [packs] */
+    size_t head;            /* bytes of a pack's fields, right before its records */
     uint64_t n;
     uint64_t sorted, given; /* how many from the start are in their place; were given out */
     bool as_is;             /* they came in order: number[] is not there */

@@ -398,7 +398,7 @@ static void add_time(const struct xnode *n, struct xrun *r, struct sm_dtc *d) {
               (r->env->times && sm_dtc_pattern_run(r->env->times, rules, s, &time) == SM_DTC_FITS);
     if (!ok)
         xproblem(r, SM_EXPR_BAD_DATE, s, n->slot);
-    else if (d->year >= 0 && d->month >= 0 && d->day >= 0)
+    else if (d->day != SM_DTC_UNKNOWN)
         sm_dtc_merge(d, &time);
 }
 

@@ -187,7 +187,13 @@ static void derive_sequence(struct derive *d, const xmlNode *n) {
                             .result = SM_NO,
                             .where = sp_at(n)};
     v->by = sp_var_list(d->l, d->x, n, "by", &v->nby);
-    v->order = sp_var_list(d->l, d->x, n, "order", &v->norder);
+    if (sm_str_eq_c(sp_attr(n, "order"), "source")) {
+        static const uint32_t by_source[] = {SM_NO};
+        v->order = by_source;
+        v->norder = 1;
+    } else {
+        v->order = sp_var_list(d->l, d->x, n, "order", &v->norder);
+    }
     sp_gives(&d->b, v->var, v->where, SM_NO);
 }
 

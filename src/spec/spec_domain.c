@@ -253,8 +253,7 @@ static void domain_give(struct sp_load *l, struct sp_dom *x, struct sm_str name,
     if (g)
         *g = (struct sp_give){.name = sp_dup(l, name), .node = n};
     else
-        sp_say(l, SM_D_MAPPING_INVALID, sp_at(n), NULL, "more than %d variables and supplements",
-               SP_VARS_MAX);
+        sp_too_large(l, sp_at(n), "variables and supplements of a domain", SP_VARS_MAX);
 }
 
 static void domain_give_supp(struct sp_load *l, struct sp_dom *x, struct sm_str name,
@@ -278,8 +277,7 @@ static void domain_give_supp(struct sp_load *l, struct sp_dom *x, struct sm_str 
         return;
     }
     if (x->gives.n >= SP_VARS_MAX) {
-        sp_say(l, SM_D_MAPPING_INVALID, sp_at(n), NULL, "more than %d variables and supplements",
-               SP_VARS_MAX);
+        sp_too_large(l, sp_at(n), "variables and supplements of a domain", SP_VARS_MAX);
         return;
     }
     struct sp_give *g = sp_push(l, &x->gives, sizeof *g);

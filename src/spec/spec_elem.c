@@ -281,12 +281,23 @@ static bool elem_otherwise(struct sp_load *l, const xmlNode *n) {
     return false;
 }
 
+/* Lists may be as long as they like; what is compiled may not. */
+static bool elem_is_list(const struct elem *e) {
+    static const char *const lists[] = {"codelist", "recode", "units", "study", "part"};
+    for (size_t i = 0; i < SM_ARRAY_LEN(lists); i++)
+        if (strcmp(e->kind, lists[i]) == 0) return true;
+    return false;
+}
+
 static bool elem_walk(struct sp_load *l, const xmlNode *n, const struct elem *e) {
     bool good = elem_attrs(l, n, e);
     good = elem_text(l, n, e) && good;
     if (sp_is(n, "otherwise")) good = elem_otherwise(l, n) && good;
-    for (const xmlNode *c = n->children; c; c = c->next) {
+    uint32_t count = 0;
+    for (const xmlNode *c = n->children; c && !l->failed; c = c->next) {
         if (c->type != XML_ELEMENT_NODE) continue;
+        if (++count > SP_CHILDREN_MAX && !elem_is_list(e))
+            sp_too_large(l, sp_at(c), "elements within one element", SP_CHILDREN_MAX);
         bool ours = c->ns && n->ns && xmlStrEqual(c->ns->href, n->ns->href);
         const struct elem *k = ours ? elem_child(e, (const char *)c->name) : NULL;
         good = (k ? elem_walk(l, c, k) : elem_unknown(l, c, e)) && good;

@@ -43,14 +43,22 @@ struct sm_str sp_dup(struct sp_load *l, struct sm_str s) {
     return r;
 }
 
+/* What has been said is enough; going on would only cost time. */
+static void load_stop(struct sp_load *l, const char *why) {
+    l->failed = true;
+    (void)sm_fail(l->err, SM_ESPEC, "%s", why);
+}
+
+void sp_too_large(struct sp_load *l, struct sm_where at, const char *what, uint32_t most) {
+    if (l->failed) return;
+    sp_say(l, SM_D_MAPPING_INVALID, at, NULL, "mapping is too large: more than %u %s", most, what);
+    load_stop(l, "mapping is too large");
+}
+
 bool sp_budget(struct sp_load *l, uint64_t n, struct sm_where at) {
-    bool before = l->ncells <= SP_CELLS_MAX;
     l->ncells += n;
     if (l->ncells <= SP_CELLS_MAX) return true;
-    if (before)
-        sp_say(l, SM_D_MAPPING_INVALID, at, NULL,
-               "mapping is too large: over %d columns of files and variables of records",
-               SP_CELLS_MAX);
+    sp_too_large(l, at, "columns of files and variables of records", SP_CELLS_MAX);
     return false;
 }
 
@@ -107,9 +115,10 @@ void sp_say(struct sp_load *l, int code, struct sm_where at, const struct sp_abo
     if (is_error) l->nerror++;
     if (l->nsaid >= SP_SAY_MAX || load_said(l, code, at, detail)) return;
     load_add(l->diags, code, at, about, detail);
-    if (l->nsaid == SP_SAY_MAX)
-        load_add(l->diags, SM_D_MAPPING_INVALID, at, NULL,
-                 "too many mistakes: further ones are not named");
+    if (l->nsaid < SP_SAY_MAX) return;
+    load_add(l->diags, SM_D_MAPPING_INVALID, at, NULL,
+             "too many mistakes: further ones are not named");
+    load_stop(l, "too many mistakes");
 }
 
 void sp_lint(struct sp_load *l, int code, struct sm_where at, const struct sp_about *about,
@@ -409,8 +418,10 @@ static void load_all(struct sp_load *l, const char *path) {
     };
     l->study = NULL;
     if (!load_roots(l, path) || !sp_xml_load(l, path)) return;
-    for (size_t i = 0; i < SM_ARRAY_LEN(stage) && !l->failed; i++)
+    for (size_t i = 0; i < SM_ARRAY_LEN(stage) && !l->failed; i++) {
         stage[i](l);
+        if (stage[i] == load_standard && l->s->model == NULL) return; /* all else would follow from it */
+    }
     struct sp_dom *x = l->doms.p;
     for (uint32_t i = 0; i < l->doms.n && !l->failed; i++) {
         l->step = l->lookups.n + i;

@@ -11,10 +11,12 @@
 
 enum {
     SP_FILE_MAX = 16 << 20, /* bytes of one file */
+    SP_BLOCK = 512,         /* bytes between two counts of characters */
     SP_DEPTH_MAX = 200,     /* nested elements of one file */
     SP_INCLUDE_MAX = 1000,  /* included files */
     SP_NEST_MAX = 20,       /* includes within includes */
     SP_SAY_MAX = 1000,      /* mistakes that are named */
+    SP_CHILDREN_MAX = 5000, /* elements within one, but for lists of terms, words, conversions */
     SP_TOPS_MAX = 10000,    /* elements of the study */
     SP_RULES_MAX = 200000,  /* compiled rules of a mapping */
     SP_VARS_MAX = 2000,     /* variables of a domain */
@@ -34,6 +36,7 @@ struct sp_file {
     xmlDoc *doc;
     const uint32_t *line; /* offset of each line */
     uint32_t nline, nest;
+    const uint32_t *chars;  /* characters before each SP_BLOCK bytes */
     struct sp_file *parent; /* the file that includes it */
     bool own;               /* below the study's folder: unused things in it are worth a word */
 };
@@ -154,6 +157,8 @@ struct sm_str sp_dup(struct sp_load *l, struct sm_str s);
 struct sm_str sp_printf(struct sp_load *l, const char *fmt, ...) SM_PRINTF(2, 3);
 void sp_nomem(struct sp_load *l);
 /* Counts n against SP_CELLS_MAX; false (and said) above it. */
+/* Says so and stops the loading. */
+void sp_too_large(struct sp_load *l, struct sm_where at, const char *what, uint32_t most);
 bool sp_budget(struct sp_load *l, uint64_t n, struct sm_where at);
 /* What is said about one place; domain and variable may have no value. */
 struct sp_about {
@@ -220,8 +225,11 @@ enum sp_scope_kind {
     SP_SCOPE_REFS
 };
 struct sp_rawset {
-    struct sp_vec names;
-}; /* struct sm_str */
+    struct sp_vec names;   /* struct sm_str */
+    uint32_t *slot, nslot; /* open addressing: index + 1 */
+};
+/* Index of the name, added if it is new; SM_NO when out of memory. */
+uint32_t sp_raw(struct sp_load *l, struct sp_rawset *r, struct sm_str name); /* struct sm_str */
 struct sp_scope {
     struct sp_load *l;
     enum sp_scope_kind kind;

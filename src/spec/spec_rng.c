@@ -50,23 +50,28 @@ static xmlDoc *rng_doc(struct sp_load *l, struct sm_str path) {
     return doc;
 }
 
-/* Codelists can hold tens of thousands of terms; the element table has checked them as exactly as
- * the schema would, so they step aside. */
+/* Codelists, recodes and units can hold tens of thousands of rows, over which the validator's time
+ * grows with the square; the element table has checked them as exactly as the schema would, so they
+ * step aside. */
 struct rng_aside {
     xmlNode *node, *mark;
 };
 
+static bool rng_is_list(const xmlNode *n) {
+    if (sp_is(n, "codelist")) return n->children != NULL;
+    bool rows = sp_is(n, "recode") || sp_is(n, "units");
+    return rows && !sp_has(n, "file") && n->children != NULL;
+}
+
 static void rng_hide_lists(struct sp_load *l, xmlNode *n, struct sp_vec *aside) {
-    while (n) {
-        xmlNode *next = n->next;
-        if (n->type == XML_ELEMENT_NODE && sp_is(n, "part")) rng_hide_lists(l, n->children, aside);
-        if (n->type == XML_ELEMENT_NODE && sp_is(n, "codelist") && n->children) {
-            struct rng_aside *a = sp_push(l, aside, sizeof *a);
-            if (a == NULL) return;
-            *a = (struct rng_aside){n, n->children};
-            n->children = NULL;
-        }
-        n = next;
+    for (; n; n = n->next) {
+        if (n->type != XML_ELEMENT_NODE) continue;
+        if (sp_is(n, "part")) rng_hide_lists(l, n->children, aside);
+        if (!rng_is_list(n)) continue;
+        struct rng_aside *a = sp_push(l, aside, sizeof *a);
+        if (a == NULL) return;
+        *a = (struct rng_aside){n, n->children};
+        n->children = NULL;
     }
 }
 
@@ -74,7 +79,7 @@ static void rng_validate(struct sp_load *l, xmlRelaxNGValidCtxt *v, struct sp_fi
     struct rng_watch w = {.l = l};
     struct sp_vec aside = {NULL, 0, 0};
     xmlNode *root = xmlDocGetRootElement(f->doc);
-    rng_hide_lists(l, sp_is(root, "codelist") ? root : root->children, &aside);
+    rng_hide_lists(l, rng_is_list(root) ? root : root->children, &aside);
     xmlRelaxNGSetValidStructuredErrors(v, rng_on_error, &w);
     int rc = xmlRelaxNGValidateDoc(v, f->doc);
     const struct rng_aside *a = aside.p;

@@ -21,9 +21,7 @@ bool sp_build_start(struct sp_build *b, struct sp_load *l, struct sp_dom *x, str
 struct sm_rule *sp_rule_add(struct sp_build *b, enum sm_rule_kind kind, struct sm_where at) {
     struct sp_load *l = b->l;
     if (++l->nrules > SP_RULES_MAX) {
-        if (l->nrules == SP_RULES_MAX + 1)
-            sp_say(l, SM_D_MAPPING_INVALID, at, NULL, "mapping is too large: over %d rules",
-                   SP_RULES_MAX);
+        sp_too_large(l, at, "rules", SP_RULES_MAX);
         return NULL;
     }
     struct sm_rule *r = sp_push(l, &b->rules, sizeof *r);

@@ -5,6 +5,7 @@
 #include "spec/spec_priv.h"
 
 #include "sdtmill/err.h"
+#include "sdtmill/hash.h"
 #include "sdtmill/utf8.h"
 
 static const struct sm_slot scope_none = {SM_SLOT_NONE, 0};
@@ -34,14 +35,35 @@ uint32_t sp_ref(struct sp_load *l, uint32_t domain, uint32_t var) {
 
 /* ---- names ---- */
 
+uint32_t sp_raw(struct sp_load *l, struct sp_rawset *r, struct sm_str name) {
+    if (r->names.n * 2 >= r->nslot) {
+        uint32_t n = r->nslot ? r->nslot * 2 : 64;
+        uint32_t *slot = sp_alloc(l, n, sizeof *slot);
+        if (slot == NULL) return SM_NO;
+        const struct sm_str *v = r->names.p;
+        for (uint32_t i = 0; i < r->names.n; i++) {
+            uint32_t h = (uint32_t)sm_hash(v[i].p, v[i].n) & (n - 1);
+            while (slot[h])
+                h = (h + 1) & (n - 1);
+            slot[h] = i + 1;
+        }
+        r->slot = slot;
+        r->nslot = n;
+    }
+    const struct sm_str *v = r->names.p;
+    uint32_t h = (uint32_t)sm_hash(name.p, name.n) & (r->nslot - 1);
+    for (; r->slot[h]; h = (h + 1) & (r->nslot - 1))
+        if (sm_str_eq(v[r->slot[h] - 1], name)) return r->slot[h] - 1;
+    struct sm_str *add = sp_push(l, &r->names, sizeof *add);
+    if (add == NULL) return SM_NO;
+    *add = sp_dup(l, name);
+    r->slot[h] = r->names.n;
+    return r->names.n - 1;
+}
+
 static struct sm_slot scope_raw(struct sp_scope *c, struct sm_str name) {
-    struct sm_str *v = c->raw->names.p;
-    for (uint32_t i = 0; i < c->raw->names.n; i++)
-        if (sm_str_eq(v[i], name)) return (struct sm_slot){SM_SLOT_COLUMN, i};
-    struct sm_str *slot = sp_push(c->l, &c->raw->names, sizeof *slot);
-    if (slot == NULL) return scope_none;
-    *slot = sp_dup(c->l, name);
-    return (struct sm_slot){SM_SLOT_COLUMN, c->raw->names.n - 1};
+    uint32_t i = sp_raw(c->l, c->raw, name);
+    return i == SM_NO ? scope_none : (struct sm_slot){SM_SLOT_COLUMN, i};
 }
 
 static struct sm_slot scope_column(struct sp_scope *c, struct sm_str name, struct sp_near *near) {
@@ -145,12 +167,10 @@ static struct sm_slot scope_ref(struct sp_scope *c, struct sm_str name, struct s
 static struct sm_slot scope_dotted(struct sp_scope *c, struct sm_str name, struct sp_near *near) {
     uint32_t index;
     size_t dot = sm_str_find_byte(name, '.', 0);
-    if (c->kind == SP_SCOPE_RAW)
-        return scope_raw(c, name);
+    if (c->kind == SP_SCOPE_RAW) return scope_raw(c, name);
     if (dot != SIZE_MAX && !sp_domain_find(c->l, sm_str_n(name.p, dot), &index)) {
         struct sm_slot s = scope_column(c, name, near);
-        if (s.kind != SM_SLOT_NONE)
-            return s;
+        if (s.kind != SM_SLOT_NONE) return s;
     }
     return scope_ref(c, name, near);
 }

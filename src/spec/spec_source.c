@@ -222,16 +222,6 @@ struct source_file { /* one <file> while it is built */
     const xmlNode *dialect; /* or NULL */
 };
 
-static uint32_t file_raw(struct source_file *w, struct sm_str name) {
-    struct sm_str *v = w->raw.names.p;
-    for (uint32_t i = 0; i < w->raw.names.n; i++)
-        if (sm_str_eq(v[i], name)) return i;
-    struct sm_str *slot = sp_push(w->l, &w->raw.names, sizeof *slot);
-    if (slot == NULL) return SM_NO;
-    *slot = sp_dup(w->l, name);
-    return w->raw.names.n - 1;
-}
-
 static void file_char(struct sp_load *l, const xmlNode *n, const char *attr, const char *word,
                       char other, const char *otherwise, char *ret) {
     struct sm_str s = sp_attr(n, attr);
@@ -374,7 +364,7 @@ static struct sm_filecol file_col(struct source_file *w, uint32_t column, const 
     } else {
         c.how = SM_SUPPLY_HEADER;
         c.implied = ways == 0;
-        c.raw = file_raw(w, ways ? sp_word(said, "from") : w->s->column[column].name);
+        c.raw = sp_raw(w->l, &w->raw, ways ? sp_word(said, "from") : w->s->column[column].name);
     }
     file_force(w, said, &c);
     return c;
@@ -432,7 +422,7 @@ static struct sm_filecol unpivot_col(struct source_file *w, const xmlNode *from,
     struct sm_filecol r = {.column = c, .raw = SM_NO, .where = sp_at(from)};
     if (c == to->value) {
         r.how = SM_SUPPLY_HEADER;
-        r.raw = file_raw(w, sp_word(from, "column"));
+        r.raw = sp_raw(w->l, &w->raw, sp_word(from, "column"));
         file_force(w, w->said[c], &r);
         return r;
     }
@@ -495,13 +485,18 @@ static void file_unpivot(struct source_file *w) {
 
 /* ---- the rest of a file ---- */
 
+static void file_name(struct sp_load *l, const xmlNode *n, struct sp_vec *v, struct sm_str name) {
+    struct sm_str *slot = sp_budget(l, 1, sp_at(n)) ? sp_push(l, v, sizeof *slot) : NULL;
+    if (slot) *slot = sp_dup(l, name);
+}
+
 static void file_names(struct sp_load *l, const xmlNode *n, struct sp_vec *v) {
     for (const xmlNode *c = sp_first(n); c; c = sp_next(c)) {
         if (!sp_is(c, "not-submitted")) continue;
-        struct sm_str rest = sp_attr(c, "columns"), word, one = sp_word(c, "column"), *slot;
-        while (rest.p && sm_str_word(&rest, &word))
-            if ((slot = sp_push(l, v, sizeof *slot))) *slot = sp_dup(l, word);
-        if (one.n && (slot = sp_push(l, v, sizeof *slot))) *slot = sp_dup(l, one);
+        struct sm_str rest = sp_attr(c, "columns"), word, one = sp_word(c, "column");
+        while (rest.p && !l->failed && sm_str_word(&rest, &word))
+            file_name(l, n, v, word);
+        if (one.n) file_name(l, n, v, one);
         if (!sp_has(c, "columns") && !sp_has(c, "column"))
             sp_say(l, SM_D_MAPPING_INVALID, sp_at(c), NULL,
                    "<not-submitted> needs columns= or column=");

@@ -99,6 +99,14 @@ static size_t xml_offset(const xmlNode *n) {
     return v ? (size_t)v - 1 : SIZE_MAX;
 }
 
+/* Characters before an offset; lines may be as long as the file. */
+static uint32_t xml_chars(const struct sp_file *f, size_t at) {
+    uint32_t n = f->chars[at / SP_BLOCK];
+    for (size_t i = at / SP_BLOCK * SP_BLOCK; i < at && i < f->text.n; i++)
+        n += ((unsigned char)f->text.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
 static struct sm_where xml_where(const struct sp_file *f, size_t at) {
     uint32_t lo = 0, hi = f->nline;
     while (hi - lo > 1) {
@@ -108,9 +116,7 @@ static struct sm_where xml_where(const struct sp_file *f, size_t at) {
         else
             hi = mid;
     }
-    uint32_t column = 1;
-    for (size_t i = f->line[lo]; i < at && i < f->text.n; i++)
-        column += ((unsigned char)f->text.p[i] & 0xC0) != 0x80;
+    uint32_t column = xml_chars(f, at) - xml_chars(f, f->line[lo]) + 1;
     return (struct sm_where){f->path, lo + 1, column};
 }
 
@@ -268,6 +274,16 @@ static bool xml_lines(struct sp_load *l, struct sp_file *f) {
     uint32_t k = 1;
     for (size_t i = 0; i < f->text.n; i++)
         if (f->text.p[i] == '\n') line[k++] = (uint32_t)i + 1;
+    uint32_t *chars = sm_arena_array(&l->own->scratch, f->text.n / SP_BLOCK + 2, sizeof *chars);
+    if (chars == NULL) {
+        sp_nomem(l);
+        return false;
+    }
+    for (size_t i = 0, count = 0; i <= f->text.n; i++) {
+        if (i % SP_BLOCK == 0) chars[i / SP_BLOCK] = (uint32_t)count;
+        if (i < f->text.n) count += ((unsigned char)f->text.p[i] & 0xC0) != 0x80;
+    }
+    f->chars = chars;
     f->line = line;
     f->nline = n;
     return true;
@@ -475,8 +491,7 @@ static struct sp_file *xml_include(struct sp_load *l, xmlNode *n, struct sp_file
 
 static void xml_top(struct sp_load *l, xmlNode *n, struct sp_file *f) {
     if (l->tops.n == SP_TOPS_MAX) {
-        sp_say(l, SM_D_MAPPING_INVALID, sp_at(n), NULL, "more than %d elements in the study",
-               SP_TOPS_MAX);
+        sp_too_large(l, sp_at(n), "elements in the study", SP_TOPS_MAX);
         return;
     }
     struct sp_top *t = sp_push(l, &l->tops, sizeof *t);

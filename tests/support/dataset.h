@@ -119,10 +119,11 @@ SM_UNUSED static inline const char *kit_file(struct kit *k) { return tmp_path(&k
 
 /* The i-th finding as it came. */
 SM_UNUSED static inline const struct sm_diag *kit_finding(struct kit *k, size_t i) {
+    static const struct sm_diag none;
     const struct sm_diag *d = k->diags.first;
     while (d && i-- > 0) d = d->next;
     assert_non_null(d);
-    return d;
+    return d ? d : &none;
 }
 
 SM_UNUSED static inline void kit_close(struct kit *k) {

@@ -128,7 +128,7 @@ static const struct sm_rule *rule(const struct sm_rule *r, uint32_t n, uint32_t 
     for (uint32_t i = 0; i < n; i++)
         if (r[i].var == v) return &r[i];
     fail_msg("no rule for variable %u", v);
-    return NULL;
+    return r;
 }
 
 /* ---- XML ---- */
@@ -407,7 +407,7 @@ static const struct sm_filecol *col(const struct sm_filecol *c, uint32_t n, uint
     for (uint32_t i = 0; i < n; i++)
         if (c[i].column == column) return &c[i];
     fail_msg("column %u is not supplied", column);
-    return NULL;
+    return c;
 }
 
 static void a_file_supplies_every_canonical_column(void **state) {
@@ -660,6 +660,20 @@ static void all_mistakes_are_named_at_once(void **state) {
     assert_int_equal(w->diags.n, 4);
 }
 
+static void too_many_elements_stop_the_loading(void **state) {
+    struct world *w = *state;
+    struct sm_buf b;
+    sm_buf_init(&b, 0);
+    sm_buf_add_c(&b, HEAD SOURCE "<domain name=\"AE\"><from source=\"s\">");
+    for (int i = 0; i < 5001; i++)
+        sm_buf_add_c(&b, "<record/>");
+    sm_buf_add_c(&b, "</from></domain></study>");
+    assert_int_equal(load(w, b.p), SM_ESPEC);
+    assert_int_equal(w->diags.n, 1);
+    find(&w->diags, SM_D_MAPPING_INVALID, "too large");
+    sm_buf_free(&b);
+}
+
 /* ---- lint ---- */
 
 static void lint_names_what_is_of_no_use(void **state) {
@@ -725,6 +739,7 @@ int main(void) {
         T(multiple_choices_have_their_supplements),
         T(mistakes_of_domains_have_their_places),
         T(all_mistakes_are_named_at_once),
+        T(too_many_elements_stop_the_loading),
         T(lint_names_what_is_of_no_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,7 +314,7 @@ static void a_full_disk_leaves_the_old_output(void **state) {
 }
 
 /* Writes outputs until it is killed; both files of an output hold the same number. */
-static void write_for_ever(const char *out) {
+static void write_for_ever(const char *out, int told) {
     for (unsigned i = 2;; i++) {
         char text[32];
         struct sm_stage *s = NULL;
@@ -330,6 +330,7 @@ static void write_for_ever(const char *out) {
         }
         if (sm_stage_commit(s, NULL)) _exit(1);
         sm_stage_close(s);
+        if (write(told, "", 1) != 1) _exit(1);
     }
 }
 
@@ -346,15 +347,19 @@ static void a_killed_run_leaves_one_whole_output(void **state) {
     tmp_write(&t, "out/manifest.json", MANIFEST);
     for (long i = 0; i < 60; i++) {
         struct sm_buf a, z;
-        int status;
+        int status, told[2];
+        char byte;
+        assert_int_equal(pipe(told), 0);
         pid_t pid = fork();
         assert_true(pid >= 0);
-        if (pid == 0) write_for_ever(out);
-        struct timespec nap = {0, 1000000 + i * 397000};
+        if (pid == 0) write_for_ever(out, told[1]);
+        struct timespec nap = {0, i * 97000};
+        if (i % 4) assert_int_equal(read(told[0], &byte, 1), 1); /* else it may be the first one */
         nanosleep(&nap, NULL);
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status));
+        assert_int_equal(close(told[0]) + close(told[1]), 0);
         sm_buf_init(&a, 0);
         sm_buf_init(&z, 0);
         assert_true(tmp_slurp(tmp_path(&t, "out/a"), &a));
