@@ -17,42 +17,53 @@
 struct sm_where;
 
 enum sm_fate {
-    SM_FATE_NONE,        /* not read yet */
-    SM_FATE_FILTERED,    /* a condition left it out everywhere; reason = mapping rule */
-    SM_FATE_REJECTED,    /* a finding made it yield nothing; reason = finding code */
-    SM_FATE_USED,        /* at least one record came from it */
-    SM_FATE_DUPLICATE,   /* equal row came before, or another row of its key won; reason = code */
-    SM_FATE_UNREADABLE   /* rejected while reading, before any domain saw it; reason = code */
+    SM_FATE_NONE,      /* not read yet */
+    SM_FATE_FILTERED,  /* a condition left it out everywhere; reason = mapping rule */
+    SM_FATE_REJECTED,  /* a finding made it yield nothing; reason = finding code */
+    SM_FATE_USED,      /* at least one record came from it */
+    SM_FATE_DUPLICATE, /* equal row came before, or another row of its key won; reason = code */
+    SM_FATE_UNREADABLE /* rejected while reading, before any domain saw it; reason = code */
 };
 
-struct sm_raw_cell { struct sm_str text; uint32_t field; };  /* decoded, uncleaned; field 1-based, 0 = none */
+struct sm_raw_cell {
+    struct sm_str text;
+    uint32_t field;
+}; /* decoded, uncleaned; field 1-based, 0 = none */
 
 struct sm_batch {
-    uint32_t file;               /* index in the run's input list */
-    struct sm_str file_name;     /* relative to the raw folder, for findings */
-    uint32_t nrow, ncol;         /* canonical columns; then USUBJID and SUBJID (see spec.h) */
-    sm_val **col;                /* [ncol][nrow] */
-    sm_pos *pos;                 /* [nrow]; copy part counts unpivoted rows of one record, from 0 */
-    uint64_t *record;            /* [nrow] record number in the file, 1-based, header not counted */
-    uint64_t nrecord;            /* records of the chunk, whether they became rows or not */
-    uint64_t first_record;       /* number of the chunk's first record */
-    struct sm_hash128 *row_hash; /* [nrow] hash of all raw cells of the record; NULL unless asked for */
-    struct sm_lost { uint64_t record, line; uint16_t code; uint8_t fate; const struct sm_where *where; } *lost;
-    uint32_t nlost;              /* records that became no row: UNREADABLE, or FILTERED by <skip>/skip-empty */
-    struct sm_verdict *verdict;  /* [nrow], filled by map */
+    uint32_t file;           /* index in the run's input list */
+    struct sm_str file_name; /* relative to the raw folder, for findings */
+    uint32_t nrow, ncol;     /* canonical columns; then USUBJID and SUBJID (see spec.h) */
+    sm_val **col;            /* [ncol][nrow] */
+    sm_pos *pos;             /* [nrow]; copy part counts unpivoted rows of one record, from 0 */
+    uint64_t *record;        /* [nrow] record number in the file, 1-based, header not counted */
+    uint64_t nrecord;        /* records of the chunk, whether they became rows or not */
+    uint64_t first_record;   /* number of the chunk's first record */
+    struct sm_hash128
+        *row_hash; /* [nrow] hash of all raw cells of the record; NULL unless asked for */
+    struct sm_lost {
+        uint64_t record, line;
+        uint16_t code;
+        uint8_t fate;
+        const struct sm_where *where;
+    } * lost;
+    uint32_t nlost; /* records that became no row: UNREADABLE, or FILTERED by <skip>/skip-empty */
+    struct sm_verdict *verdict; /* [nrow], filled by map */
     /* Raw cell and header behind a canonical column, for findings. */
-    struct sm_raw_cell (*raw)(const struct sm_batch *b, uint32_t row, uint32_t column, struct sm_str *ret_header);
-    const void *reader;          /* the reader's own data for raw() */
-    struct sm_diags diags;       /* findings of this chunk: read, then map append */
-    struct sm_arena arena;       /* memory of everything above; reset when the batch is reused */
+    struct sm_raw_cell (*raw)(const struct sm_batch *b, uint32_t row, uint32_t column,
+                              struct sm_str *ret_header);
+    const void *reader;    /* the reader's own data for raw() */
+    struct sm_diags diags; /* findings of this chunk: read, then map append */
+    struct sm_arena arena; /* memory of everything above; reset when the batch is reused */
 };
 
 struct sm_recs {
     uint32_t ncol, nrow, cap;
-    sm_val **col;                /* [ncol][cap] */
-    sm_pos *pos;                 /* [cap] */
+    sm_val **col; /* [ncol][cap] */
+    sm_pos *pos;  /* [cap] */
 };
-int sm_recs_reserve(struct sm_recs *r, uint32_t ncol, uint32_t nrow, struct sm_err *err) SM_MUST_CHECK; /* grows, keeps what is there; new cells hold anything */
+int sm_recs_reserve(struct sm_recs *r, uint32_t ncol, uint32_t nrow, struct sm_err *err)
+    SM_MUST_CHECK; /* grows, keeps what is there; new cells hold anything */
 void sm_recs_clear(struct sm_recs *r);
 void sm_recs_free(struct sm_recs *r);
 
@@ -71,8 +82,8 @@ struct sm_blocks {
 
 /* What became of one row of a batch in one domain or lookup. */
 struct sm_verdict {
-    uint8_t fate;                   /* enum sm_fate: FILTERED, REJECTED or USED */
-    uint16_t code;                  /* finding that rejected it */
-    const struct sm_where *where;   /* mapping rule that filtered it; may be NULL */
+    uint8_t fate;                 /* enum sm_fate: FILTERED, REJECTED or USED */
+    uint16_t code;                /* finding that rejected it */
+    const struct sm_where *where; /* mapping rule that filtered it; may be NULL */
 };
 #endif

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef SDTMILL_CHECK_H
 #define SDTMILL_CHECK_H
-/* check.h - conformance of finished records, one block at a time: Req variables filled (SM7001), keys
- * unique (SM7002), declared lengths kept (SM7003). Source: SDTMIG 3.4 section 4.1.5 (Core). */
+/* check.h - conformance of finished records, one block at a time: Req variables filled (SM7001),
+ * keys unique (SM7002), declared lengths kept (SM7003). Source: SDTMIG 3.4 section 4.1.5 (Core). */
 #include "sdtmill/batch.h"
 #include "sdtmill/spec.h"
 
 struct sm_row_checks;
 /* files: names of the run's inputs by the file number of a position. */
-int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec, const struct sm_domain *d, const struct sm_str *files,
+int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
+                       const struct sm_domain *d, const struct sm_str *files,
                        struct sm_diags *diags, struct sm_err *err) SM_MUST_CHECK;
 /* Blocks in key order. */
-int sm_row_checks_block(struct sm_row_checks *c, const struct sm_block *b, struct sm_err *err) SM_MUST_CHECK;
+int sm_row_checks_block(struct sm_row_checks *c, const struct sm_block *b,
+                        struct sm_err *err) SM_MUST_CHECK;
 void sm_row_checks_close(struct sm_row_checks *c);
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef SDTMILL_CT_H
 #define SDTMILL_CT_H
-/* ct.h - controlled terminology: codelists of the mapping and of whole packages (NCI EVS tab-delimited
- * text, plain or gzip; NCI EVS ODM XML; our own XML). Loading indexes lists by name and code; terms of
- * a package list are indexed when the list is first asked for, all before threads start. */
+/* ct.h - controlled terminology: codelists of the mapping and of whole packages (NCI EVS
+ * tab-delimited text, plain or gzip; NCI EVS ODM XML; our own XML). Loading indexes lists by name
+ * and code; terms of a package list are indexed when the list is first asked for, all before
+ * threads start. */
 #include "sdtmill/arena.h"
 #include "sdtmill/str.h"
 
@@ -11,20 +12,21 @@ struct sm_term {
     struct sm_str value, code, decode;
     const struct sm_str *synonym;
     uint32_t nsynonym;
-    bool extended;                    /* the study's own term in an extended CDISC list */
+    bool extended; /* the study's own term in an extended CDISC list */
 };
 struct sm_codelist {
     struct sm_str name, code, label;
     bool extensible, from_package, nonstandard;
     const struct sm_term *term;
     uint32_t nterm;
-    const struct sm_ct_index *index;  /* private */
+    const struct sm_ct_index *index; /* private */
 };
-struct sm_ct;                         /* all lists of a study */
+struct sm_ct; /* all lists of a study */
 
 int sm_ct_open(struct sm_ct **ret, struct sm_arena *a, struct sm_err *err) SM_MUST_CHECK;
 void sm_ct_close(struct sm_ct *ct);
-/* Loads a package file, told by content. Version (date) is kept for Define-XML if the file has one. */
+/* Loads a package file, told by content. Version (date) is kept for Define-XML if the file has one.
+ */
 int sm_ct_load(struct sm_ct *ct, const char *path, struct sm_err *err) SM_MUST_CHECK;
 /* Adds the mapping's own list (wins over a package's of the same name). */
 int sm_ct_add(struct sm_ct *ct, const struct sm_codelist *list, struct sm_err *err) SM_MUST_CHECK;
@@ -38,6 +40,7 @@ struct sm_str sm_ct_version(const struct sm_ct *ct);
 
 enum sm_ct_how { SM_CT_NONE, SM_CT_EXACT, SM_CT_NOCASE, SM_CT_SYNONYM, SM_CT_DECODE };
 /* Finds the term for a collected value (order in /enum sm_ct_how/). Thread-safe. */
-enum sm_ct_how sm_ct_find(const struct sm_codelist *l, struct sm_str value, const struct sm_term **ret);
+enum sm_ct_how sm_ct_find(const struct sm_codelist *l, struct sm_str value,
+                          const struct sm_term **ret);
 struct sm_str sm_ct_nearest_term(const struct sm_codelist *l, struct sm_str value);
 #endif

@@ -11,11 +11,11 @@
 #include "sdtmill/str.h"
 
 enum sm_sev { SM_SEV_NOTE, SM_SEV_WARNING, SM_SEV_ERROR };
-enum sm_effect {           /* what became of the data */
-    SM_EFFECT_NONE,        /* nothing was changed, e.g. a note */
-    SM_EFFECT_KEPT,        /* value kept as collected */
-    SM_EFFECT_BLANK,       /* value left blank */
-    SM_EFFECT_DROPPED      /* row yields nothing */
+enum sm_effect {                   /* what became of the data */
+                 SM_EFFECT_NONE,   /* nothing was changed, e.g. a note */
+                 SM_EFFECT_KEPT,   /* value kept as collected */
+                 SM_EFFECT_BLANK,  /* value left blank */
+                 SM_EFFECT_DROPPED /* row yields nothing */
 };
 enum sm_diag_code {
 #define SM_DIAG(num, name, sev, kind, title, mend) SM_D_##name = num,
@@ -23,34 +23,38 @@ enum sm_diag_code {
 #undef SM_DIAG
     SM_D_NONE = 0
 };
-struct sm_diag_info { uint16_t code; enum sm_sev sev; const char *name, *kind, *title, *mend; };
+struct sm_diag_info {
+    uint16_t code;
+    enum sm_sev sev;
+    const char *name, *kind, *title, *mend;
+};
 
 struct sm_diag {
-    uint16_t code;                 /* enum sm_diag_code */
-    uint8_t sev, effect;           /* enum sm_sev, enum sm_effect */
-    struct sm_str file;            /* as the user would name it: relative to the raw folder */
-    uint64_t line;                 /* physical, 1-based; 0 = the file as a whole */
-    uint32_t field;                /* 1-based field number in the record; 0 = the whole row */
-    struct sm_str column;          /* header of that field as it stands in the file */
-    struct sm_str value;           /* raw value */
+    uint16_t code;        /* enum sm_diag_code */
+    uint8_t sev, effect;  /* enum sm_sev, enum sm_effect */
+    struct sm_str file;   /* as the user would name it: relative to the raw folder */
+    uint64_t line;        /* physical, 1-based; 0 = the file as a whole */
+    uint32_t field;       /* 1-based field number in the record; 0 = the whole row */
+    struct sm_str column; /* header of that field as it stands in the file */
+    struct sm_str value;  /* raw value */
     struct sm_str domain, variable, subject;
-    struct sm_str map_file;        /* mapping file and line of the rule */
+    struct sm_str map_file; /* mapping file and line of the rule */
     uint32_t map_line, map_column;
-    struct sm_str detail;          /* what happened, one line; replaces the title when set */
-    struct sm_str mend;            /* what to do; replaces the code's mend when set */
+    struct sm_str detail; /* what happened, one line; replaces the title when set */
+    struct sm_str mend;   /* what to do; replaces the code's mend when set */
     struct sm_diag *next;
 };
 
-struct sm_diags {                  /* a list with its own memory */
+struct sm_diags { /* a list with its own memory */
     struct sm_arena arena;
     struct sm_diag *first, **last;
     size_t n;
-    bool failed;                   /* out of memory: the run must stop */
+    bool failed; /* out of memory: the run must stop */
 };
 
 /* Row of a code, NULL if there is none. */
 const struct sm_diag_info *sm_diag_info(unsigned code);
-size_t sm_diag_count(void);                     /* number of codes */
+size_t sm_diag_count(void); /* number of codes */
 const struct sm_diag_info *sm_diag_at(size_t i);
 
 void sm_diags_init(struct sm_diags *d);
@@ -65,6 +69,6 @@ void sm_diags_free(struct sm_diags *d);
  * worst severity and effect of them all. Returns a NULL-terminated array in d's
  * arena, its length in ret_n; NULL when out of memory. */
 const struct sm_diag **sm_diags_final(struct sm_diags *d, size_t *ret_n);
-const char *sm_sev_name(enum sm_sev s);         /* "note" "warning" "error" */
-const char *sm_effect_name(enum sm_effect e);   /* "" "kept" "value-blank" "row-dropped" */
+const char *sm_sev_name(enum sm_sev s);       /* "note" "warning" "error" */
+const char *sm_effect_name(enum sm_effect e); /* "" "kept" "value-blank" "row-dropped" */
 #endif

@@ -6,42 +6,53 @@
 #include "sdtmill/batch.h"
 #include "sdtmill/lut.h"
 
-struct sm_dsvar {                        /* one variable of a dataset, as written */
+struct sm_dsvar { /* one variable of a dataset, as written */
     struct sm_str name, label;
     bool is_num, is_dtc;
-    uint32_t key;                        /* position in the sort key, 1-based; 0 = none */
-    uint32_t length;                     /* declared maximum in bytes; 0 = from the data */
+    uint32_t key;    /* position in the sort key, 1-based; 0 = none */
+    uint32_t length; /* declared maximum in bytes; 0 = from the data */
     /* from the data (valid after the last row) */
-    uint64_t present;                    /* records with a value */
-    uint32_t max_bytes, max_chars;       /* longest text */
-    uint32_t int_digits, decimals;       /* numbers: most digits before (sign included) and after the point */
+    uint64_t present;              /* records with a value */
+    uint32_t max_bytes, max_chars; /* longest text */
+    uint32_t int_digits,
+        decimals; /* numbers: most digits before (sign included) and after the point */
     bool all_integer, all_ascii;
-    bool all_number;                     /* every value is a decimal number; known for numbers and in slices */
-    bool coded;                          /* set before the rows: its distinct values are wanted */
-    uint8_t date_shapes;                 /* OR of enum sm_date_shape */
-    const void *source;                  /* struct sm_var of the spec, or NULL for SUPP--, RELREC */
+    bool all_number;     /* every value is a decimal number; known for numbers and in slices */
+    bool coded;          /* set before the rows: its distinct values are wanted */
+    uint8_t date_shapes; /* OR of enum sm_date_shape */
+    const void *source;  /* struct sm_var of the spec, or NULL for SUPP--, RELREC */
 };
-enum sm_date_shape { SM_SHAPE_DATE = 1, SM_SHAPE_PARTIAL_DATE = 2, SM_SHAPE_DATETIME_FULL = 4, SM_SHAPE_DATETIME_SHORT = 8,
-                     SM_SHAPE_GAP = 16, SM_SHAPE_TIME = 32, SM_SHAPE_DURATION = 64, SM_SHAPE_OTHER = 128 };
+enum sm_date_shape {
+    SM_SHAPE_DATE = 1,
+    SM_SHAPE_PARTIAL_DATE = 2,
+    SM_SHAPE_DATETIME_FULL = 4,
+    SM_SHAPE_DATETIME_SHORT = 8,
+    SM_SHAPE_GAP = 16,
+    SM_SHAPE_TIME = 32,
+    SM_SHAPE_DURATION = 64,
+    SM_SHAPE_OTHER = 128
+};
 struct sm_dsinfo {
-    struct sm_str name, label, cls, structure, domain;   /* dataset name; domain = parent for SUPP-- and splits */
+    struct sm_str name, label, cls, structure,
+        domain; /* dataset name; domain = parent for SUPP-- and splits */
     bool reference, repeating, is_supp;
     struct sm_dsvar *var;
     uint32_t nvar;
-    const uint32_t *column;              /* [nvar] where variable i stands in the blocks */
+    const uint32_t *column; /* [nvar] where variable i stands in the blocks */
     uint32_t block_ncol;
     uint64_t rows;
-    const void *source;                  /* struct sm_domain of the spec, or NULL */
-    struct sm_dsvalues *values;          /* NULL unless asked for */
+    const void *source;         /* struct sm_domain of the spec, or NULL */
+    struct sm_dsvalues *values; /* NULL unless asked for */
 };
 
-/* ---- facts by value: which values there are, and widths per test or qualifier ------------------ */
+/* ---- facts by value: which values there are, and widths per test or qualifier ------------------
+ */
 enum { SM_DSSET_MAX = 1000, SM_DSSLICE_SET_MAX = 200, SM_DSSLICE_MAX = 2000, SM_DSSPLIT_MAX = 5 };
-struct sm_dsset {                        /* distinct values, in the order in which they came */
+struct sm_dsset { /* distinct values, in the order in which they came */
     sm_val *value;
     uint32_t n, max;
-    bool over;                           /* there are more than max, which are not kept */
-    uint32_t *slot, nslot;               /* hash table of indexes + 1 */
+    bool over;             /* there are more than max, which are not kept */
+    uint32_t *slot, nslot; /* hash table of indexes + 1 */
 };
 struct sm_dsslice {                      /* records with one value of the variable sm_dsvalues.by */
     sm_val value, label;                 /* label: of --TEST, QLABEL */
@@ -51,15 +62,17 @@ struct sm_dsslice {                      /* records with one value of the variab
 };
 struct sm_dsvalues {
     struct sm_arena *arena;
-    struct sm_dsset *set;                /* [nvar]; max 0 for variables that are not coded */
-    uint32_t by, label;                  /* --TESTCD and --TEST, QNAM and QLABEL; UINT32_MAX = none */
-    uint32_t split[SM_DSSPLIT_MAX], nsplit; /* --ORRES --ORRESU --STRESC --STRESN --STRESU; QVAL; TSVAL */
-    struct sm_dsset groups;              /* values of `by`, at most SM_DSSLICE_MAX */
-    struct sm_dsslice **slice;           /* [groups.n] */
-    bool failed;                         /* out of memory: nothing here is complete */
+    struct sm_dsset *set; /* [nvar]; max 0 for variables that are not coded */
+    uint32_t by, label;   /* --TESTCD and --TEST, QNAM and QLABEL; UINT32_MAX = none */
+    uint32_t split[SM_DSSPLIT_MAX],
+        nsplit;                /* --ORRES --ORRESU --STRESC --STRESN --STRESU; QVAL; TSVAL */
+    struct sm_dsset groups;    /* values of `by`, at most SM_DSSLICE_MAX */
+    struct sm_dsslice **slice; /* [groups.n] */
+    bool failed;               /* out of memory: nothing here is complete */
 };
 /* Before the first row: folds with `widths` keep facts by value too, in the arena. */
 int sm_dsinfo_by_value(struct sm_dsinfo *d, struct sm_arena *a, struct sm_err *err) SM_MUST_CHECK;
 /* Folds one block into the facts. Cheap facts only unless `widths`. */
-void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b, bool widths);
+void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
+                    bool widths);
 #endif

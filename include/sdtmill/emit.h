@@ -8,58 +8,67 @@
  * SM_EMIT_FACTS: it gets complete dsinfo at begin; the others get the names and labels only.
  * The front end keeps the order open, (begin, block*, end)*, finish, close: anything else is
  * SM_ESTATE, and so is every call after a failure. A cell that the format cannot hold is a finding
- * (SM6xxx), not a failure; at most SM_EMIT_BREACHES of a dataset are listed singly, one more finding
- * says how many there are. */
+ * (SM6xxx), not a failure; at most SM_EMIT_BREACHES of a dataset are listed singly, one more
+ * finding says how many there are. */
 #include "sdtmill/dsinfo.h"
 #include "sdtmill/sink.h"
 
 enum { SM_EMIT_BREACHES = 1000, SM_EMIT_OID_MAX = 128 };
 enum sm_emit_caps {
-    SM_EMIT_FACTS = 1,        /* needs rows counted and widths measured before begin */
-    SM_EMIT_STUDY = 2         /* writes at finish only, from all datasets' facts (define) */
+    SM_EMIT_FACTS = 1, /* needs rows counted and widths measured before begin */
+    SM_EMIT_STUDY = 2  /* writes at finish only, from all datasets' facts (define) */
 };
-struct sm_emit_study {        /* the same for all back ends of a run */
-    struct sm_str oid, name, description, protocol, metadata_oid, file_oid, originator, created; /* created: ISO date-time */
+struct sm_emit_study { /* the same for all back ends of a run */
+    struct sm_str oid, name, description, protocol, metadata_oid, file_oid, originator,
+        created; /* created: ISO date-time */
     struct sm_str standard_name, standard_version;
-    const void *spec;         /* struct sm_spec, or NULL when converting between formats */
+    const void *spec; /* struct sm_spec, or NULL when converting between formats */
     const struct sm_texts *texts;
     struct sm_stage *stage;
-    struct sm_diags *diags;   /* SM6xxx findings */
-    void (*wrote)(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows, uint64_t bytes, const char *sha256);
+    struct sm_diags *diags; /* SM6xxx findings */
+    void (*wrote)(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows,
+                  uint64_t bytes, const char *sha256);
     void *wrote_ctx;
-    const struct sm_str *file; /* raw files by sm_pos_file, for findings; NULL: findings name the record only */
+    const struct sm_str
+        *file; /* raw files by sm_pos_file, for findings; NULL: findings name the record only */
     size_t nfile;
 };
 struct sm_emitter;
 struct sm_emit_ops {
-    const char *name, *folder, *suffix;          /* "csv", "csv", ".csv" */
+    const char *name, *folder, *suffix; /* "csv", "csv", ".csv" */
     unsigned caps;
     size_t state_size;
     int (*begin)(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err);
     int (*block)(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err);
     int (*end)(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err);
-    int (*finish)(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n, struct sm_err *err); /* NULL = nothing to do */
-    void (*close)(struct sm_emitter *e);         /* frees what the state holds; NULL = nothing */
+    int (*finish)(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
+                  struct sm_err *err);   /* NULL = nothing to do */
+    void (*close)(struct sm_emitter *e); /* frees what the state holds; NULL = nothing */
 };
-struct sm_emitter {           /* open to back ends */
+struct sm_emitter { /* open to back ends */
     const struct sm_emit_ops *ops;
     const struct sm_emit_study *study;
     const struct sm_dsinfo *ds;
-    struct sm_sink *sink;     /* of the current dataset; opened by the front end as <folder>/<name><suffix> */
+    struct sm_sink
+        *sink; /* of the current dataset; opened by the front end as <folder>/<name><suffix> */
     void *state;
     int phase;
-    uint64_t rows;            /* of the current dataset, before the block that a back end is given */
-    uint64_t breaches;        /* findings of the current dataset, and the code of the latest */
+    uint64_t rows;     /* of the current dataset, before the block that a back end is given */
+    uint64_t breaches; /* findings of the current dataset, and the code of the latest */
     uint16_t breach_code;
-    bool refused;             /* by a back end: the data do not fit, the file is not written */
+    bool refused; /* by a back end: the data do not fit, the file is not written */
 };
 const struct sm_emit_ops *sm_emit_find(struct sm_str name);
-const struct sm_emit_ops *sm_emit_at(size_t i);  /* NULL after the last */
-int sm_emitter_open(struct sm_emitter **ret, const struct sm_emit_ops *ops, const struct sm_emit_study *s, struct sm_err *err) SM_MUST_CHECK;
-int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) SM_MUST_CHECK;
-int sm_emitter_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) SM_MUST_CHECK;
+const struct sm_emit_ops *sm_emit_at(size_t i); /* NULL after the last */
+int sm_emitter_open(struct sm_emitter **ret, const struct sm_emit_ops *ops,
+                    const struct sm_emit_study *s, struct sm_err *err) SM_MUST_CHECK;
+int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d,
+                     struct sm_err *err) SM_MUST_CHECK;
+int sm_emitter_block(struct sm_emitter *e, const struct sm_block *b,
+                     struct sm_err *err) SM_MUST_CHECK;
 int sm_emitter_end(struct sm_emitter *e, struct sm_err *err) SM_MUST_CHECK;
-int sm_emitter_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n, struct sm_err *err) SM_MUST_CHECK;
+int sm_emitter_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
+                      struct sm_err *err) SM_MUST_CHECK;
 void sm_emitter_close(struct sm_emitter *e);
 /* OIDs, the same in every format: "IG.LB", "IT.LB.LBTESTCD". Written to buf, NUL-terminated. */
 void sm_oid_group(const struct sm_dsinfo *d, char *buf, size_t cap);

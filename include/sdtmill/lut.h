@@ -6,15 +6,24 @@
  * letters. Rows stay in the order in which their keys first came. */
 #include "sdtmill/val.h"
 
-enum sm_take { SM_TAKE_FIRST, SM_TAKE_LAST, SM_TAKE_MIN, SM_TAKE_MAX, SM_TAKE_SUM, SM_TAKE_COUNT, SM_TAKE_ONLY };
+enum sm_take {
+    SM_TAKE_FIRST,
+    SM_TAKE_LAST,
+    SM_TAKE_MIN,
+    SM_TAKE_MAX,
+    SM_TAKE_SUM,
+    SM_TAKE_COUNT,
+    SM_TAKE_ONLY
+};
 struct sm_lut;
 
-int sm_lut_open(struct sm_lut **ret, struct sm_texts *t, uint32_t nkey, uint32_t nval, bool ignore_case,
-                struct sm_err *err) SM_MUST_CHECK;
+int sm_lut_open(struct sm_lut **ret, struct sm_texts *t, uint32_t nkey, uint32_t nval,
+                bool ignore_case, struct sm_err *err) SM_MUST_CHECK;
 void sm_lut_close(struct sm_lut *l);
 /* Adds a row; `val` may be NULL when nval is 0. A key that exists: *ret_old is its value row (which
  * the caller may change in place) and nothing is added; else *ret_old is NULL. */
-int sm_lut_add(struct sm_lut *l, const sm_val *key, const sm_val *val, sm_val **ret_old, struct sm_err *err) SM_MUST_CHECK;
+int sm_lut_add(struct sm_lut *l, const sm_val *key, const sm_val *val, sm_val **ret_old,
+               struct sm_err *err) SM_MUST_CHECK;
 /* Combines v into *into: FIRST/LAST/MIN/MAX/SUM/COUNT (numbers by value when both are numbers, else
  * as text; missing never wins nor counts; SUM exact decimals, texts that are no numbers left out;
  * ONLY like FIRST). *into starts as SM_MISSING and takes every value, the first one too.

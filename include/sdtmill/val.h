@@ -5,10 +5,9 @@
  * ISO 8601 text); this is how the text is kept while it travels.
  *
  *   0                          missing (SDTM knows no empty text)
- *   0x01 bbbbbbb               text of 1..7 bytes, left-justified, zero-filled: numeric order of two
- *                              such values is memcmp order of the texts
- *   0x02 ---- iiii             longer text: number in the run's text pool
- *   01.. (two top bits)        packed date/time of dtc.h
+ *   0x01 bbbbbbb               text of 1..7 bytes, left-justified, zero-filled: numeric order of
+ * two such values is memcmp order of the texts 0x02 ---- iiii             longer text: number in
+ * the run's text pool 01.. (two top bits)        packed date/time of dtc.h
  *
  * A text of at most 7 bytes is always inline, a longer one always pooled, so equal values that are
  * both not dates are equal texts and the other way round. A date variable's column holds packed
@@ -23,27 +22,34 @@
 
 typedef uint64_t sm_val;
 #define SM_MISSING ((sm_val)0)
-struct sm_valbuf { char c[SM_DTC_TEXT_MAX]; };  /* room for the text of an inline or date value */
+struct sm_valbuf {
+    char c[SM_DTC_TEXT_MAX];
+}; /* room for the text of an inline or date value */
 
-struct sm_texts;   /* the pool: append-only, sharded, entries never move */
-struct sm_intern;  /* one thread's front */
+struct sm_texts;  /* the pool: append-only, sharded, entries never move */
+struct sm_intern; /* one thread's front */
 
 int sm_texts_open(struct sm_texts **ret, struct sm_err *err) SM_MUST_CHECK;
 void sm_texts_close(struct sm_texts *t);
-uint64_t sm_texts_bytes(const struct sm_texts *t);  /* memory it holds */
+uint64_t sm_texts_bytes(const struct sm_texts *t); /* memory it holds */
 int sm_intern_open(struct sm_intern **ret, struct sm_texts *t, struct sm_err *err) SM_MUST_CHECK;
 void sm_intern_close(struct sm_intern *in);
 struct sm_texts *sm_intern_texts(const struct sm_intern *in);
-/* True after a failed intern (out of memory, or a text above 1 MiB): sticky, checked once a batch. */
+/* True after a failed intern (out of memory, or a text above 1 MiB): sticky, checked once a batch.
+ */
 bool sm_intern_failed(const struct sm_intern *in);
 /* Sets that mark: a value could not be made because a stated limit was reached. */
 void sm_intern_fail(struct sm_intern *in);
 /* A place where the expression engine keeps what it reuses from call to call on this thread (match
  * data, scratch memory, compiled patterns). drop(p) runs when the front is closed. */
-struct sm_intern_slot { void *p; void (*drop)(void *p); };
+struct sm_intern_slot {
+    void *p;
+    void (*drop)(void *p);
+};
 struct sm_intern_slot *sm_intern_slot(struct sm_intern *in);
 
-/* The inline value of n = 1..7 bytes. Trailing NUL bytes cannot be kept; nothing but NULs is missing. */
+/* The inline value of n = 1..7 bytes. Trailing NUL bytes cannot be kept; nothing but NULs is
+ * missing. */
 static inline sm_val sm_val_make_short(const char *p, size_t n) {
     const unsigned char *u = (const unsigned char *)p;
     uint64_t v;
@@ -83,11 +89,21 @@ int sm_val_cmp(const struct sm_texts *t, sm_val a, sm_val b);
 /* Hash of the text (equal for a packed date and its text). */
 uint64_t sm_val_hash(const struct sm_texts *t, sm_val v);
 
-static inline bool sm_val_is_dtc(sm_val v) { return (v >> 62) == 1; }
-static inline bool sm_val_is_inline(sm_val v) { return (v >> 56) == 1; }
-static inline bool sm_val_is_pooled(sm_val v) { return (v >> 56) == 2; }
-static inline uint64_t sm_val_packed(sm_val v) { return v & ~((uint64_t)3 << 62); }
-static inline sm_val sm_val_of_packed(uint64_t packed) { return packed | (uint64_t)1 << 62; }
+static inline bool sm_val_is_dtc(sm_val v) {
+    return (v >> 62) == 1;
+}
+static inline bool sm_val_is_inline(sm_val v) {
+    return (v >> 56) == 1;
+}
+static inline bool sm_val_is_pooled(sm_val v) {
+    return (v >> 56) == 2;
+}
+static inline uint64_t sm_val_packed(sm_val v) {
+    return v & ~((uint64_t)3 << 62);
+}
+static inline sm_val sm_val_of_packed(uint64_t packed) {
+    return packed | (uint64_t)1 << 62;
+}
 
 /* ---- where a row came from ------------------------------------------------------------------
  * One number orders all rows of a run: file (in the run's sorted list), first physical line of the
@@ -95,9 +111,16 @@ static inline sm_val sm_val_of_packed(uint64_t packed) { return packed | (uint64
 enum { SM_POS_COPY_BITS = 16, SM_POS_LINE_BITS = 34, SM_POS_FILE_BITS = 14 };
 typedef uint64_t sm_pos;
 static inline sm_pos sm_pos_make(uint32_t file, uint64_t line, uint32_t copy) {
-    return (uint64_t)file << (SM_POS_COPY_BITS + SM_POS_LINE_BITS) | line << SM_POS_COPY_BITS | copy;
+    return (uint64_t)file << (SM_POS_COPY_BITS + SM_POS_LINE_BITS) | line << SM_POS_COPY_BITS |
+           copy;
 }
-static inline uint32_t sm_pos_file(sm_pos p) { return (uint32_t)(p >> (SM_POS_COPY_BITS + SM_POS_LINE_BITS)); }
-static inline uint64_t sm_pos_line(sm_pos p) { return p >> SM_POS_COPY_BITS & (((uint64_t)1 << SM_POS_LINE_BITS) - 1); }
-static inline uint32_t sm_pos_copy(sm_pos p) { return (uint32_t)(p & ((1u << SM_POS_COPY_BITS) - 1)); }
+static inline uint32_t sm_pos_file(sm_pos p) {
+    return (uint32_t)(p >> (SM_POS_COPY_BITS + SM_POS_LINE_BITS));
+}
+static inline uint64_t sm_pos_line(sm_pos p) {
+    return p >> SM_POS_COPY_BITS & (((uint64_t)1 << SM_POS_LINE_BITS) - 1);
+}
+static inline uint32_t sm_pos_copy(sm_pos p) {
+    return (uint32_t)(p & ((1u << SM_POS_COPY_BITS) - 1));
+}
 #endif

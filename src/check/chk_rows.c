@@ -10,12 +10,13 @@ struct sm_row_checks {
     const struct sm_domain *d;
     const struct sm_str *files;
     struct sm_diags *diags;
-    sm_val *last_key;      /* [nkey] of the record before */
+    sm_val *last_key; /* [nkey] of the record before */
     sm_pos last_pos;
     bool have_last;
 };
 
-int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec, const struct sm_domain *d, const struct sm_str *files,
+int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
+                       const struct sm_domain *d, const struct sm_str *files,
                        struct sm_diags *diags, struct sm_err *err) {
     struct sm_row_checks *c = sm_alloc(1, sizeof *c);
     if (!c) return sm_fail(err, SM_ENOMEM, "out of memory");
@@ -35,14 +36,24 @@ void sm_row_checks_close(struct sm_row_checks *c) {
     sm_free(c);
 }
 
-static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var, const sm_val *row, sm_pos pos, struct sm_str value,
-                   struct sm_str detail) {
+static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var, const sm_val *row,
+                   sm_pos pos, struct sm_str value, struct sm_str detail) {
     struct sm_valbuf b;
     struct sm_str subject = {NULL, 0};
     if (c->d->usubjid != SM_NO) subject = sm_val_text(c->spec->texts, row[c->d->usubjid], &b);
-    sm_diags_add(c->diags, &(struct sm_diag){.code = (uint16_t)code, .file = c->files[sm_pos_file(pos)], .line = sm_pos_line(pos), .domain = c->d->name,
-                 .variable = var == SM_NO ? (struct sm_str){NULL, 0} : c->d->var[var].name, .subject = subject, .value = value, .detail = detail,
-                 .map_file = c->d->where.file, .map_line = c->d->where.line}, -1);
+    sm_diags_add(
+        c->diags,
+        &(struct sm_diag){.code = (uint16_t)code,
+                          .file = c->files[sm_pos_file(pos)],
+                          .line = sm_pos_line(pos),
+                          .domain = c->d->name,
+                          .variable = var == SM_NO ? (struct sm_str){NULL, 0} : c->d->var[var].name,
+                          .subject = subject,
+                          .value = value,
+                          .detail = detail,
+                          .map_file = c->d->where.file,
+                          .map_line = c->d->where.line},
+        -1);
 }
 
 static void report_missing(struct sm_row_checks *c, uint32_t var, const sm_val *row, sm_pos pos) {
@@ -59,7 +70,8 @@ static void report_same(struct sm_row_checks *c, const sm_val *row, sm_pos pos) 
     struct sm_str file = c->files[sm_pos_file(c->last_pos)];
     struct sm_buf b;
     sm_buf_init(&b, 0);
-    sm_buf_printf(&b, "record has the keys of %.*s:%llu", SM_STR_FMT(file), (unsigned long long)sm_pos_line(c->last_pos));
+    sm_buf_printf(&b, "record has the keys of %.*s:%llu", SM_STR_FMT(file),
+                  (unsigned long long)sm_pos_line(c->last_pos));
     for (uint32_t k = 0; k < c->d->nkey; k++) {
         struct sm_str name = c->d->var[c->d->key[k]].name;
         sm_buf_printf(&b, "%s%.*s", k ? " " : ": ", SM_STR_FMT(name));
@@ -75,7 +87,8 @@ static void check_row(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
         if (!var->length || var->split_supp || row[v] == SM_MISSING) continue;
         struct sm_valbuf b;
         struct sm_str text = sm_val_text(c->spec->texts, row[v], &b);
-        if (text.n > var->length) report(c, SM_D_LENGTH_LIMIT, v, row, pos, text, (struct sm_str){NULL, 0});
+        if (text.n > var->length)
+            report(c, SM_D_LENGTH_LIMIT, v, row, pos, text, (struct sm_str){NULL, 0});
     }
 }
 

@@ -7,13 +7,23 @@
 #include "sdtmill/err.h"
 #include "sdtmill/opt.h"
 
-enum cmd_exit { CMD_DONE = 0, CMD_FINDINGS = 1, CMD_USAGE = 2, CMD_MAPPING = 3, CMD_INPUT = 4, CMD_OUTPUT = 5, CMD_LIMIT = 6,
-                CMD_INTERNAL = 70, CMD_INTERRUPTED = 130, CMD_TERMINATED = 143 };
+enum cmd_exit {
+    CMD_DONE = 0,
+    CMD_FINDINGS = 1,
+    CMD_USAGE = 2,
+    CMD_MAPPING = 3,
+    CMD_INPUT = 4,
+    CMD_OUTPUT = 5,
+    CMD_LIMIT = 6,
+    CMD_INTERNAL = 70,
+    CMD_INTERRUPTED = 130,
+    CMD_TERMINATED = 143
+};
 
 struct cmd_verb {
-    const char *name, *summary, *usage;  /* usage: operands, "MAPPING" */
+    const char *name, *summary, *usage; /* usage: operands, "MAPPING" */
     const struct sm_opt *opts;
-    const char *examples;                /* three lines that work when pasted */
+    const char *examples; /* three lines that work when pasted */
     int (*run)(const struct cmd_verb *v, int argc, char **argv);
 };
 extern const struct cmd_verb cmd_verbs[];
@@ -28,7 +38,8 @@ int cmd_help(const struct cmd_verb *v, int argc, char **argv);
 int cmd_completions(const struct cmd_verb *v, int argc, char **argv);
 
 /* Handles --help/-h and parse errors: true when the verb is done, its exit code in *ret. */
-bool cmd_parse(const struct cmd_verb *v, int argc, char **argv, void *into, int *ret_first, int *ret);
+bool cmd_parse(const struct cmd_verb *v, int argc, char **argv, void *into, int *ret_first,
+               int *ret);
 void cmd_usage(const struct cmd_verb *v, FILE *to, bool full);
 /* The failure as one line on stderr; the exit code that belongs to it. */
 int cmd_fail(const struct sm_err *err);
@@ -36,19 +47,32 @@ int cmd_exit_of(enum sm_rc rc);
 
 /* Findings on stderr: first three of each code, then how many more; totals are always true.
  * raw: root to read source lines from, may be NULL. */
-struct cmd_show { const char *color; bool quiet; bool notes; const char *raw; };
+struct cmd_show {
+    const char *color;
+    bool quiet;
+    bool notes;
+    const char *raw;
+};
 void cmd_show_findings(struct sm_diags *d, const struct cmd_show *how);
 /* CMD_FINDINGS if a finding is at or above `fail_on` ("note", "warning", "error", "never"). */
 int cmd_findings_exit(const struct sm_diags *d, const char *fail_on);
 
 /* Where shipped mappings are: $SDTMILL_MAPPINGS, beside the program, the installed place. */
-struct cmd_library { const char *folder[4]; size_t n; char text[4][4096]; };
+struct cmd_library {
+    const char *folder[4];
+    size_t n;
+    char text[4][4096];
+};
 void cmd_find_library(struct cmd_library *lib);
 bool cmd_stopped(void);
 void cmd_catch_signals(void);
 /* Progress on stderr: "auto" draws on a terminal, "ndjson" one object a line, "none". */
 struct sm_progress;
-struct cmd_progress { int mode; double last, start; bool drawn; };
+struct cmd_progress {
+    int mode;
+    double last, start;
+    bool drawn;
+};
 void cmd_progress_open(struct cmd_progress *p, const char *mode);
 void cmd_progress_step(void *ctx, const struct sm_progress *s);
 void cmd_progress_close(struct cmd_progress *p);

@@ -12,11 +12,15 @@ struct check_opts {
 };
 #define AT(f) offsetof(struct check_opts, f)
 const struct sm_opt cmd_check_opts[] = {
-    {"raw", 'r', SM_OPT_TEXT, AT(raw), "DIR", NULL, 0, 0, "check against the headers of the files below DIR"},
-    {"no-data", 0, SM_OPT_FLAG, AT(no_data), NULL, NULL, 0, 0, "look at the mapping alone, even if its raw folder is there"},
-    {"fail-on", 0, SM_OPT_CHOICE, AT(fail_on), "LEVEL", "note|warning|error|never", 0, 0, "severity that makes the exit status 1 (default error)"},
+    {"raw", 'r', SM_OPT_TEXT, AT(raw), "DIR", NULL, 0, 0,
+     "check against the headers of the files below DIR"},
+    {"no-data", 0, SM_OPT_FLAG, AT(no_data), NULL, NULL, 0, 0,
+     "look at the mapping alone, even if its raw folder is there"},
+    {"fail-on", 0, SM_OPT_CHOICE, AT(fail_on), "LEVEL", "note|warning|error|never", 0, 0,
+     "severity that makes the exit status 1 (default error)"},
     {"quiet", 'q', SM_OPT_FLAG, AT(quiet), NULL, NULL, 0, 0, "show totals only"},
-    {"color", 0, SM_OPT_CHOICE, AT(color), "WHEN", "auto|always|never", 0, 0, "colour (default auto)"},
+    {"color", 0, SM_OPT_CHOICE, AT(color), "WHEN", "auto|always|never", 0, 0,
+     "colour (default auto)"},
     {NULL, 0, SM_OPT_FLAG, 0, NULL, NULL, 0, 0, NULL}};
 
 static int check(const char *mapping, const struct check_opts *o, struct sm_diags *diags) {
@@ -26,7 +30,9 @@ static int check(const char *mapping, const struct check_opts *o, struct sm_diag
     struct sm_err err = {0};
     cmd_find_library(&lib);
     int rc = sm_texts_open(&texts, &err);
-    if (!rc) rc = sm_spec_load(&spec, mapping, &(struct sm_spec_paths){lib.folder, lib.n}, texts, diags, &err);
+    if (!rc)
+        rc = sm_spec_load(&spec, mapping, &(struct sm_spec_paths){lib.folder, lib.n}, texts, diags,
+                          &err);
     if (!rc) sm_spec_lint(spec, diags);
     bool data = false;
     if (!rc && !o->no_data) {
@@ -39,9 +45,11 @@ static int check(const char *mapping, const struct check_opts *o, struct sm_diag
             rc = SM_OK;
         }
     }
-    cmd_show_findings(diags, &(struct cmd_show){.color = o->color, .quiet = o->quiet, .notes = true});
+    cmd_show_findings(diags,
+                      &(struct cmd_show){.color = o->color, .quiet = o->quiet, .notes = true});
     if (!rc)
-        fprintf(stderr, "%s: %u sources, %u domains%s\n", mapping, spec->nsource, spec->ndomain, data ? ", headers looked at" : ", no data looked at");
+        fprintf(stderr, "%s: %u sources, %u domains%s\n", mapping, spec->nsource, spec->ndomain,
+                data ? ", headers looked at" : ", no data looked at");
     int code = rc ? cmd_fail(&err) : cmd_findings_exit(diags, o->fail_on);
     sm_spec_close(spec);
     sm_texts_close(texts);

@@ -15,7 +15,9 @@
 /* Set by the handler, read between chunks: a signal handler may touch nothing else. */
 static volatile sig_atomic_t caught;
 
-static void on_signal(int number) { caught = number; }
+static void on_signal(int number) {
+    caught = number;
+}
 
 void cmd_catch_signals(void) {
     struct sigaction a;
@@ -29,12 +31,17 @@ void cmd_catch_signals(void) {
     sigaction(SIGPIPE, &a, NULL);
 }
 
-bool cmd_stopped(void) { return caught != 0; }
+bool cmd_stopped(void) {
+    return caught != 0;
+}
 
 int cmd_exit_of(enum sm_rc rc) {
-    static const struct { enum sm_rc rc; int code; } map[] = {
-        {SM_OK, CMD_DONE},       {SM_EUSAGE, CMD_USAGE},  {SM_ESPEC, CMD_MAPPING}, {SM_EDATA, CMD_INPUT},    {SM_EFORMAT, CMD_INPUT},
-        {SM_EIO, CMD_OUTPUT},    {SM_ELIMIT, CMD_LIMIT},  {SM_ENOMEM, CMD_LIMIT},  {SM_ESTATE, CMD_INTERNAL}};
+    static const struct {
+        enum sm_rc rc;
+        int code;
+    } map[] = {{SM_OK, CMD_DONE},      {SM_EUSAGE, CMD_USAGE},  {SM_ESPEC, CMD_MAPPING},
+               {SM_EDATA, CMD_INPUT},  {SM_EFORMAT, CMD_INPUT}, {SM_EIO, CMD_OUTPUT},
+               {SM_ELIMIT, CMD_LIMIT}, {SM_ENOMEM, CMD_LIMIT},  {SM_ESTATE, CMD_INTERNAL}};
     if (rc == SM_EINTR) return caught == SIGTERM ? CMD_TERMINATED : CMD_INTERRUPTED;
     for (size_t i = 0; i < SM_ARRAY_LEN(map); i++)
         if (map[i].rc == rc) return map[i].code;
@@ -63,7 +70,8 @@ void cmd_usage(const struct cmd_verb *v, FILE *to, bool full) {
     sm_buf_free(&b);
 }
 
-bool cmd_parse(const struct cmd_verb *v, int argc, char **argv, void *into, int *ret_first, int *ret) {
+bool cmd_parse(const struct cmd_verb *v, int argc, char **argv, void *into, int *ret_first,
+               int *ret) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         bool brief = strcmp(argv[i], "-h") == 0, full = strcmp(argv[i], "--help") == 0;
         if (!brief && !full) continue;
@@ -84,7 +92,8 @@ static void add_folder(struct cmd_library *lib, const char *base, const char *ta
     if (lib->n >= SM_ARRAY_LEN(lib->folder)) return;
     char *to = lib->text[lib->n];
     int n = snprintf(to, sizeof lib->text[0], "%s%s", base, tail);
-    if (n <= 0 || (size_t)n >= sizeof lib->text[0] || stat(to, &st) != 0 || !S_ISDIR(st.st_mode)) return;
+    if (n <= 0 || (size_t)n >= sizeof lib->text[0] || stat(to, &st) != 0 || !S_ISDIR(st.st_mode))
+        return;
     lib->folder[lib->n++] = to;
 }
 
@@ -96,7 +105,8 @@ void cmd_find_library(struct cmd_library *lib) {
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (n > 0) {
         exe[n] = 0;
-        for (int up = 0; up < 3; up++) { /* <root>/build/release/sdtmill: the tree it was built in */
+        for (int up = 0; up < 3;
+             up++) { /* <root>/build/release/sdtmill: the tree it was built in */
             char *slash = strrchr(exe, '/');
             if (slash) *slash = 0;
         }

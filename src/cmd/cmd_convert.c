@@ -14,7 +14,7 @@ struct convert_opts {
 const struct sm_opt cmd_convert_opts[] = {
     {"raw", 'r', SM_OPT_TEXT, AT(raw), "DIR", NULL, 0, 0, "folder of the raw exports (default: the mapping's)"},
     {"out", 'o', SM_OPT_TEXT, AT(out), "DIR", NULL, 0, 0, "output folder; appears as a whole or not at all"},
-    {"format", 'f', SM_OPT_SET, AT(format), "LIST", "csv|xml|xpt|json|ndjson|dsjc", 0, 0, "formats to write (default csv,xml)"},
+    {"format", 'f', SM_OPT_SET, AT(format), "LIST", "csv|xml|xpt|json|ndjson|dsjc|define", 0, 0, "formats to write (default csv,xml)"},
     {"jobs", 'j', SM_OPT_COUNT, AT(jobs), "N", NULL, 1, 256, "threads (default: one a core)"},
     {"memory", 'm', SM_OPT_SIZE, AT(memory), "SIZE", NULL, 1 << 20, 0, "memory for sorting, above it files are used"},
     {"chunk", 0, SM_OPT_SIZE, AT(chunk), "SIZE", NULL, 1, (uint64_t)1 << 30, "bytes a worker takes at a time"},

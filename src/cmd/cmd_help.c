@@ -32,7 +32,10 @@ static void help_mapping(void) {
 }
 
 static void help_formats(void) {
-    for (size_t i = 0; sm_emit_at(i); i++) printf("%-8s %s/*%s\n", sm_emit_at(i)->name, sm_emit_at(i)->folder, sm_emit_at(i)->suffix);
+    for (size_t i = 0; sm_emit_at(i); i++) {
+        const struct sm_emit_ops *o = sm_emit_at(i);
+        printf("%-8s %s%s%s\n", o->name, o->folder ? o->folder : "", o->folder ? "/*" : "", o->suffix);
+    }
 }
 
 /* Verbs and options, one a line: what the manual check reads. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - dispatch. Time zone and locale never matter: TZ is set to UTC before any thread exists and
- * the C locale is never changed. */
+/* main.c - dispatch. Time zone and locale never matter: TZ is set to UTC before any thread exists
+ * and the C locale is never changed. */
 #include <libxml/parser.h>
 #include <signal.h>
 
@@ -10,9 +10,14 @@
 
 static int top_help(FILE *to, bool full) {
     fprintf(to, "usage: sdtmill VERB [options] INPUT...\n\n");
-    for (const struct cmd_verb *v = cmd_verbs; v->name; v++) fprintf(to, "  %-12s %s\n", v->name, v->summary);
-    fprintf(to, "\n`sdtmill help VERB` tells the options of a verb, `sdtmill --version` the version.\n");
-    if (full) fprintf(to, "\nexamples:\n  sdtmill check mappings/re223/study.xml\n  sdtmill convert mappings/re223/study.xml -o out\n  sdtmill help exit-codes\n");
+    for (const struct cmd_verb *v = cmd_verbs; v->name; v++)
+        fprintf(to, "  %-12s %s\n", v->name, v->summary);
+    fprintf(
+        to,
+        "\n`sdtmill help VERB` tells the options of a verb, `sdtmill --version` the version.\n");
+    if (full)
+        fprintf(to, "\nexamples:\n  sdtmill check mappings/re223/study.xml\n  sdtmill convert "
+                    "mappings/re223/study.xml -o out\n  sdtmill help exit-codes\n");
     return to == stderr ? CMD_USAGE : CMD_DONE;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* define_ct.c - code lists of the terms that are in the data. */
 #include "define_priv.h"
+#include "sdtmill/num.h"
 
 struct choice {                        /* which terminology a variable's values are of */
     const struct sm_codelist *base;    /* a CDISC list, or NULL */
@@ -39,23 +40,58 @@ static bool has_codes(const struct define *f, const struct def_coded *c) {
 
 static struct sm_str label_of(const struct sm_codelist *l) { return l->label.n ? l->label : l->name; }
 
+static bool is_number_or_none(struct sm_str s, const struct def_coded *c) { return sm_num_parse(s, false, NULL) && !term_of(c, &(struct choice){.base = NULL}, s); }
+
+/* Do the values come from the variable's lists? Some must, and no result may be a mere number. */
+bool def_is_coded(const struct define *f, const struct sm_var *v, const struct sm_dsset *set) {
+    const struct def_coded c = {.var = v, .set = set};
+    bool result = sm_str_ends(v->name, SM_STR("ORRES")) || sm_str_ends(v->name, SM_STR("STRESC")) || sm_str_ends(v->name, SM_STR("VAL"));
+    bool some = false;
+    struct sm_valbuf b;
+    for (uint32_t i = 0; i < v->ncodelist && !some; i++) some = is_used(f, &c, v->codelist[i]);
+    for (uint32_t i = 0; some && result && i < set->n; i++)
+        if (is_number_or_none(sm_val_text(f->study->texts, set->value[i], &b), &c)) return false;
+    return some;
+}
+
+/* All values in the list? */
+static bool holds_all(const struct define *f, const struct def_coded *c, const struct sm_codelist *l) {
+    const struct sm_term *t;
+    struct sm_valbuf b;
+    for (uint32_t i = 0; i < c->set->n; i++)
+        if (!holds(l, sm_val_text(f->study->texts, c->set->value[i], &b), &t)) return false;
+    return true;
+}
+
+static void choose_own(const struct define *f, const struct def_coded *c, struct choice *x) {
+    const struct sm_var *v = c->var;
+    x->name = v->ncodelist == 1 ? v->codelist[0]->name : c->name;
+    x->label = v->ncodelist == 1 ? label_of(v->codelist[0]) : v->label.n ? v->label : v->name;
+    for (uint32_t i = v->ncodelist; i-- > 0;)
+        if (holds_all(f, c, v->codelist[i])) {
+            x->name = v->codelist[i]->name;
+            x->label = label_of(v->codelist[i]);
+        }
+}
+
+/* The CDISC list is chosen by all values of the variable, so that its parts by test agree. */
 static void choose(const struct define *f, const struct def_coded *c, struct choice *x) {
     const struct sm_var *v = c->var;
+    const struct def_coded all = {.var = v, .set = c->all ? c->all : c->set};
     struct sm_str rest = v->model ? v->model->codelist : (struct sm_str){NULL, 0}, word, first = {NULL, 0};
     for (uint32_t i = 0; i < v->ncodelist && !x->base; i++)
-        if (v->codelist[i]->code.n && !v->codelist[i]->nonstandard && is_used(f, c, v->codelist[i])) x->base = v->codelist[i];
+        if (v->codelist[i]->code.n && !v->codelist[i]->nonstandard && is_used(f, &all, v->codelist[i])) x->base = v->codelist[i];
     while (!x->base && rest.p && sm_str_word(&rest, &word)) {
         const struct sm_codelist *l = sm_ct_list(f->spec->ct, word);
         if (!first.n) first = word;
-        if (l && is_used(f, c, l)) x->base = l;
+        if (l && is_used(f, &all, l)) x->base = l;
     }
     if (x->base) {
         *x = (struct choice){x->base, x->base->name, label_of(x->base), x->base->code};
         return;
     }
     x->code = first.n && has_codes(f, c) ? first : (struct sm_str){NULL, 0};
-    x->name = v->ncodelist ? v->codelist[0]->name : c->name;
-    x->label = v->ncodelist ? label_of(v->codelist[0]) : v->label.n ? v->label : v->name;
+    choose_own(f, c, x);
 }
 
 /* ---- terms ------------------------------------------------------------------------------------------- */
@@ -126,7 +162,7 @@ static void name_list(struct define *f, const struct def_coded *c, const struct 
 struct sm_str def_codelist(struct define *f, const struct def_coded *c) {
     struct choice x = {.base = NULL};
     struct sm_str none = {NULL, 0};
-    if (!c->var || !c->set->n || c->set->over || (!c->var->ncodelist && !c->decode)) return none;
+    if (!c->var || !c->set->n || c->set->over || (!c->decode && !def_is_coded(f, c->var, c->all ? c->all : c->set))) return none;
     choose(f, c, &x);
     struct def_list l = {.type = c->type, .code = x.code, .standard = x.code.n > 0};
     l.term = sm_arena_array(&f->arena, c->set->n, sizeof *l.term);

@@ -45,10 +45,18 @@ static void copied(struct origin *o, struct sm_str domain, struct sm_str var) {
     sm_buf_add_c(&o->copied, text);
 }
 
+/* Names and codes of tests, dictionary terms: the sponsor's words for what was collected. */
+static bool is_coded_name(struct sm_str name) {
+    static const char *const ends[] = {"TESTCD", "TEST", "PARMCD", "PARM", "DECOD"};
+    for (size_t i = 0; i < SM_ARRAY_LEN(ends); i++)
+        if (sm_str_ends(name, sm_str(ends[i]))) return true;
+    return false;
+}
+
 static enum sm_origin origin_of_assign(struct origin *o, const struct def_use *u) {
     if (u->rule->from.kind == SM_SLOT_PARAM) return SM_ORIGIN_COLLECTED;
     if (!u->from || u->rule->from.kind != SM_SLOT_COLUMN) return SM_ORIGIN_DERIVED;
-    if (u->from->source != SM_NO) return SM_ORIGIN_COLLECTED;
+    if (u->from->source != SM_NO) return is_coded_name(o->var->name) ? SM_ORIGIN_ASSIGNED : SM_ORIGIN_COLLECTED;
     if (o->d->ngroup && o->var->has_take) return SM_ORIGIN_DERIVED;
     copied(o, o->f->spec->domain[u->from->domain].name, def_slot_name(o->f, o->d, u, u->rule->from));
     return SM_ORIGIN_PREDECESSOR;
@@ -72,7 +80,8 @@ static void use_origin(void *ctx, const struct def_use *u) {
 /* Identifiers whose origin no rule tells; SM_ORIGIN_NONE for all others. */
 static enum sm_origin origin_by_name(struct sm_str name, bool supp) {
     static const struct { const char *name; enum sm_origin origin; bool supp; } known[] = {
-        {"STUDYID", SM_ORIGIN_PROTOCOL, false}, {"DOMAIN", SM_ORIGIN_ASSIGNED, false}, {"RDOMAIN", SM_ORIGIN_ASSIGNED, true},
+        {"STUDYID", SM_ORIGIN_PROTOCOL, false}, {"SITEID", SM_ORIGIN_ASSIGNED, false},
+        {"DOMAIN", SM_ORIGIN_ASSIGNED, false}, {"RDOMAIN", SM_ORIGIN_ASSIGNED, true},
         {"USUBJID", SM_ORIGIN_DERIVED, false}, {"SUBJID", SM_ORIGIN_DERIVED, false}, {"IDVAR", SM_ORIGIN_ASSIGNED, true},
         {"IDVARVAL", SM_ORIGIN_ASSIGNED, true}, {"QNAM", SM_ORIGIN_ASSIGNED, true}, {"QLABEL", SM_ORIGIN_ASSIGNED, true},
         {"QORIG", SM_ORIGIN_ASSIGNED, true}, {"QEVAL", SM_ORIGIN_ASSIGNED, true}, {"RELTYPE", SM_ORIGIN_ASSIGNED, true},
@@ -110,7 +119,7 @@ static void set_comment(struct define *f, const struct def_group *g, struct def_
     const struct sm_dsvalues *w = g->d->values;
     const char *why = !i->no_data ? "" : i->var && !i->var->ruled ? "No data: the mapping has no rule for it." : "No data: no record has a value.";
     char many[96] = "";
-    if (w && w->set[at].over)
+    if (w && w->set[at].over && i->var && def_is_coded(f, i->var, &w->set[at]))
         (void)snprintf(many, sizeof many, "More than %d different values; its codelist is not given.", SM_DSSET_MAX);
     struct sm_buf b;
     sm_buf_init(&b, 0);

@@ -57,7 +57,7 @@ struct method {
     const struct def_group *g;
     const struct sm_domain *d;
     const struct def_item *item;
-    struct sm_buf text, one, formal;
+    struct sm_buf text, one, formal, columns;
     struct sm_str said[USES_MAX];
     size_t nsaid, nuse;
     bool from;            /* a rule of a <from> was met */
@@ -119,13 +119,13 @@ static void say_epoch(struct method *m, const struct def_use *u) {
             sm_buf_add_c(&m->one, " from ");
             words(m, e->start);
         } else {
-            sm_buf_add_c(&m->one, i ? " after the end of the epoch before" : " from the beginning");
+            sm_buf_add_c(&m->one, i ? " after the end of the epoch before it" : " from the beginning");
         }
         if (e->end) {
             sm_buf_add_c(&m->one, " to ");
             words(m, e->end);
         } else {
-            sm_buf_add_c(&m->one, i + 1 < spec->nepoch ? " until the next epoch begins" : " on");
+            sm_buf_add_c(&m->one, i + 1 < spec->nepoch ? " until the next epoch begins" : e->start ? " on" : "");
         }
     }
     sm_buf_add_c(&m->one, ". Compared by date where one side has no time; missing when the date does not tell the epoch");
@@ -178,39 +178,52 @@ static struct sm_str decimal(const struct sm_convert *c, bool factor, char *out,
     return sm_str_n(out, n);
 }
 
+/* Unit and what is done with the number; the unit that comes out stands before the list. */
 static void say_convert(struct method *m, const struct sm_convert *c) {
     char text[128];
     struct sm_valbuf b;
-    if (c->test != SM_MISSING) sm_buf_printf(&m->one, "%.*s ", SM_STR_FMT(sm_val_text(m->f->study->texts, c->test, &b)));
-    if (c->from == SM_MISSING) sm_buf_add_c(&m->one, "without unit");
+    if (c->from == SM_MISSING) sm_buf_add_c(&m->one, "no unit");
     else sm_buf_add_str(&m->one, sm_val_text(m->f->study->texts, c->from, &b));
     if (c->offset) {
         struct sm_str s = decimal(c, false, text, sizeof text);
         bool minus = s.n && s.p[0] == '-';
-        sm_buf_printf(&m->one, " %s %.*s", minus ? "-" : "+", (int)(s.n - minus), s.p + minus);
+        sm_buf_printf(&m->one, " %s %.*s, then", minus ? "-" : "+", (int)(s.n - minus), s.p + minus);
     }
     if (c->factor) {
         struct sm_str s = decimal(c, true, text, sizeof text);
-        if (!sm_str_eq_c(s, "1")) sm_buf_printf(&m->one, "%s x %.*s", c->offset ? "," : "", SM_STR_FMT(s));
+        if (c->offset || !sm_str_eq_c(s, "1")) sm_buf_printf(&m->one, " x %.*s", SM_STR_FMT(s));
     }
-    sm_buf_printf(&m->one, " = %.*s", SM_STR_FMT(sm_val_text(m->f->study->texts, c->to, &b)));
-    if (c->digits >= 0) sm_buf_printf(&m->one, " (%d decimals)", c->digits);
+    if (c->digits >= 0) sm_buf_printf(&m->one, " to %d decimal%s", c->digits, c->digits == 1 ? "" : "s");
+}
+
+static bool is_in_data(const struct method *m, const struct sm_convert *c) {
+    const struct sm_dsvalues *w = m->g->d->values;
+    bool there = c->test == SM_MISSING || !w || w->groups.n == 0 || w->groups.over;
+    for (uint32_t k = 0; !there && k < w->groups.n; k++) there = w->groups.value[k] == c->test;
+    return there;
 }
 
 /* Rows of the table for tests that are in the data. */
 static void say_conversions(struct method *m, const struct sm_units *u) {
-    const struct sm_dsvalues *w = m->g->d->values;
+    const struct sm_convert *last = NULL;
     uint32_t said = 0, more = 0;
+    struct sm_valbuf b;
     for (uint32_t i = 0; i < u->nconvert; i++) {
-        bool there = u->convert[i].test == SM_MISSING || !w || w->groups.n == 0;
-        for (uint32_t k = 0; w && !there && k < w->groups.n; k++) there = w->groups.value[k] == u->convert[i].test;
-        if (!there) continue;
-        if (said >= CONVERSIONS_MAX) {
+        const struct sm_convert *c = &u->convert[i];
+        if (!is_in_data(m, c)) continue;
+        if (said++ >= CONVERSIONS_MAX) {
             more++;
             continue;
         }
-        sm_buf_add_c(&m->one, said++ ? "; " : " Conversions: ");
-        say_convert(m, &u->convert[i]);
+        if (last && last->test == c->test && last->to == c->to) {
+            sm_buf_add_c(&m->one, ", ");
+        } else {
+            sm_buf_add_c(&m->one, last ? "; " : " Conversions: ");
+            if (c->test != SM_MISSING) sm_buf_printf(&m->one, "%.*s ", SM_STR_FMT(sm_val_text(m->f->study->texts, c->test, &b)));
+            sm_buf_printf(&m->one, "to %.*s from ", SM_STR_FMT(sm_val_text(m->f->study->texts, c->to, &b)));
+        }
+        say_convert(m, c);
+        last = c;
     }
     if (more) sm_buf_printf(&m->one, "; and %u more", more);
     if (said) sm_buf_add_c(&m->one, ".");
@@ -251,7 +264,13 @@ static void say_standardize(struct method *m, const struct def_use *u) {
     if (u->part == SM_STD_STRESC)
         sm_buf_add_c(&m->one, " A sign of comparison before the number stays; a result that is no number and whose test has no conversion is taken as it is.");
     sm_buf_add_c(&m->one, r->keep_unconverted ? " Without a conversion the original stands." : " Missing without a conversion.");
-    say_conversions(m, r->units);
+    if (u->part == SM_STD_STRESC || u->part == SM_STD_STRESN || r->v[SM_STD_STRESN] == SM_NO) {
+        say_conversions(m, r->units);
+    } else {
+        sm_buf_add_c(&m->one, " The conversions are listed with ");
+        var_name(m, r->v[SM_STD_STRESN]);
+        sm_buf_add_c(&m->one, ".");
+    }
 }
 
 static void say_derive_names(struct method *m, const uint32_t *v, uint32_t n) {
@@ -296,10 +315,19 @@ static void say_flag(struct method *m, const struct sm_derive *x) {
     }
 }
 
+static bool is_name(struct sm_str s) {
+    bool name = s.n > 0 && sm_is_alpha(s.p[0]);
+    for (size_t i = 0; name && i < s.n; i++) name = sm_is_alpha(s.p[i]) || sm_is_digit(s.p[i]) || s.p[i] == '_' || s.p[i] == '.';
+    return name;
+}
+
 static void say_rule(struct method *m, const struct def_use *u) {
     const struct sm_rule *r = u->rule;
     switch (r->kind) {
-    case SM_RULE_ASSIGN: slot(m, u, r->from); break;
+    case SM_RULE_ASSIGN:
+        if (r->from.kind != SM_SLOT_PARAM) sm_buf_add_c(&m->one, "the value of ");
+        slot(m, u, r->from);
+        break;
     case SM_RULE_DATETIME:
         slot(m, u, r->from);
         if (r->time.kind != SM_SLOT_NONE) {
@@ -309,9 +337,8 @@ static void say_rule(struct method *m, const struct def_use *u) {
         break;
     case SM_RULE_CONSTANT: value(m, r->value); break;
     case SM_RULE_COMPUTE:
+        if (is_name(sm_expr_text(r->expr))) sm_buf_add_c(&m->one, "the value of ");
         words(m, r->expr);
-        if (m->formal.n) sm_buf_add_c(&m->formal, "; ");
-        sm_buf_add_str(&m->formal, sm_expr_text(r->expr));
         break;
     case SM_RULE_STUDY_DAY: say_study_day(m, u); break;
     case SM_RULE_STANDARDIZE: say_standardize(m, u); break;
@@ -341,19 +368,32 @@ static void say_condition(struct method *m, const struct def_use *u) {
     def_words_guard(m->f->spec, own, &m->one);
 }
 
-static void take_sentence(struct method *m) {
+static void take_sentence(struct method *m, const struct def_use *u) {
     struct sm_str s = sm_buf_str(&m->one);
     for (size_t i = 0; i < m->nsaid; i++)
         if (sm_str_eq(m->said[i], s)) return;
     if (m->nsaid >= USES_MAX) return;
+    if (u->rule && u->rule->kind == SM_RULE_COMPUTE) {
+        if (m->formal.n) sm_buf_add_c(&m->formal, "; ");
+        sm_buf_add_str(&m->formal, sm_expr_text(u->rule->expr));
+    }
     if (m->text.n) sm_buf_add_c(&m->text, "; ");
     sm_buf_add_str(&m->text, s);
     m->said[m->nsaid++] = def_keep(m->f, s);
 }
 
+/* Columns of a <repeat>, whose rules are alike but for the column. */
+static void take_column(struct method *m, const struct def_use *u) {
+    struct sm_valbuf b;
+    if (!u->record || u->record->repeat == SM_NO || u->record->param[1] == SM_MISSING) return;
+    sm_buf_add_c(&m->columns, m->columns.n ? ", " : " (columns ");
+    sm_buf_add_str(&m->columns, sm_val_text(m->f->study->texts, u->record->param[1], &b));
+}
+
 static void use_words(void *ctx, const struct def_use *u) {
     struct method *m = ctx;
     const struct sm_spec *spec = m->f->spec;
+    take_column(m, u);
     if (++m->nuse > USES_MAX) return;
     m->from = m->from || u->from;
     sm_buf_clear(&m->one);
@@ -365,7 +405,7 @@ static void use_words(void *ctx, const struct def_use *u) {
     else if (u->derive) say_flag(m, u->derive);
     else say_rule(m, u);
     say_condition(m, u);
-    take_sentence(m);
+    take_sentence(m, u);
 }
 
 static void say_group(struct method *m, const struct sm_var *v) {
@@ -400,11 +440,14 @@ struct sm_str def_method_of(struct define *f, const struct def_group *g, const s
     sm_buf_init(&m.text, METHOD_MAX);
     sm_buf_init(&m.one, METHOD_MAX);
     sm_buf_init(&m.formal, METHOD_MAX);
+    sm_buf_init(&m.columns, METHOD_MAX / 4);
     bool unique = sm_str_eq_c(i->name, "USUBJID");
     if (unique || sm_str_eq_c(i->name, "SUBJID")) {
         say_subject(&m, unique);
     } else if (v != SM_NO && m.d) {
         def_uses(m.d, v, use_words, &m);
+        sm_buf_add_str(&m.text, sm_buf_str(&m.columns));
+        if (m.columns.n) sm_buf_add_c(&m.text, ")");
         say_group(&m, &m.d->var[v]);
     }
     if (m.nuse > USES_MAX) sm_buf_add_c(&m.text, "; further rules of the same kind are not listed");
@@ -422,5 +465,6 @@ struct sm_str def_method_of(struct define *f, const struct def_group *g, const s
     t.text = def_take(f, &m.text);
     t.formal = def_take(f, &m.formal);
     sm_buf_free(&m.one);
+    sm_buf_free(&m.columns);
     return def_method(f, &t);
 }

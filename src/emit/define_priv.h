@@ -42,6 +42,8 @@ struct def_group {
     int rank;                         /* of the class */
     struct def_item *item;
 };
+#define DEF_IG "STD.IG"
+#define DEF_CT "STD.CT"
 #define DEF_VEC(type) struct { struct type *p; size_t n, cap; }
 struct define {
     const struct sm_emit_study *study;
@@ -55,7 +57,7 @@ struct define {
     DEF_VEC(def_list) list;
     DEF_VEC(def_values) values;
     struct sm_str ct_version, ct_comment;
-    bool uses_ct;
+    bool has_ig, uses_ct;             /* standards that something refers to */
     bool failed;                      /* out of memory */
 };
 
@@ -65,8 +67,8 @@ struct sm_str def_keep(struct define *f, struct sm_str s);
 struct sm_str def_take(struct define *f, struct sm_buf *b);   /* copies what b holds, frees b */
 struct sm_str def_value(struct define *f, sm_val v);          /* its text, kept */
 /* An entry of a vector; NULL when out of memory. */
-void *def_push(struct define *f, void *vec, size_t size);
-#define DEF_PUSH(f, vec) def_push(f, &(f)->vec, sizeof *(f)->vec.p)
+void *def_push(struct define *f, void *array, size_t *n, size_t *cap, size_t size);
+#define DEF_PUSH(f, vec) def_push(f, &(f)->vec.p, &(f)->vec.n, &(f)->vec.cap, sizeof *(f)->vec.p)
 /* OIDs of new entries; a comment without text gives no OID. */
 struct sm_str def_comment(struct define *f, struct sm_str oid, struct sm_str text);
 struct sm_str def_method(struct define *f, const struct def_text *m);
@@ -80,12 +82,13 @@ void def_group_values(struct define *f, struct def_group *g);
 /* The code list of the values found; OID, or no value when there is none to give. define_ct.c */
 struct def_coded {
     const struct sm_var *var;
-    const struct sm_dsset *set;
+    const struct sm_dsset *set, *all; /* all: of the whole variable when set is a part of it; may be NULL */
     const struct sm_dsvalues *decode; /* of --TESTCD: decodes are the labels of the slices; else NULL */
     struct sm_str dataset, name;      /* for OID and name of a list that is one of several */
     const char *type;
     bool plain;                       /* no decodes, as for --TEST */
 };
+bool def_is_coded(const struct define *f, const struct sm_var *v, const struct sm_dsset *set);
 struct sm_str def_codelist(struct define *f, const struct def_coded *c);
 
 /* ---- rules (define_methods.c) --------------------------------------------------------------------- */

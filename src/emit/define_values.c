@@ -49,7 +49,6 @@ static void set_supplement(const struct level *l, struct def_item *i, uint32_t a
         return;
     }
     i->var = &l->g->domain->var[v];
-    if (sm_str_starts(i->var->role, SM_STR("Non"))) i->role = (struct sm_str){NULL, 0};
     def_item_origin(f, l->g, i, v);
     if (i->origins & 1u << SM_ORIGIN_DERIVED) i->method = def_method_of(f, l->g, i, v);
     i->comment = def_comment(f, def_printf(f, "COM.%.*s", (int)(i->oid.n - 3), i->oid.p + 3), i->var->comment);
@@ -57,17 +56,17 @@ static void set_supplement(const struct level *l, struct def_item *i, uint32_t a
 
 static void set_value_item(const struct level *l, struct def_item *i, const struct def_item *parent, uint32_t at, uint32_t k) {
     struct define *f = l->f;
-    struct sm_dsslice *s = l->w->slice[at];
+    const struct sm_dsslice *s = l->w->slice[at];
     struct sm_str part = oid_part(f, l, at), label = def_value(f, s->label);
     *i = (struct def_item){.oid = def_printf(f, "%.*s.%.*s", SM_STR_FMT(parent->oid), SM_STR_FMT(part)), .name = parent->name, .label = label.n ? label : parent->label,
                            .field = parent->field, .facts = &s->var[k]};
-    s->var[k].length = 0;
-    def_item_type(i, !l->g->d->is_supp && !sm_str_ends(parent->name, SM_STR("U")));
+    def_item_type(i, !sm_str_ends(parent->name, SM_STR("U")));
     if (i->length > parent->length && parent->length) i->length = parent->length;
     if (l->g->d->is_supp) set_supplement(l, i, at);
     const struct sm_var *v = l->g->d->is_supp ? i->var : parent->var;
+    const struct sm_dsset *all = l->g->d->is_supp || !l->w->set[l->w->split[k]].max ? NULL : &l->w->set[l->w->split[k]];
     if (v && s->set[k].max && f->spec)
-        i->list = def_codelist(f, &(struct def_coded){.var = v, .set = &s->set[k], .dataset = l->g->d->name,
+        i->list = def_codelist(f, &(struct def_coded){.var = v, .set = &s->set[k], .all = all, .dataset = l->g->d->name,
             .name = def_printf(f, "%.*s.%.*s", SM_STR_FMT(parent->name), SM_STR_FMT(part)), .type = i->type});
     i->clause = clause_of(l, at);
 }

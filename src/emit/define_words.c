@@ -150,22 +150,20 @@ static void say_phrase(struct words *w, const char *words, const struct sm_str *
     }
 }
 
-static void say_take(struct words *w, enum sm_take take) {
-    static const char *const name[] = {"first", "last", "least", "greatest", "sum", "number of", "only"};
-    sm_buf_printf(w->out, "the %s ", name[take]);
-}
-
 static void say_lookup_from(struct words *w, const struct sm_lookup_from *from) {
-    if (from->value) words_part(w, sm_expr_text(from->value));
-    else say(w, "rows");
-    sm_buf_printf(w->out, " in source %.*s", SM_STR_FMT(w->spec->source[from->source].name));
+    if (from->value) {
+        words_part(w, sm_expr_text(from->value));
+        say(w, " over the ");
+    }
+    sm_buf_printf(w->out, "rows of source %.*s", SM_STR_FMT(w->spec->source[from->source].name));
     if (!from->where) return;
     say(w, " where ");
     words_part(w, sm_expr_text(from->where));
 }
 
 static void say_lookup_values(struct words *w, const struct sm_lookup *l) {
-    say_take(w, l->take);
+    static const char *const take[] = {"first", "last", "least", "greatest", "sum", "number", "only value"};
+    sm_buf_printf(w->out, "the %s of ", take[l->take]);
     w->in_lookup = true;
     for (uint32_t i = 0; i < l->nfrom; i++) {
         if (i) say(w, " and of ");

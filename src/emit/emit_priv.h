@@ -4,7 +4,7 @@
 /* emit_priv.h - what the back ends share: cells to text at speed, and findings about cells. */
 #include "sdtmill/emit.h"
 
-extern const struct sm_emit_ops emit_csv, emit_dsxml, emit_xpt, emit_json, emit_ndjson, emit_dsjc;
+extern const struct sm_emit_ops emit_csv, emit_dsxml, emit_xpt, emit_json, emit_ndjson, emit_dsjc, emit_define;
 
 /* Program version, for what the formats call the source system. */
 struct sm_str emit_version(void);

@@ -8,6 +8,7 @@ static const struct sm_emit_ops *const table[] = {
     &emit_json,
     &emit_ndjson,
     &emit_dsjc,
+    &emit_define,
 };
 
 const struct sm_emit_ops *sm_emit_at(size_t i) {

@@ -95,6 +95,20 @@ static int csv_end(struct sm_loader *l, struct csv *c, struct sm_err *err) {
     return record_end(c, err, &done);
 }
 
+/* Ordinary bytes of the field under way, all at once. */
+static void run_take(struct csv *c) {
+    size_t from = c->at;
+    bool quoted = c->state == CSV_QUOTED;
+    if (!c->any || (c->state != CSV_PLAIN && c->state != CSV_START && !quoted)) return;
+    for (; c->at < c->n; c->at++) {
+        char x = c->buf[c->at];
+        if (x == '"' || x == '\n' || x == 0 || (!quoted && (x == c->delimiter || x == '\r'))) break;
+    }
+    if (c->at == from) return;
+    sm_buf_add(&c->text, c->buf + from, c->at - from);
+    if (c->state == CSV_START) c->state = CSV_PLAIN;
+}
+
 /* One record into text and end. */
 static int record_read(struct sm_loader *l, struct csv *c, struct sm_err *err) {
     bool done = false;
@@ -105,6 +119,8 @@ static int record_read(struct sm_loader *l, struct csv *c, struct sm_err *err) {
             if (rc) return rc;
             if (c->n == 0) return csv_end(l, c, err);
         }
+        run_take(c);
+        if (c->at == c->n) continue;
         char x = c->buf[c->at++];
         int rc = byte_take(l, c, x, &done, err);
         if (rc) return rc;

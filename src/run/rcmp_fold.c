@@ -73,7 +73,7 @@ int rcmp_fold_read(struct rcmp_pair *p, struct rcmp_side *s, struct sm_err *err)
 }
 
 sm_val rcmp_fold_find(struct rcmp_pair *p, const struct rcmp_side *s, const sm_val *row, struct sm_str qnam) {
-    uint32_t subject = rcmp_column(s->info, "USUBJID");
+    uint32_t subject = s->subject;
     if (!s->fold || !s->fold->lut || subject == SM_CMP_NONE) return SM_MISSING;
     sm_val name = sm_val_make(p->in, qnam);
     for (uint32_t i = 0; i < s->fold->nidvar; i++) {

@@ -29,6 +29,8 @@ struct rcmp_side {                   /* one dataset of one side */
     struct rcmp_fold *fold;
     uint32_t idvar_from[RCMP_IDVARS];/* column of the loader for fold->idvar[i] */
     struct sm_lut *sites;            /* USUBJID -> SITEID, by DM of this side */
+    uint32_t subject;                /* column of the loader, or none */
+    sm_val last_subject, last_site;
     struct sm_sorter *sorter;
     struct sm_recs recs;
     bool is_new;

@@ -22,6 +22,7 @@ int rcmp_side_columns(struct rcmp_pair *p, struct rcmp_side *s, struct sm_err *e
     uint32_t plain = p->cmp.nvar - p->nfold - (p->site_made != SM_CMP_NONE);
     s->from = sm_alloc(p->cmp.nvar, sizeof *s->from);
     if (!s->from) return sm_fail(err, SM_ENOMEM, "out of memory");
+    s->subject = rcmp_column(s->info, "USUBJID");
     for (uint32_t i = 0; i < p->cmp.nvar; i++) {
         s->from[i] = SM_CMP_NONE;
         for (uint32_t k = 0; i < plain && k < s->info->nvar && s->from[i] == SM_CMP_NONE; k++)
@@ -62,11 +63,13 @@ static sm_val translate(struct rcmp_pair *p, const sm_val *row, const struct poi
 }
 
 /* ---- rows ----------------------------------------------------------------------------------------------- */
-static sm_val site_of(struct rcmp_pair *p, const struct rcmp_side *s, const sm_val *row) {
-    (void)p;
-    uint32_t subject = rcmp_column(s->info, "USUBJID");
-    const sm_val *site = subject == SM_CMP_NONE || !s->sites ? NULL : sm_lut_find(s->sites, &row[subject]);
-    return site ? *site : SM_MISSING;
+/* Records of one subject mostly stand together: the last answer is kept. */
+static sm_val site_of(struct rcmp_side *s, const sm_val *row) {
+    if (s->subject == SM_CMP_NONE || !s->sites) return SM_MISSING;
+    if (row[s->subject] == s->last_subject) return s->last_site;
+    const sm_val *site = sm_lut_find(s->sites, &row[s->subject]);
+    s->last_subject = row[s->subject];
+    return s->last_site = site ? *site : SM_MISSING;
 }
 
 int rcmp_side_take(struct rcmp_pair *p, struct rcmp_side *s, const struct sm_block *b, struct sm_err *err) {
@@ -82,7 +85,7 @@ int rcmp_side_take(struct rcmp_pair *p, struct rcmp_side *s, const struct sm_blo
         uint32_t from = s->from[i];
         for (uint32_t k = 0; k < b->nrow; k++) {
             const sm_val *row = b->cell + (size_t)k * b->ncol;
-            if (from == SM_CMP_NONE) to[k] = i == p->site_made ? site_of(p, s, row) : rcmp_fold_find(p, s, row, p->fold_name[i - first_fold]);
+            if (from == SM_CMP_NONE) to[k] = i == p->site_made ? site_of(s, row) : rcmp_fold_find(p, s, row, p->fold_name[i - first_fold]);
             else if (pointers && from == at.idvarval) to[k] = translate(p, row, &at);
             else if (plain && from == at.idvarval) to[k] = rcmp_idvarval(p->texts, p->in, row[from]);
             else to[k] = p->cmp.ignore_blanks ? trim(p, row[from]) : row[from];

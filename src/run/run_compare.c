@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* run_compare.c - `compare`: pairs the files of both sides, then load -> sort -> compare for each pair.
- * Datasets that point to others' records come last, when the renumbering of those is known. */
+/* run_compare.c - `compare`: pairs the files of both sides, then load -> sort -> compare for each
+ * pair. Datasets that point to others' records come last, when the renumbering of those is known.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@
 #include "sdtmill/csvw.h"
 #include "sdtmill/num.h"
 
-/* ---- which files ------------------------------------------------------------------------------------------ */
+/* ---- which files
+ * ------------------------------------------------------------------------------------------ */
 static bool wanted(const struct sm_compare_opts *o, struct sm_str name) {
     struct sm_str list = sm_str(o->datasets), item;
     if (!o->datasets) return true;
@@ -20,11 +22,14 @@ static bool wanted(const struct sm_compare_opts *o, struct sm_str name) {
 
 static const struct sm_load_file *file_find(const struct rcmp *r, int side, struct sm_str name) {
     for (size_t i = 0; i < r->nfile[side]; i++)
-        if (!r->file[side][i].again && sm_str_eq(r->file[side][i].name, name)) return &r->file[side][i];
+        if (!r->file[side][i].again && sm_str_eq(r->file[side][i].name, name))
+            return &r->file[side][i];
     return NULL;
 }
 
-static struct sm_str supp_name(struct rcmp *r, struct sm_str parent) { return sm_arena_printf(&r->arena, "SUPP%.*s", SM_STR_FMT(parent)); }
+static struct sm_str supp_name(struct rcmp *r, struct sm_str parent) {
+    return sm_arena_printf(&r->arena, "SUPP%.*s", SM_STR_FMT(parent));
+}
 
 static bool folded_away(const struct rcmp *r, struct sm_str name) {
     if (!r->o->fold_supp || !sm_str_starts(name, SM_STR("SUPP")) || name.n < 6) return false;
@@ -32,7 +37,8 @@ static bool folded_away(const struct rcmp *r, struct sm_str name) {
     return file_find(r, 0, parent) || file_find(r, 1, parent);
 }
 
-static int pair_add(struct rcmp *r, const struct sm_load_file *a, const struct sm_load_file *b, struct sm_err *err) {
+static int pair_add(struct rcmp *r, const struct sm_load_file *a, const struct sm_load_file *b,
+                    struct sm_err *err) {
     const struct sm_load_file *f = a ? a : b;
     struct rcmp_pair *p = &r->pair[r->nds];
     struct sm_cmp_dataset *d = &r->ds[r->nds++];
@@ -43,7 +49,8 @@ static int pair_add(struct rcmp *r, const struct sm_load_file *a, const struct s
     p->side[0].file = a;
     p->side[1].file = b;
     p->side[1].is_new = true;
-    p->relation = sm_str_starts(f->name, SM_STR("SUPP")) || sm_str_eq_c(f->name, "RELREC") || sm_str_eq_c(f->name, "CO");
+    p->relation = sm_str_starts(f->name, SM_STR("SUPP")) || sm_str_eq_c(f->name, "RELREC") ||
+                  sm_str_eq_c(f->name, "CO");
     for (int i = 0; r->o->fold_supp && i < 2; i++) {
         struct sm_str supp = supp_name(r, f->name);
         if (!supp.p) return sm_fail(err, SM_ENOMEM, "out of memory");
@@ -54,11 +61,13 @@ static int pair_add(struct rcmp *r, const struct sm_load_file *a, const struct s
 
 static int files_list(struct rcmp *r, struct sm_err *err) {
     int rc = sm_load_list(r->o->base, r->o->base_format, &r->arena, &r->file[0], &r->nfile[0], err);
-    if (!rc) rc = sm_load_list(r->o->now, r->o->new_format, &r->arena, &r->file[1], &r->nfile[1], err);
+    if (!rc)
+        rc = sm_load_list(r->o->now, r->o->new_format, &r->arena, &r->file[1], &r->nfile[1], err);
     if (rc) return rc;
     size_t n = r->nfile[0] + r->nfile[1];
     for (int i = 0; i < 2; i++)
-        if (r->nfile[i] == 0) return sm_fail(err, SM_EDATA, "%s: no dataset files", i ? r->o->now : r->o->base);
+        if (r->nfile[i] == 0)
+            return sm_fail(err, SM_EDATA, "%s: no dataset files", i ? r->o->now : r->o->base);
     r->pair = sm_arena_array(&r->arena, n, sizeof *r->pair);
     r->ds = sm_arena_array(&r->arena, n, sizeof *r->ds);
     return r->pair && r->ds ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
@@ -69,7 +78,9 @@ static int files_pair(struct rcmp *r, struct sm_err *err) {
     const struct sm_load_file *a = r->file[0], *b = r->file[1];
     size_t i = 0, k = 0;
     int rc = SM_OK;
-    if (r->nfile[0] == 1 && r->nfile[1] == 1 && sm_str_eq_c(a->path, r->o->base) && sm_str_eq_c(b->path, r->o->now)) return pair_add(r, a, b, err);
+    if (r->nfile[0] == 1 && r->nfile[1] == 1 && sm_str_eq_c(a->path, r->o->base) &&
+        sm_str_eq_c(b->path, r->o->now))
+        return pair_add(r, a, b, err);
     while (!rc && (i < r->nfile[0] || k < r->nfile[1])) {
         if (i < r->nfile[0] && a[i].again) {
             i++;
@@ -80,7 +91,8 @@ static int files_pair(struct rcmp *r, struct sm_err *err) {
             continue;
         }
         int order = i == r->nfile[0] ? 1 : k == r->nfile[1] ? -1 : sm_str_cmp(a[i].name, b[k].name);
-        const struct sm_load_file *x = order <= 0 ? &a[i++] : NULL, *y = order >= 0 ? &b[k++] : NULL;
+        const struct sm_load_file *x = order <= 0 ? &a[i++] : NULL,
+                                  *y = order >= 0 ? &b[k++] : NULL;
         struct sm_str name = x ? x->name : y ? y->name : SM_STR("");
         if (wanted(r->o, name) && !folded_away(r, name)) rc = pair_add(r, x, y, err);
     }
@@ -88,7 +100,8 @@ static int files_pair(struct rcmp *r, struct sm_err *err) {
     return rc;
 }
 
-/* ---- which variables ---------------------------------------------------------------------------------------- */
+/* ---- which variables
+ * ---------------------------------------------------------------------------------------- */
 /* "VAR", "DS.VAR", and "--VAR" for any two letters. */
 static bool names_var(struct sm_str pattern, struct sm_str ds, struct sm_str var) {
     size_t dot = sm_str_find_byte(pattern, '.', 0);
@@ -113,28 +126,34 @@ static bool ignored(const struct rcmp_pair *p, struct sm_str var) {
     return false;
 }
 
-static int tolerance(const struct rcmp_pair *p, const char *const *list, size_t n, struct sm_str var, const char *option, double *ret, struct sm_err *err) {
+static int tolerance(const struct rcmp_pair *p, const char *const *list, size_t n,
+                     struct sm_str var, const char *option, double *ret, struct sm_err *err) {
     for (size_t i = 0; i < n; i++) {
         struct sm_str s = sm_str(list[i]);
         size_t eq = sm_str_find_byte(s, '=', 0);
         double d;
-        if (!sm_num_parse(eq == SIZE_MAX ? s : sm_str_n(s.p + eq + 1, s.n - eq - 1), true, &d) || d < 0)
-            return sm_fail(err, SM_EUSAGE, "%s: \"%s\" is neither a number nor VAR=NUMBER", option, list[i]);
+        if (!sm_num_parse(eq == SIZE_MAX ? s : sm_str_n(s.p + eq + 1, s.n - eq - 1), true, &d) ||
+            d < 0)
+            return sm_fail(err, SM_EUSAGE, "%s: \"%s\" is neither a number nor VAR=NUMBER", option,
+                           list[i]);
         if (eq == SIZE_MAX || names_var(sm_str_n(s.p, eq), p->ds->name, var)) *ret = d;
     }
     return SM_OK;
 }
 
-static int var_add(struct rcmp_pair *p, struct sm_str name, bool is_num, bool silent, struct sm_err *err) {
+static int var_add(struct rcmp_pair *p, struct sm_str name, bool is_num, bool silent,
+                   struct sm_err *err) {
     struct sm_cmp_var *v = &p->var[p->cmp.nvar++];
-    *v = (struct sm_cmp_var){.name = sm_arena_dup(&p->run->arena, name), .is_num = is_num, .silent = silent};
+    *v = (struct sm_cmp_var){
+        .name = sm_arena_dup(&p->run->arena, name), .is_num = is_num, .silent = silent};
     if (!v->name.p) return sm_fail(err, SM_ENOMEM, "out of memory");
     const struct sm_compare_opts *o = p->run->o;
     int rc = tolerance(p, o->absolute, o->nabsolute, name, "--tolerance", &v->absolute, err);
     return rc ? rc : tolerance(p, o->relative, o->nrelative, name, "--relative", &v->relative, err);
 }
 
-/* Variables of both sides, in base's order. An ignored one that tells site, subject or test is carried. */
+/* Variables of both sides, in base's order. An ignored one that tells site, subject or test is
+ * carried. */
 static int vars_common(struct rcmp_pair *p, struct sm_err *err) {
     const struct sm_dsinfo *a = p->side[0].info, *b = p->side[1].info;
     int rc = SM_OK;
@@ -143,9 +162,11 @@ static int vars_common(struct rcmp_pair *p, struct sm_err *err) {
         uint32_t other = rcmp_column(b, name.p);
         if (other == SM_CMP_NONE) continue;
         bool seq = p->run->o->seq_renumbered && rcmp_is_seq(name) && !sm_str_eq_c(name, "TSSEQ");
-        bool carried = sm_str_eq_c(name, "USUBJID") || sm_str_eq_c(name, "SITEID"), out = ignored(p, name);
+        bool carried = sm_str_eq_c(name, "USUBJID") || sm_str_eq_c(name, "SITEID"),
+             out = ignored(p, name);
         if (out && !carried && !seq) continue;
-        if (seq && !p->relation && sm_str_starts(name, sm_str_n(p->ds->name.p, 2))) p->seq = p->cmp.nvar;
+        if (seq && !p->relation && sm_str_starts(name, sm_str_n(p->ds->name.p, 2)))
+            p->seq = p->cmp.nvar;
         rc = var_add(p, name, a->var[i].is_num || b->var[other].is_num, out || seq, err);
     }
     return rc;
@@ -159,7 +180,8 @@ static int vars_folded(struct rcmp_pair *p, struct sm_err *err) {
         const struct rcmp_fold *f = p->side[side].fold;
         for (uint32_t i = 0; f && i < f->nqnam; i++) {
             bool there = false;
-            for (uint32_t k = 0; k < p->cmp.nvar && !there; k++) there = sm_str_eq(p->var[k].name, f->qnam[i]);
+            for (uint32_t k = 0; k < p->cmp.nvar && !there; k++)
+                there = sm_str_eq(p->var[k].name, f->qnam[i]);
             if (there || ignored(p, f->qnam[i])) continue;
             int rc = var_add(p, f->qnam[i], false, false, err);
             if (rc) return rc;
@@ -178,15 +200,20 @@ static uint32_t by_name(const struct rcmp_pair *p, const char *name) {
 static void vars_test(struct rcmp_pair *p) {
     p->cmp.test = SM_CMP_NONE;
     for (uint32_t i = 0; i < p->cmp.nvar; i++)
-        if ((p->var[i].name.n == 8 && sm_str_ends(p->var[i].name, SM_STR("TESTCD"))) || sm_str_eq_c(p->var[i].name, "QNAM")) p->cmp.test = i;
+        if ((p->var[i].name.n == 8 && sm_str_ends(p->var[i].name, SM_STR("TESTCD"))) ||
+            sm_str_eq_c(p->var[i].name, "QNAM"))
+            p->cmp.test = i;
 }
 
 static int vars_make(struct rcmp_pair *p, struct sm_err *err) {
-    p->var = sm_arena_array(&p->run->arena, p->side[0].info->nvar + 2 * RCMP_FOLDED + 2, sizeof *p->var);
+    p->var =
+        sm_arena_array(&p->run->arena, p->side[0].info->nvar + 2 * RCMP_FOLDED + 2, sizeof *p->var);
     if (!p->var) return sm_fail(err, SM_ENOMEM, "out of memory");
     p->cmp.var = p->var;
     int rc = vars_common(p, err);
-    if (!rc && p->cmp.nvar == 0) rc = sm_fail(err, SM_EDATA, "%.*s: the two sides have no variable in common", SM_STR_FMT(p->ds->name));
+    if (!rc && p->cmp.nvar == 0)
+        rc = sm_fail(err, SM_EDATA, "%.*s: the two sides have no variable in common",
+                     SM_STR_FMT(p->ds->name));
     if (!rc && p->run->o->fold_supp) rc = vars_folded(p, err);
     if (rc) return rc;
     p->cmp.subject = by_name(p, "USUBJID");
@@ -200,7 +227,8 @@ static int vars_make(struct rcmp_pair *p, struct sm_err *err) {
     return rc;
 }
 
-/* ---- differences.csv ------------------------------------------------------------------------------------------ */
+/* ---- differences.csv
+ * ------------------------------------------------------------------------------------------ */
 static void number_cell(struct sm_sink *k, uint64_t n, char end) {
     char out[24];
     sm_csvw_cell(k, sm_str_n(out, n ? sm_num_format_u64(n, out) : 0), end);
@@ -216,8 +244,15 @@ static int diff_write(void *ctx, const struct sm_cmp_diff *d, struct sm_err *err
     sm_csvw_cell(k, p->ds->name, ',');
     sm_csvw_cell(k, sm_str(sm_cmp_kind_name(d->kind)), ',');
     sm_csvw_cell(k, d->column == SM_CMP_NONE ? SM_STR("") : p->var[d->column].name, ',');
-    sm_csvw_cell(k, d->base && d->column != SM_CMP_NONE ? sm_val_text(p->texts, d->base[d->column], &buf) : SM_STR(""), ',');
-    sm_csvw_cell(k, d->now && d->column != SM_CMP_NONE ? sm_val_text(p->texts, d->now[d->column], &buf) : SM_STR(""), ',');
+    sm_csvw_cell(k,
+                 d->base && d->column != SM_CMP_NONE
+                     ? sm_val_text(p->texts, d->base[d->column], &buf)
+                     : SM_STR(""),
+                 ',');
+    sm_csvw_cell(k,
+                 d->now && d->column != SM_CMP_NONE ? sm_val_text(p->texts, d->now[d->column], &buf)
+                                                    : SM_STR(""),
+                 ',');
     sm_csvw_cell(k, sm_str(sm_cmp_cause_name(d->cause)), ',');
     sm_buf_init(&key, 0);
     for (uint32_t i = 0; i < p->cmp.nkey; i++) {
@@ -231,7 +266,9 @@ static int diff_write(void *ctx, const struct sm_cmp_diff *d, struct sm_err *err
     return SM_OK;
 }
 
-/* ---- one dataset ------------------------------------------------------------------------------------------------ */
+/* ---- one dataset
+ * ------------------------------------------------------------------------------------------------
+ */
 static void pair_seen(void *ctx, const sm_val *base, const sm_val *now) {
     struct rcmp_pair *p = ctx;
     struct rcmp *r = p->run;
@@ -240,15 +277,19 @@ static void pair_seen(void *ctx, const sm_val *base, const sm_val *now) {
     struct sm_err ignored_err = {0};
     if (sm_val_eq(p->texts, base[p->seq], now[p->seq])) return;
     key[0] = sm_val_make(r->seq_in, p->ds->name);
-    key[1] = p->cmp.subject == SM_CMP_NONE ? SM_MISSING : sm_val_make(r->seq_in, sm_val_text(p->texts, now[p->cmp.subject], &buf));
+    key[1] = p->cmp.subject == SM_CMP_NONE
+                 ? SM_MISSING
+                 : sm_val_make(r->seq_in, sm_val_text(p->texts, now[p->cmp.subject], &buf));
     key[2] = sm_val_make(r->seq_in, sm_val_text(p->texts, now[p->seq], &buf));
     value = sm_val_make(r->seq_in, sm_val_text(p->texts, base[p->seq], &buf));
-    if (sm_lut_add(r->seq, key, &value, &old, &ignored_err)) sm_intern_fail(r->seq_in); /* looked at after the dataset */
+    if (sm_lut_add(r->seq, key, &value, &old, &ignored_err))
+        sm_intern_fail(r->seq_in); /* looked at after the dataset */
 }
 
 static struct sm_cmp_side side_of(const struct rcmp_side *s) {
     unsigned k = sm_loader_knows(s->l);
-    return (struct sm_cmp_side){s->info, k & SM_LOAD_LABELS, k & SM_LOAD_TYPES, k & SM_LOAD_LENGTHS, k & SM_LOAD_ORDER};
+    return (struct sm_cmp_side){s->info, k & SM_LOAD_LABELS, k & SM_LOAD_TYPES, k & SM_LOAD_LENGTHS,
+                                k & SM_LOAD_ORDER};
 }
 
 static int pair_open(struct rcmp_pair *p, struct sm_err *err) {
@@ -258,15 +299,21 @@ static int pair_open(struct rcmp_pair *p, struct sm_err *err) {
     p->cmp.ignore_blanks = o->ignore_blanks;
     int rc = sm_texts_open(&p->texts, err);
     if (!rc) rc = sm_intern_open(&p->in, p->texts, err);
-    for (int i = 0; !rc && i < 2; i++) rc = rcmp_side_open(p, &p->side[i], err);
-    for (int i = 0; !rc && i < 2 && o->fold_supp; i++) rc = rcmp_fold_read(p, &p->side[i], err);
-    if (!rc && sm_str_eq(p->side[0].info->name, p->side[1].info->name)) { /* the files know better than their names */
+    for (int i = 0; !rc && i < 2; i++)
+        rc = rcmp_side_open(p, &p->side[i], err);
+    for (int i = 0; !rc && i < 2 && o->fold_supp; i++)
+        rc = rcmp_fold_read(p, &p->side[i], err);
+    if (!rc && sm_str_eq(p->side[0].info->name,
+                         p->side[1].info->name)) { /* the files know better than their names */
         p->ds->name = sm_arena_dup(&p->run->arena, p->side[0].info->name);
         if (!p->ds->name.p) rc = sm_fail(err, SM_ENOMEM, "out of memory");
     }
-    if (!rc && !o->ignore_metadata) rc = sm_cmp_meta(side_of(&p->side[0]), side_of(&p->side[1]), &p->run->arena, &p->ds->meta, &p->ds->nmeta, err);
+    if (!rc && !o->ignore_metadata)
+        rc = sm_cmp_meta(side_of(&p->side[0]), side_of(&p->side[1]), &p->run->arena, &p->ds->meta,
+                         &p->ds->nmeta, err);
     if (!rc) rc = vars_make(p, err);
-    for (int i = 0; !rc && i < 2; i++) rc = rcmp_side_columns(p, &p->side[i], err);
+    for (int i = 0; !rc && i < 2; i++)
+        rc = rcmp_side_columns(p, &p->side[i], err);
     for (int i = 0; !rc && i < 2 && p->site_made != SM_CMP_NONE; i++) {
         const struct sm_load_file *own = file_find(p->run, i, SM_STR("DM"));
         rc = rcmp_sites_read(p, &p->side[i], own ? own : dm, err);
@@ -276,11 +323,20 @@ static int pair_open(struct rcmp_pair *p, struct sm_err *err) {
 
 static int pair_note(struct rcmp_pair *p, struct sm_err *err) {
     uint64_t twice = 0;
-    for (int i = 0; i < 2; i++) twice += p->side[i].fold ? p->side[i].fold->twice : 0;
+    for (int i = 0; i < 2; i++)
+        twice += p->side[i].fold ? p->side[i].fold->twice : 0;
     uint64_t recoded = sm_loader_recoded(p->side[0].l) + sm_loader_recoded(p->side[1].l);
-    if (twice) p->ds->note = sm_arena_printf(&p->run->arena, "%" PRIu64 " supplemental qualifiers have the key of another one and were left out", twice);
-    else if (recoded) p->ds->note = sm_arena_printf(&p->run->arena, "%" PRIu64 " values are no UTF-8 and were read as Windows-1252", recoded);
-    else return SM_OK;
+    if (twice)
+        p->ds->note = sm_arena_printf(
+            &p->run->arena,
+            "%" PRIu64 " supplemental qualifiers have the key of another one and were left out",
+            twice);
+    else if (recoded)
+        p->ds->note = sm_arena_printf(
+            &p->run->arena, "%" PRIu64 " values are no UTF-8 and were read as Windows-1252",
+            recoded);
+    else
+        return SM_OK;
     return p->ds->note.p ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
@@ -295,10 +351,14 @@ static int pair_compare(struct rcmp_pair *p, struct sm_err *err) {
         rc = rcmp_side_sort(p, &p->side[i], &in[i], err);
         if (rc) sm_err_ctx(err, "%.*s", SM_STR_FMT(p->ds->name));
     }
-    if (!rc) rc = sm_cmp_run(&p->cmp, p->texts, in[0], in[1], p->run->out ? diff_write : NULL, p, &p->ds->result, err);
+    if (!rc)
+        rc = sm_cmp_run(&p->cmp, p->texts, in[0], in[1], p->run->out ? diff_write : NULL, p,
+                        &p->ds->result, err);
     if (!rc) rc = pair_note(p, err);
-    if (!rc && p->run->seq_in && sm_intern_failed(p->run->seq_in)) rc = sm_fail(err, SM_ENOMEM, "out of memory for the renumbering");
-    for (int i = 0; i < 2; i++) rcmp_side_close(&p->side[i]);
+    if (!rc && p->run->seq_in && sm_intern_failed(p->run->seq_in))
+        rc = sm_fail(err, SM_ENOMEM, "out of memory for the renumbering");
+    for (int i = 0; i < 2; i++)
+        rcmp_side_close(&p->side[i]);
     sm_intern_close(p->in);
     sm_texts_close(p->texts);
     p->in = NULL;
@@ -312,13 +372,17 @@ static int pairs_compare(struct rcmp *r, struct sm_err *err) {
         for (size_t i = 0; i < r->nds && !rc; i++) {
             struct rcmp_pair *p = &r->pair[i];
             if (p->relation != (relations == 1)) continue;
-            if (p->side[0].file && p->side[1].file) rc = pair_compare(p, err);
-            else p->ds->opts = NULL;
+            if (p->side[0].file && p->side[1].file)
+                rc = pair_compare(p, err);
+            else
+                p->ds->opts = NULL;
         }
     return rc;
 }
 
-/* ---- the call ---------------------------------------------------------------------------------------------------- */
+/* ---- the call
+ * ----------------------------------------------------------------------------------------------------
+ */
 static int seq_open(struct rcmp *r, struct sm_err *err) {
     if (!r->o->seq_renumbered) return SM_OK;
     int rc = sm_texts_open(&r->seq_texts, err);
@@ -327,7 +391,8 @@ static int seq_open(struct rcmp *r, struct sm_err *err) {
 }
 
 static int out_open(struct rcmp *r, const char *part, int *ret_fd, struct sm_err *err) {
-    static const char header[] = "DATASET,KIND,VARIABLE,BASE,NEW,CAUSE,KEY,BASE_RECORD,NEW_RECORD\n";
+    static const char header[] =
+        "DATASET,KIND,VARIABLE,BASE,NEW,CAUSE,KEY,BASE_RECORD,NEW_RECORD\n";
     if (!r->o->differences) return SM_OK;
     bool standard = strcmp(r->o->differences, "-") == 0;
     *ret_fd = standard ? STDOUT_FILENO : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -345,7 +410,8 @@ static int out_close(struct rcmp *r, const char *part, int fd, int rc, struct sm
     }
     if (fd < 0 || fd == STDOUT_FILENO) return rc;
     if (close(fd) != 0 && !rc) rc = sm_fail_sys(err, SM_EIO, "%s", part);
-    if (!rc && rename(part, r->o->differences) != 0) rc = sm_fail_sys(err, SM_EIO, "%s", r->o->differences);
+    if (!rc && rename(part, r->o->differences) != 0)
+        rc = sm_fail_sys(err, SM_EIO, "%s", r->o->differences);
     if (rc) (void)unlink(part);
     return rc;
 }
@@ -353,12 +419,14 @@ static int out_close(struct rcmp *r, const char *part, int fd, int rc, struct sm
 static void report(struct rcmp *r, struct sm_buf *text, struct sm_buf *json, uint64_t *ret_n) {
     struct sm_cmp_report rep = {sm_str(r->o->base), sm_str(r->o->now), r->ds, r->nds};
     *ret_n = 0;
-    for (size_t i = 0; i < r->nds; i++) *ret_n += sm_cmp_differences(&r->ds[i]);
+    for (size_t i = 0; i < r->nds; i++)
+        *ret_n += sm_cmp_differences(&r->ds[i]);
     if (text) sm_cmp_text(&rep, text);
     if (json) sm_cmp_json(&rep, json);
 }
 
-int sm_run_compare(const struct sm_compare_opts *o, struct sm_buf *text, struct sm_buf *json, uint64_t *ret_n, struct sm_err *err) {
+int sm_run_compare(const struct sm_compare_opts *o, struct sm_buf *text, struct sm_buf *json,
+                   uint64_t *ret_n, struct sm_err *err) {
     struct rcmp r = {.o = o};
     int fd = -1;
     sm_arena_init(&r.arena);
@@ -372,7 +440,8 @@ int sm_run_compare(const struct sm_compare_opts *o, struct sm_buf *text, struct 
     if (!rc) report(&r, text, json, ret_n);
     if (!rc && text) rc = sm_buf_check(text, err);
     if (!rc && json) rc = sm_buf_check(json, err);
-    for (size_t i = 0; i < r.nds; i++) sm_cmp_result_free(&r.ds[i].result);
+    for (size_t i = 0; i < r.nds; i++)
+        sm_cmp_result_free(&r.ds[i].result);
     sm_lut_close(r.seq);
     sm_intern_close(r.seq_in);
     sm_texts_close(r.seq_texts);

@@ -12,9 +12,13 @@
 #define SM_VERSION "0.0.0"
 #endif
 
-const char *sm_version(void) { return SM_VERSION; }
+const char *sm_version(void) {
+    return SM_VERSION;
+}
 
-bool run_stopped(const struct run *r) { return r->opts->stopped && r->opts->stopped(); }
+bool run_stopped(const struct run *r) {
+    return r->opts->stopped && r->opts->stopped();
+}
 
 static int open_workers(struct run *r, struct sm_err *err) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -50,7 +54,8 @@ static void close_workers(struct run *r) {
 static int find_created(struct run *r, struct sm_err *err) {
     int64_t t = 0, mtime;
     if (r->opts->created) {
-        if (!sm_clock_parse_iso(r->opts->created, &t)) return sm_fail(err, SM_EUSAGE, "--created %s is no date", r->opts->created);
+        if (!sm_clock_parse_iso(r->opts->created, &t))
+            return sm_fail(err, SM_EUSAGE, "--created %s is no date", r->opts->created);
     } else if (!sm_clock_epoch(&t)) {
         struct stat st;
         for (size_t i = 0; i < r->ninput; i++) {
@@ -63,12 +68,16 @@ static int find_created(struct run *r, struct sm_err *err) {
     return SM_OK;
 }
 
-void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows, uint64_t bytes, const char *sha256) {
+void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows,
+                     uint64_t bytes, const char *sha256) {
     struct run *r = ctx;
     struct sm_err ignored = {0};
     if (sm_grow(&r->output, &r->cap_output, r->noutput + 1, sizeof *r->output, &ignored)) return;
     struct sm_output_row *o = &r->output[r->noutput++];
-    *o = (struct sm_output_row){.path = sm_arena_dup(&r->arena, sm_str(relative)), .dataset = sm_arena_dup(&r->arena, dataset), .rows = rows, .bytes = bytes};
+    *o = (struct sm_output_row){.path = sm_arena_dup(&r->arena, sm_str(relative)),
+                                .dataset = sm_arena_dup(&r->arena, dataset),
+                                .rows = rows,
+                                .bytes = bytes};
     memcpy(o->sha256, sha256, 64);
     o->sha256[64] = 0;
 }
@@ -79,17 +88,30 @@ static int open_emitters(struct run *r, struct sm_err *err) {
     int rc = sm_stage_open(&r->stage, r->opts->out, r->opts->force, err);
     if (rc) return rc;
     r->tmpdir = r->opts->tmpdir ? r->opts->tmpdir : sm_stage_path(r->stage);
-    r->study = (struct sm_emit_study){.oid = s->oid, .name = s->name, .description = s->description.n ? s->description : s->title,
-        .protocol = s->protocol.n ? s->protocol : s->name, .metadata_oid = sm_arena_printf(&r->arena, "MDV.%.*s", SM_STR_FMT(s->oid)),
-        .file_oid = sm_arena_printf(&r->arena, "%.*s.define", SM_STR_FMT(s->oid)), .originator = s->sponsor, .created = sm_str(r->created),
-        .standard_name = s->model->name, .standard_version = s->model->version, .spec = s, .texts = s->texts, .stage = r->stage, .diags = r->diags,
-        .wrote = run_note_output, .wrote_ctx = r};
+    r->study = (struct sm_emit_study){
+        .oid = s->oid,
+        .name = s->name,
+        .description = s->description.n ? s->description : s->title,
+        .protocol = s->protocol.n ? s->protocol : s->name,
+        .metadata_oid = sm_arena_printf(&r->arena, "MDV.%.*s", SM_STR_FMT(s->oid)),
+        .file_oid = sm_arena_printf(&r->arena, "%.*s.define", SM_STR_FMT(s->oid)),
+        .originator = s->sponsor,
+        .created = sm_str(r->created),
+        .standard_name = s->model->name,
+        .standard_version = s->model->version,
+        .spec = s,
+        .texts = s->texts,
+        .stage = r->stage,
+        .diags = r->diags,
+        .wrote = run_note_output,
+        .wrote_ctx = r};
     struct sm_str rest = sm_str(r->opts->formats ? r->opts->formats : "csv,xml"), name;
     r->emitter = sm_alloc(16, sizeof *r->emitter);
     if (!r->emitter) return sm_fail(err, SM_ENOMEM, "out of memory");
     while (sm_str_split(&rest, ',', &name)) {
         const struct sm_emit_ops *ops = sm_emit_find(sm_str_trim(name));
-        if (!ops || r->nemitter >= 16) return sm_fail(err, SM_EUSAGE, "no format %.*s", SM_STR_FMT(name));
+        if (!ops || r->nemitter >= 16)
+            return sm_fail(err, SM_EUSAGE, "no format %.*s", SM_STR_FMT(name));
         for (size_t i = 0; i < r->nemitter; i++)
             if (r->emitter[i]->ops == ops) ops = NULL;
         if (!ops) continue;
@@ -109,12 +131,14 @@ static int finish_emitters(struct run *r, struct sm_err *err) {
 }
 
 static int run_steps(struct run *r, struct sm_err *err) {
-    int rc = sm_lut_open(&r->refs, r->spec->texts, 1, r->spec->nref ? r->spec->nref : 1, false, err);
+    int rc =
+        sm_lut_open(&r->refs, r->spec->texts, 1, r->spec->nref ? r->spec->nref : 1, false, err);
     if (rc) return rc;
     r->rt.refs = r->refs;
     for (uint32_t i = 0; i < r->spec->nstep && !rc; i++) {
         const struct sm_step *st = &r->spec->step[i];
-        rc = st->kind == SM_STEP_LOOKUP ? run_lookup(r, &r->spec->lookup[st->index], err) : run_domain_make(r, st->index, err);
+        rc = st->kind == SM_STEP_LOOKUP ? run_lookup(r, &r->spec->lookup[st->index], err)
+                                        : run_domain_make(r, st->index, err);
     }
     if (!rc) rc = run_survey_rest(r, err);
     return rc ? rc : run_relrec(r, err);
@@ -148,7 +172,8 @@ static int list_inputs(struct run *r, struct sm_err *err) {
     if (rc) return rc;
     r->files = sm_arena_array(&r->arena, r->ninput ? r->ninput : 1, sizeof *r->files);
     if (!r->files) return sm_fail(err, SM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < r->ninput; i++) r->files[i] = r->input[i].in.name;
+    for (size_t i = 0; i < r->ninput; i++)
+        r->files[i] = r->input[i].in.name;
     r->rt.file = r->files;
     r->rt.nfile = (uint32_t)r->ninput;
     return find_created(r, err);
@@ -156,9 +181,11 @@ static int list_inputs(struct run *r, struct sm_err *err) {
 
 static void close_run(struct run *r) {
     close_workers(r);
-    for (size_t i = 0; i < r->nemitter; i++) sm_emitter_close(r->emitter[i]);
+    for (size_t i = 0; i < r->nemitter; i++)
+        sm_emitter_close(r->emitter[i]);
     sm_free(r->emitter);
-    for (uint32_t d = 0; r->done && d < r->spec->ndomain; d++) sm_spool_close(r->done[d].spool);
+    for (uint32_t d = 0; r->done && d < r->spec->ndomain; d++)
+        sm_spool_close(r->done[d].spool);
     sm_free(r->done);
     sm_stage_close(r->stage);
     sm_lut_close(r->subjects);
@@ -178,7 +205,8 @@ static int convert(struct run *r, struct sm_run_result *ret, struct sm_err *err)
     int rc = list_inputs(r, err);
     if (!rc) rc = open_emitters(r, err);
     if (!rc) rc = open_workers(r, err);
-    if (!rc && !(r->done = sm_alloc(r->spec->ndomain ? r->spec->ndomain : 1, sizeof *r->done))) rc = sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!rc && !(r->done = sm_alloc(r->spec->ndomain ? r->spec->ndomain : 1, sizeof *r->done)))
+        rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (!rc) rc = run_survey(r, err);
     if (!rc) rc = run_steps(r, err);
     if (!rc) rc = finish_emitters(r, err);
@@ -198,7 +226,8 @@ static int open_run(struct run *r, struct sm_err *err) {
     return SM_OK;
 }
 
-int sm_run_convert(const struct sm_spec *spec, const struct sm_run_opts *opts, struct sm_diags *diags, struct sm_run_result *ret, struct sm_err *err) {
+int sm_run_convert(const struct sm_spec *spec, const struct sm_run_opts *opts,
+                   struct sm_diags *diags, struct sm_run_result *ret, struct sm_err *err) {
     struct run r = {.spec = spec, .opts = opts, .diags = diags};
     memset(ret, 0, sizeof *ret);
     ret->seconds = sm_clock_monotonic();
@@ -208,9 +237,12 @@ int sm_run_convert(const struct sm_spec *spec, const struct sm_run_opts *opts, s
     return rc;
 }
 
-void sm_run_result_free(struct sm_run_result *r) { sm_arena_free(&r->arena); }
+void sm_run_result_free(struct sm_run_result *r) {
+    sm_arena_free(&r->arena);
+}
 
-int sm_run_headers(const struct sm_spec *spec, const struct sm_run_opts *opts, struct sm_diags *diags, struct sm_err *err) {
+int sm_run_headers(const struct sm_spec *spec, const struct sm_run_opts *opts,
+                   struct sm_diags *diags, struct sm_err *err) {
     struct run r = {.spec = spec, .opts = opts, .diags = diags};
     int rc = open_run(&r, err);
     if (!rc) rc = run_inputs_list(&r, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run_dataset.c - finished blocks to all formats at once. Writers that need no facts get each block as
- * it comes; the others read the spool once the last block is in. */
+/* run_dataset.c - finished blocks to all formats at once. Writers that need no facts get each block
+ * as it comes; the others read the spool once the last block is in. */
 #include "run_priv.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
@@ -11,8 +11,12 @@ static int note_dataset(struct run *r, const struct sm_dsinfo *info, struct sm_e
     return rc;
 }
 
-static bool needs_facts(const struct sm_emitter *e) { return (e->ops->caps & SM_EMIT_FACTS) != 0; }
-static bool takes_rows(const struct sm_emitter *e) { return (e->ops->caps & SM_EMIT_STUDY) == 0; }
+static bool needs_facts(const struct sm_emitter *e) {
+    return (e->ops->caps & SM_EMIT_FACTS) != 0;
+}
+static bool takes_rows(const struct sm_emitter *e) {
+    return (e->ops->caps & SM_EMIT_STUDY) == 0;
+}
 
 static int stream_block(struct run *r, const struct sm_block *b, struct sm_err *err) {
     for (size_t i = 0; i < r->nemitter; i++) {
@@ -23,7 +27,8 @@ static int stream_block(struct run *r, const struct sm_block *b, struct sm_err *
     return SM_OK;
 }
 
-static int emit_from_spool(struct run *r, struct sm_emitter *e, const struct sm_dsinfo *info, const struct sm_spool *spool, struct sm_err *err) {
+static int emit_from_spool(struct run *r, struct sm_emitter *e, const struct sm_dsinfo *info,
+                           const struct sm_spool *spool, struct sm_err *err) {
     struct sm_spool_reader *rd = NULL;
     int rc = sm_emitter_begin(e, info, err);
     if (!rc) rc = sm_spool_read(&rd, spool, err);
@@ -31,14 +36,17 @@ static int emit_from_spool(struct run *r, struct sm_emitter *e, const struct sm_
         struct sm_blocks in = sm_spool_blocks(rd);
         struct sm_block b;
         while (!(rc = in.next(in.ctx, &b, err)))
-            if ((rc = sm_emitter_block(e, &b, err)) || (rc = run_stopped(r) ? sm_fail(err, SM_EINTR, "interrupted") : SM_OK)) break;
+            if ((rc = sm_emitter_block(e, &b, err)) ||
+                (rc = run_stopped(r) ? sm_fail(err, SM_EINTR, "interrupted") : SM_OK))
+                break;
     }
     sm_spool_reader_close(rd);
     if (rc != SM_EOF) return rc;
     return sm_emitter_end(e, err);
 }
 
-static int begin_streams(struct run *r, const struct sm_dsinfo *info, bool *ret_facts, bool *ret_widths, struct sm_err *err) {
+static int begin_streams(struct run *r, const struct sm_dsinfo *info, bool *ret_facts,
+                         bool *ret_widths, struct sm_err *err) {
     for (size_t i = 0; i < r->nemitter; i++) {
         struct sm_emitter *e = r->emitter[i];
         *ret_widths = *ret_widths || needs_facts(e) || !takes_rows(e);
@@ -50,7 +58,8 @@ static int begin_streams(struct run *r, const struct sm_dsinfo *info, bool *ret_
     return SM_OK;
 }
 
-static int end_all(struct run *r, const struct sm_dsinfo *info, const struct sm_spool *spool, struct sm_err *err) {
+static int end_all(struct run *r, const struct sm_dsinfo *info, const struct sm_spool *spool,
+                   struct sm_err *err) {
     for (size_t i = 0; i < r->nemitter; i++) {
         struct sm_emitter *e = r->emitter[i];
         if (!takes_rows(e)) continue;
@@ -60,7 +69,8 @@ static int end_all(struct run *r, const struct sm_dsinfo *info, const struct sm_
     return SM_OK;
 }
 
-int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in, struct run_tap tap, struct sm_spool **keep, struct sm_err *err) {
+int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in, struct run_tap tap,
+                     struct sm_spool **keep, struct sm_err *err) {
     bool facts = keep != NULL, widths = false;
     struct sm_spool *spool = NULL;
     int rc = begin_streams(r, info, &facts, &widths, err);
@@ -79,15 +89,19 @@ int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in,
     }
     if (rc == SM_EOF) rc = end_all(r, info, spool, err);
     if (!rc) rc = note_dataset(r, info, err);
-    if (!rc && keep) *keep = spool;
-    else sm_spool_close(spool);
+    if (!rc && keep)
+        *keep = spool;
+    else
+        sm_spool_close(spool);
     return rc;
 }
 
-static int dsinfo_new(struct run *r, uint32_t nvar, struct sm_dsinfo **ret, uint32_t **ret_column, struct sm_err *err) {
+static int dsinfo_new(struct run *r, uint32_t nvar, struct sm_dsinfo **ret, uint32_t **ret_column,
+                      struct sm_err *err) {
     struct sm_dsinfo *d = sm_arena_alloc(&r->arena, sizeof *d);
     *ret_column = sm_arena_array(&r->arena, nvar ? nvar : 1, sizeof **ret_column);
-    if (!d || !*ret_column || !(d->var = sm_arena_array(&r->arena, nvar ? nvar : 1, sizeof *d->var)))
+    if (!d || !*ret_column ||
+        !(d->var = sm_arena_array(&r->arena, nvar ? nvar : 1, sizeof *d->var)))
         return sm_fail(err, SM_ENOMEM, "out of memory");
     d->nvar = nvar;
     d->column = *ret_column;
@@ -95,7 +109,8 @@ static int dsinfo_new(struct run *r, uint32_t nvar, struct sm_dsinfo **ret, uint
     return SM_OK;
 }
 
-int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret, struct sm_err *err) {
+int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret,
+                         struct sm_err *err) {
     uint32_t *column;
     int rc = dsinfo_new(r, d->nvar - d->nsupp, ret, &column, err);
     if (rc) return rc;
@@ -114,8 +129,14 @@ int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsi
         const struct sm_var *var = &d->var[v];
         if (var->supp) continue;
         struct sm_dsvar *x = &i->var[n];
-        *x = (struct sm_dsvar){.name = var->name, .label = var->label, .is_num = var->is_num, .is_dtc = var->is_dtc, .length = var->length, .source = var,
-            .coded = var->ncodelist > 0 || (var->model && var->model->codelist.n > 0)};
+        *x = (struct sm_dsvar){.name = var->name,
+                               .label = var->label,
+                               .is_num = var->is_num,
+                               .is_dtc = var->is_dtc,
+                               .length = var->length,
+                               .source = var,
+                               .coded = var->ncodelist > 0 ||
+                                        (var->model && var->model->codelist.n > 0)};
         for (uint32_t k = 0; k < d->nkey; k++)
             if (d->key[k] == v) x->key = k + 1;
         column[n++] = v;
@@ -125,20 +146,35 @@ int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsi
 }
 
 /* SDTMIG 3.4 section 8.4 (Supplemental Qualifiers) and 8.3 (RELREC): names, labels, which keys. */
-struct fixed_var { const char *name, *label; uint32_t key; };
+struct fixed_var {
+    const char *name, *label;
+    uint32_t key;
+};
 static const struct fixed_var supp_var[SM_SUPP_COUNT] = {
-    {"STUDYID", "Study Identifier", 1},        {"RDOMAIN", "Related Domain Abbreviation", 2}, {"USUBJID", "Unique Subject Identifier", 3},
-    {"IDVAR", "Identifying Variable", 4},      {"IDVARVAL", "Identifying Variable Value", 5}, {"QNAM", "Qualifier Variable Name", 6},
-    {"QLABEL", "Qualifier Variable Label", 0}, {"QVAL", "Data Value", 0},                     {"QORIG", "Origin", 0},
+    {"STUDYID", "Study Identifier", 1},
+    {"RDOMAIN", "Related Domain Abbreviation", 2},
+    {"USUBJID", "Unique Subject Identifier", 3},
+    {"IDVAR", "Identifying Variable", 4},
+    {"IDVARVAL", "Identifying Variable Value", 5},
+    {"QNAM", "Qualifier Variable Name", 6},
+    {"QLABEL", "Qualifier Variable Label", 0},
+    {"QVAL", "Data Value", 0},
+    {"QORIG", "Origin", 0},
     {"QEVAL", "Evaluator", 0}};
 static const struct fixed_var relrec_var[SM_RELREC_COUNT] = {
-    {"STUDYID", "Study Identifier", 1},   {"RDOMAIN", "Related Domain Abbreviation", 2}, {"USUBJID", "Unique Subject Identifier", 3},
-    {"IDVAR", "Identifying Variable", 4}, {"IDVARVAL", "Identifying Variable Value", 5}, {"RELTYPE", "Relationship Type", 0},
+    {"STUDYID", "Study Identifier", 1},
+    {"RDOMAIN", "Related Domain Abbreviation", 2},
+    {"USUBJID", "Unique Subject Identifier", 3},
+    {"IDVAR", "Identifying Variable", 4},
+    {"IDVARVAL", "Identifying Variable Value", 5},
+    {"RELTYPE", "Relationship Type", 0},
     {"RELID", "Relationship Identifier", 6}};
 
-static void fixed_vars(struct sm_dsinfo *i, uint32_t *column, const struct fixed_var *v, uint32_t n) {
+static void fixed_vars(struct sm_dsinfo *i, uint32_t *column, const struct fixed_var *v,
+                       uint32_t n) {
     for (uint32_t k = 0; k < n; k++) {
-        i->var[k] = (struct sm_dsvar){.name = sm_str(v[k].name), .label = sm_str(v[k].label), .key = v[k].key};
+        i->var[k] = (struct sm_dsvar){
+            .name = sm_str(v[k].name), .label = sm_str(v[k].label), .key = v[k].key};
         column[k] = k;
     }
     i->block_ncol = n;
@@ -146,7 +182,8 @@ static void fixed_vars(struct sm_dsinfo *i, uint32_t *column, const struct fixed
     i->cls = SM_STR("Relationship");
 }
 
-int run_dsinfo_of_supp(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret, struct sm_err *err) {
+int run_dsinfo_of_supp(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret,
+                       struct sm_err *err) {
     uint32_t *column;
     int rc = dsinfo_new(r, SM_SUPP_COUNT, ret, &column, err);
     if (rc) return rc;
@@ -162,13 +199,16 @@ int run_dsinfo_of_supp(struct run *r, const struct sm_domain *d, struct sm_dsinf
     return SM_OK;
 }
 
-/* ---- RELREC -------------------------------------------------------------------------------------- */
-static int relate_one(struct run *r, uint32_t index, const struct sm_relate *rel, struct sm_recs *out, struct sm_err *err) {
+/* ---- RELREC
+ * -------------------------------------------------------------------------------------- */
+static int relate_one(struct run *r, uint32_t index, const struct sm_relate *rel,
+                      struct sm_recs *out, struct sm_err *err) {
     struct sm_spool_reader *mine = NULL, *theirs = NULL;
     int rc = sm_spool_read(&mine, r->done[index].spool, err);
     if (!rc) rc = sm_spool_read(&theirs, r->done[rel->to].spool, err);
     if (!rc)
-        rc = sm_relate_rows(r->spec, &r->spec->domain[index], rel, sm_spool_blocks(mine), sm_spool_blocks(theirs), r->spec->in, out, r->diags, err);
+        rc = sm_relate_rows(r->spec, &r->spec->domain[index], rel, sm_spool_blocks(mine),
+                            sm_spool_blocks(theirs), r->spec->in, out, r->diags, err);
     sm_spool_reader_close(mine);
     sm_spool_reader_close(theirs);
     return rc;
@@ -177,8 +217,17 @@ static int relate_one(struct run *r, uint32_t index, const struct sm_relate *rel
 static int relrec_write(struct run *r, const struct sm_recs *recs, struct sm_err *err) {
     uint32_t *column;
     struct sm_dsinfo *i;
-    static const struct sm_sort_key key[] = {{1, SM_SORT_TEXT}, {2, SM_SORT_TEXT}, {3, SM_SORT_TEXT}, {4, SM_SORT_NUM}, {6, SM_SORT_TEXT}};
-    struct sm_sort_opts o = {.ncol = SM_RELREC_COUNT, .key = key, .nkey = SM_ARRAY_LEN(key), .memory = r->memory, .tmpdir = r->tmpdir, .threads = 1};
+    static const struct sm_sort_key key[] = {{1, SM_SORT_TEXT},
+                                             {2, SM_SORT_TEXT},
+                                             {3, SM_SORT_TEXT},
+                                             {4, SM_SORT_NUM},
+                                             {6, SM_SORT_TEXT}};
+    struct sm_sort_opts o = {.ncol = SM_RELREC_COUNT,
+                             .key = key,
+                             .nkey = SM_ARRAY_LEN(key),
+                             .memory = r->memory,
+                             .tmpdir = r->tmpdir,
+                             .threads = 1};
     struct sm_sorter *s = NULL;
     struct sm_blocks in;
     int rc = dsinfo_new(r, SM_RELREC_COUNT, &i, &column, err);
@@ -199,7 +248,8 @@ int run_relrec(struct run *r, struct sm_err *err) {
     struct sm_recs out = {0};
     int rc = SM_OK;
     for (uint32_t d = 0; d < r->spec->ndomain && !rc; d++)
-        for (uint32_t k = 0; k < r->spec->domain[d].nrelate && !rc; k++) rc = relate_one(r, d, &r->spec->domain[d].relate[k], &out, err);
+        for (uint32_t k = 0; k < r->spec->domain[d].nrelate && !rc; k++)
+            rc = relate_one(r, d, &r->spec->domain[d].relate[k], &out, err);
     if (!rc && out.nrow) rc = relrec_write(r, &out, err);
     sm_recs_free(&out);
     return rc;

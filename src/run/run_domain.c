@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* run_domain.c - one domain from its sources to its finished dataset: read, map, sort, derive, write. */
+/* run_domain.c - one domain from its sources to its finished dataset: read, map, sort, derive,
+ * write. */
 #include "run_priv.h"
 #include "sdtmill/check.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
-struct making {                      /* a domain at work */
+struct making { /* a domain at work */
     struct run *r;
     const struct sm_domain *d;
     uint32_t index;
@@ -17,11 +18,19 @@ struct making {                      /* a domain at work */
     struct sm_recs scratch;
 };
 
-static int open_sorter(struct making *m, const uint32_t *col, uint32_t n, struct sm_sorter **ret, struct sm_err *err) {
+static int open_sorter(struct making *m, const uint32_t *col, uint32_t n, struct sm_sorter **ret,
+                       struct sm_err *err) {
     struct sm_sort_key *key = sm_arena_array(&m->r->arena, n ? n : 1, sizeof *key);
     if (!key) return sm_fail(err, SM_ENOMEM, "out of memory");
-    for (uint32_t i = 0; i < n; i++) key[i] = (struct sm_sort_key){col[i], m->d->var[col[i]].is_num ? SM_SORT_NUM : SM_SORT_TEXT};
-    struct sm_sort_opts o = {.ncol = m->d->nvar, .key = key, .nkey = n, .memory = m->r->memory, .tmpdir = m->r->tmpdir, .threads = m->r->threads};
+    for (uint32_t i = 0; i < n; i++)
+        key[i] =
+            (struct sm_sort_key){col[i], m->d->var[col[i]].is_num ? SM_SORT_NUM : SM_SORT_TEXT};
+    struct sm_sort_opts o = {.ncol = m->d->nvar,
+                             .key = key,
+                             .nkey = n,
+                             .memory = m->r->memory,
+                             .tmpdir = m->r->tmpdir,
+                             .threads = m->r->threads};
     return sm_sorter_open(ret, m->r->spec->texts, &o, err);
 }
 
@@ -34,13 +43,15 @@ static int sorter_take(void *ctx, struct run_job *j, struct sm_err *err) {
 static int from_domain(struct making *m, const struct sm_from *f, struct sm_err *err) {
     struct run *r = m->r;
     struct sm_spool_reader *rd = NULL;
-    if (!r->done[f->domain].spool) return sm_fail(err, SM_ESTATE, "records of domain %u were not kept", f->domain);
+    if (!r->done[f->domain].spool)
+        return sm_fail(err, SM_ESTATE, "records of domain %u were not kept", f->domain);
     int rc = sm_spool_read(&rd, r->done[f->domain].spool, err);
     if (rc) return rc;
     struct sm_blocks in = sm_spool_blocks(rd);
     for (struct sm_block b; !(rc = in.next(in.ctx, &b, err));) {
         sm_recs_clear(&m->scratch);
-        rc = sm_map_block(r->worker[0].map, m->d, f, &r->spec->domain[f->domain], &b, &m->scratch, r->diags, err);
+        rc = sm_map_block(r->worker[0].map, m->d, f, &r->spec->domain[f->domain], &b, &m->scratch,
+                          r->diags, err);
         if (!rc && m->scratch.nrow) rc = sm_sorter_add(m->first, &m->scratch, err);
         if (rc) break;
     }
@@ -55,8 +66,12 @@ static int run_froms(struct making *m, struct sm_err *err) {
         if (f->source == SM_NO) {
             rc = from_domain(m, f, err);
         } else {
-            struct run_pass p = {.kind = RUN_DOMAIN, .source = &m->r->spec->source[f->source], .domain = m->d, .from = f,
-                                 .take = sorter_take, .ctx = m};
+            struct run_pass p = {.kind = RUN_DOMAIN,
+                                 .source = &m->r->spec->source[f->source],
+                                 .domain = m->d,
+                                 .from = f,
+                                 .take = sorter_take,
+                                 .ctx = m};
             rc = run_pass_all(m->r, &p, err);
         }
         if (rc) return rc;
@@ -66,7 +81,8 @@ static int run_froms(struct making *m, struct sm_err *err) {
 
 /* Grouped domain: collapse what the first sorter gives, sort the result by the domain's keys. */
 static int regroup(struct making *m, struct sm_blocks *io, struct sm_err *err) {
-    int rc = sm_grouper_open(&m->grouper, m->r->spec, m->d, m->r->spec->in, *io, m->r->files, m->r->diags, err);
+    int rc = sm_grouper_open(&m->grouper, m->r->spec, m->d, m->r->spec->in, *io, m->r->files,
+                             m->r->diags, err);
     if (!rc) rc = open_sorter(m, m->d->key, m->d->nkey, &m->second, err);
     if (rc) return rc;
     struct sm_blocks g = sm_grouper_blocks(m->grouper);
@@ -83,7 +99,8 @@ static int regroup(struct making *m, struct sm_blocks *io, struct sm_err *err) {
 static int keep_refs(struct making *m, const struct sm_block *b, struct sm_err *err) {
     const struct sm_spec *spec = m->r->spec;
     bool any = false;
-    for (uint32_t k = 0; k < spec->nref; k++) any = any || spec->ref[k].domain == m->index;
+    for (uint32_t k = 0; k < spec->nref; k++)
+        any = any || spec->ref[k].domain == m->index;
     if (!any || m->d->usubjid == SM_NO) return SM_OK;
     sm_val *empty = sm_alloc(spec->nref, sizeof *empty);
     if (!empty) return sm_fail(err, SM_ENOMEM, "out of memory");
@@ -98,11 +115,19 @@ static int keep_refs(struct making *m, const struct sm_block *b, struct sm_err *
             if (spec->ref[k].domain != m->index) continue;
             sm_val v = row[spec->ref[k].var];
             if (val[k] != SM_MISSING && !sm_val_eq(spec->texts, val[k], v)) {
-                struct sm_str detail = sm_arena_printf(&m->r->arena, "%.*s.%.*s is read by other domains, but the subject has several values",
-                                                       SM_STR_FMT(m->d->name), SM_STR_FMT(m->d->var[spec->ref[k].var].name));
+                struct sm_str detail = sm_arena_printf(
+                    &m->r->arena,
+                    "%.*s.%.*s is read by other domains, but the subject has several values",
+                    SM_STR_FMT(m->d->name), SM_STR_FMT(m->d->var[spec->ref[k].var].name));
                 struct sm_valbuf b1;
-                sm_diags_add(m->r->diags, &(struct sm_diag){.code = SM_D_LOOKUP_TWICE, .domain = m->d->name, .detail = detail,
-                             .variable = m->d->var[spec->ref[k].var].name, .subject = sm_val_text(spec->texts, row[m->d->usubjid], &b1)}, -1);
+                sm_diags_add(
+                    m->r->diags,
+                    &(struct sm_diag){.code = SM_D_LOOKUP_TWICE,
+                                      .domain = m->d->name,
+                                      .detail = detail,
+                                      .variable = m->d->var[spec->ref[k].var].name,
+                                      .subject = sm_val_text(spec->texts, row[m->d->usubjid], &b1)},
+                    -1);
             } else {
                 val[k] = v;
             }
@@ -163,16 +188,20 @@ static int make(struct making *m, struct sm_err *err) {
     const struct sm_domain *d = m->d;
     struct sm_blocks blocks;
     struct sm_dsinfo *info;
-    int rc = d->ngroup ? open_sorter(m, d->group, d->ngroup, &m->first, err) : open_sorter(m, d->key, d->nkey, &m->first, err);
+    int rc = d->ngroup ? open_sorter(m, d->group, d->ngroup, &m->first, err)
+                       : open_sorter(m, d->key, d->nkey, &m->first, err);
     if (!rc) rc = run_froms(m, err);
     if (!rc) rc = sm_sorter_finish(m->first, &blocks, err);
     if (!rc && d->ngroup) rc = regroup(m, &blocks, err);
-    if (!rc) rc = sm_deriver_open(&m->deriver, r->spec, d, r->refs, r->rt.lut, r->spec->in, blocks, r->files, r->diags, err);
+    if (!rc)
+        rc = sm_deriver_open(&m->deriver, r->spec, d, r->refs, r->rt.lut, r->spec->in, blocks,
+                             r->files, r->diags, err);
     if (!rc) rc = sm_row_checks_open(&m->checks, r->spec, d, r->files, r->diags, err);
     if (!rc) rc = run_dsinfo_of_domain(r, d, &info, err);
     if (rc) return rc;
     struct sm_spool **keep = is_read_later(r, m->index) ? &r->done[m->index].spool : NULL;
-    rc = run_write_blocks(r, info, sm_deriver_blocks(m->deriver), (struct run_tap){see_block, m}, keep, err);
+    rc = run_write_blocks(r, info, sm_deriver_blocks(m->deriver), (struct run_tap){see_block, m},
+                          keep, err);
     if (!rc) rc = write_supp(m, err);
     return rc;
 }

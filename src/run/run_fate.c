@@ -20,22 +20,30 @@ static uint16_t reason_index(struct run *r, uint16_t code, const struct sm_where
     for (size_t i = 1; i < r->nreason; i++)
         if (r->reason[i].code == code && r->reason[i].where == where) return (uint16_t)i;
     struct sm_err ignored = {0};
-    if (r->nreason >= UINT16_MAX || sm_grow(&r->reason, &r->cap_reason, r->nreason + 1, sizeof *r->reason, &ignored)) return 0;
+    if (r->nreason >= UINT16_MAX ||
+        sm_grow(&r->reason, &r->cap_reason, r->nreason + 1, sizeof *r->reason, &ignored))
+        return 0;
     const char *text = "";
     const struct sm_diag_info *info = sm_diag_info(code);
-    if (info) text = info->kind;
-    else if (where) text = sm_arena_printf(&r->arena, "%.*s:%u", SM_STR_FMT(run_map_name(r, where->file)), where->line).p;
+    if (info)
+        text = info->kind;
+    else if (where)
+        text = sm_arena_printf(&r->arena, "%.*s:%u", SM_STR_FMT(run_map_name(r, where->file)),
+                               where->line)
+                   .p;
     r->reason[r->nreason] = (struct run_reason){code, where, text ? text : ""};
     return (uint16_t)r->nreason++;
 }
 
-void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm_fate fate, uint16_t code, const struct sm_where *where) {
+void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm_fate fate,
+                   uint16_t code, const struct sm_where *where) {
     if (record < 1 || record > in->nrecord || fate <= in->fate[record - 1]) return;
     in->fate[record - 1] = (uint8_t)fate;
     in->reason[record - 1] = fate == SM_FATE_USED ? 0 : reason_index(r, code, where);
 }
 
-static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledger_row *row, struct sm_run_result *ret, struct sm_err *err) {
+static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledger_row *row,
+                      struct sm_run_result *ret, struct sm_err *err) {
     uint64_t *count = sm_alloc(r->nreason + 1, sizeof *count);
     if (!count) return sm_fail(err, SM_ENOMEM, "out of memory");
     size_t n = 0;
@@ -44,7 +52,9 @@ static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledge
     struct sm_fate_count *why = sm_arena_array(&ret->arena, n ? n : 1, sizeof *why);
     size_t k = 0;
     for (size_t i = 0; i < r->nreason && why; i++)
-        if (count[i]) why[k++] = (struct sm_fate_count){sm_arena_dup(&ret->arena, sm_str(i ? r->reason[i].text : "no rule")), count[i]};
+        if (count[i])
+            why[k++] = (struct sm_fate_count){
+                sm_arena_dup(&ret->arena, sm_str(i ? r->reason[i].text : "no rule")), count[i]};
     sm_free(count);
     if (!why) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (size_t i = 1; i < k; i++) /* few reasons a file: insertion sort by name */
@@ -58,20 +68,29 @@ static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledge
     return SM_OK;
 }
 
-static int ledger_row(struct run *r, const struct run_input *in, struct sm_ledger_row *row, struct sm_run_result *ret, struct sm_err *err) {
-    *row = (struct sm_ledger_row){.file = sm_arena_dup(&ret->arena, in->in.name), .source = sm_arena_dup(&ret->arena, in->in.source->name),
-                                  .bytes = in->totals.bytes, .read = in->totals.records, .records = in->records_out};
+static int ledger_row(struct run *r, const struct run_input *in, struct sm_ledger_row *row,
+                      struct sm_run_result *ret, struct sm_err *err) {
+    *row = (struct sm_ledger_row){.file = sm_arena_dup(&ret->arena, in->in.name),
+                                  .source = sm_arena_dup(&ret->arena, in->in.source->name),
+                                  .bytes = in->totals.bytes,
+                                  .read = in->totals.records,
+                                  .records = in->records_out};
     memcpy(row->sha256, in->totals.sha256, sizeof row->sha256);
     uint64_t by[SM_FATE_UNREADABLE + 1] = {0};
-    for (uint64_t i = 0; i < in->nrecord; i++) by[in->fate[i]]++;
+    for (uint64_t i = 0; i < in->nrecord; i++)
+        by[in->fate[i]]++;
     row->used = by[SM_FATE_USED];
     row->filtered = by[SM_FATE_FILTERED];
     row->rejected = by[SM_FATE_REJECTED] + by[SM_FATE_UNREADABLE];
     row->duplicates = by[SM_FATE_DUPLICATE];
-    if (by[SM_FATE_NONE] || row->used + row->filtered + row->rejected + row->duplicates != row->read)
-        return sm_fail(err, SM_ESTATE, "%s: the row ledger does not balance: %" PRIu64 " read, %" PRIu64 " used, %" PRIu64 " filtered, %" PRIu64
-                       " rejected, %" PRIu64 " duplicates, %" PRIu64 " unaccounted for", in->in.name.p, row->read, row->used, row->filtered,
-                       row->rejected, row->duplicates, by[SM_FATE_NONE]);
+    if (by[SM_FATE_NONE] ||
+        row->used + row->filtered + row->rejected + row->duplicates != row->read)
+        return sm_fail(err, SM_ESTATE,
+                       "%s: the row ledger does not balance: %" PRIu64 " read, %" PRIu64
+                       " used, %" PRIu64 " filtered, %" PRIu64 " rejected, %" PRIu64
+                       " duplicates, %" PRIu64 " unaccounted for",
+                       in->in.name.p, row->read, row->used, row->filtered, row->rejected,
+                       row->duplicates, by[SM_FATE_NONE]);
     return ledger_why(r, in, row, ret, err);
 }
 

@@ -8,10 +8,12 @@
 #include "sdtmill/hash.h"
 #include "sdtmill/mem.h"
 
-/* ---- issues.csv ---------------------------------------------------------------------------------- */
+/* ---- issues.csv
+ * ---------------------------------------------------------------------------------- */
 static void csv_cell(struct sm_buf *b, struct sm_str s, char end) {
     bool quote = false;
-    for (size_t i = 0; i < s.n && !quote; i++) quote = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
+    for (size_t i = 0; i < s.n && !quote; i++)
+        quote = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
     if (quote) sm_buf_add_byte(b, '"');
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '"') sm_buf_add_byte(b, '"');
@@ -29,7 +31,8 @@ static void csv_number(struct sm_buf *b, uint64_t n) {
 struct sm_str run_map_name(const struct run *r, struct sm_str file) {
     const char *slash = strrchr(r->spec->path.p, '/');
     size_t n = slash ? (size_t)(slash - r->spec->path.p) + 1 : 0;
-    return n && sm_str_starts(file, sm_str_n(r->spec->path.p, n)) ? sm_str_n(file.p + n, file.n - n) : file;
+    return n && sm_str_starts(file, sm_str_n(r->spec->path.p, n)) ? sm_str_n(file.p + n, file.n - n)
+                                                                  : file;
 }
 
 static void issue_line(const struct run *r, struct sm_buf *b, const struct sm_diag *d) {
@@ -66,7 +69,8 @@ int run_write_issues(struct run *r, struct sm_err *err) {
     if (rc) return rc;
     struct sm_buf b;
     sm_buf_init(&b, 0);
-    sm_buf_add_c(&b, "SEVERITY,CODE,KIND,EFFECT,DOMAIN,VARIABLE,USUBJID,FILE,LINE,COLUMN,FIELD,RAW_VALUE,MESSAGE,MEND,MAPPING\n");
+    sm_buf_add_c(&b, "SEVERITY,CODE,KIND,EFFECT,DOMAIN,VARIABLE,USUBJID,FILE,LINE,COLUMN,FIELD,RAW_"
+                     "VALUE,MESSAGE,MEND,MAPPING\n");
     for (size_t i = 0; i < n; i++) {
         issue_line(r, &b, all[i]);
         sm_sink_write(k, b.p, b.n);
@@ -81,13 +85,15 @@ int run_write_issues(struct run *r, struct sm_err *err) {
     return rc;
 }
 
-/* ---- rejects/ ------------------------------------------------------------------------------------ */
+/* ---- rejects/
+ * ------------------------------------------------------------------------------------ */
 static bool is_rejected(const struct run_input *in, uint64_t record) {
     uint8_t f = record - 1 < in->nrecord ? in->fate[record - 1] : (uint8_t)SM_FATE_NONE;
     return f == SM_FATE_REJECTED || f == SM_FATE_UNREADABLE;
 }
 
-static int copy_rejects(struct sm_reader *reader, const struct run_input *in, struct sm_sink *k, uint64_t *ret_n, struct sm_err *err) {
+static int copy_rejects(struct sm_reader *reader, const struct run_input *in, struct sm_sink *k,
+                        uint64_t *ret_n, struct sm_err *err) {
     struct sm_diags ignored;
     struct sm_chunk *c = NULL;
     struct sm_buf b;
@@ -112,7 +118,8 @@ static int copy_rejects(struct sm_reader *reader, const struct run_input *in, st
 }
 
 static int write_reject_file(struct run *r, struct run_input *in, struct sm_err *err) {
-    struct sm_read_opts o = {.chunk = r->opts->chunk, .max_field = r->opts->max_field, .quiet = true};
+    struct sm_read_opts o = {
+        .chunk = r->opts->chunk, .max_field = r->opts->max_field, .quiet = true};
     struct sm_reader *reader = NULL;
     struct sm_sink *k = NULL;
     struct sm_str name = sm_arena_printf(&r->arena, "rejects/%s", in->in.name.p);
@@ -133,16 +140,22 @@ int run_write_rejects(struct run *r, struct sm_err *err) {
     for (size_t i = 0; i < r->ninput; i++) {
         struct run_input *in = &r->input[i];
         bool any = false;
-        for (uint64_t k = 1; k <= in->nrecord && !any; k++) any = is_rejected(in, k);
+        for (uint64_t k = 1; k <= in->nrecord && !any; k++)
+            any = is_rejected(in, k);
         int rc = any ? write_reject_file(r, in, err) : SM_OK;
         if (rc) return rc;
     }
     return SM_OK;
 }
 
-/* ---- manifest.json ------------------------------------------------------------------------------- */
-static json_t *text(struct sm_str s) { return json_stringn_nocheck(s.p ? s.p : "", s.p ? s.n : 0); }
-static json_t *count(uint64_t n) { return json_integer((json_int_t)n); }
+/* ---- manifest.json
+ * ------------------------------------------------------------------------------- */
+static json_t *text(struct sm_str s) {
+    return json_stringn_nocheck(s.p ? s.p : "", s.p ? s.n : 0);
+}
+static json_t *count(uint64_t n) {
+    return json_integer((json_int_t)n);
+}
 
 static json_t *ledger_json(const struct sm_ledger_row *w) {
     json_t *o = json_object(), *why = json_object();
@@ -156,7 +169,8 @@ static json_t *ledger_json(const struct sm_ledger_row *w) {
     json_object_set_new(o, "rejected", count(w->rejected));
     json_object_set_new(o, "duplicates", count(w->duplicates));
     json_object_set_new(o, "records", count(w->records));
-    for (size_t i = 0; i < w->nwhy; i++) json_object_set_new(why, w->why[i].reason.p, count(w->why[i].rows));
+    for (size_t i = 0; i < w->nwhy; i++)
+        json_object_set_new(why, w->why[i].reason.p, count(w->why[i].rows));
     json_object_set_new(o, "reasons", why);
     return o;
 }
@@ -170,7 +184,8 @@ static json_t *inputs_json(const struct run *r) {
         FILE *f = fopen(r->spec->input[i].p, "rb");
         if (f && !sm_sha256_open(&h, &e)) {
             char buf[65536];
-            for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;) sm_sha256_add(h, buf, n);
+            for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;)
+                sm_sha256_add(h, buf, n);
             sm_sha256_finish(h, digest);
         }
         if (f) fclose(f);
@@ -230,7 +245,8 @@ static json_t *manifest_json(struct run *r, const struct sm_run_result *res) {
     json_object_set_new(o, "study", text(r->spec->oid));
     json_object_set_new(o, "standard", text(r->spec->standard));
     json_object_set_new(o, "mapping", inputs_json(r));
-    for (size_t i = 0; i < res->nledger; i++) json_array_append_new(ledger, ledger_json(&res->ledger[i]));
+    for (size_t i = 0; i < res->nledger; i++)
+        json_array_append_new(ledger, ledger_json(&res->ledger[i]));
     json_object_set_new(o, "ledger", ledger);
     json_object_set_new(o, "findings", findings_json(r));
     json_object_set_new(o, "outputs", outputs_json(res));

@@ -27,33 +27,40 @@ const char *run_raw_dir(struct run *r) {
     return sm_arena_printf(&r->arena, "%.*s%s", n, r->spec->path.p, r->spec->raw.p).p;
 }
 
-static int list_dir(struct run *r, struct listing *l, const char *root, const char *rel, int depth, struct sm_err *err);
+static int list_dir(struct run *r, struct listing *l, const char *root, const char *rel, int depth,
+                    struct sm_err *err);
 
-static int list_entry(struct run *r, struct listing *l, const char *root, const char *rel, const char *entry, int depth,
-                      struct sm_err *err) {
+static int list_entry(struct run *r, struct listing *l, const char *root, const char *rel,
+                      const char *entry, int depth, struct sm_err *err) {
     if (entry[0] == '.') return SM_OK; /* ".", "..", and what editors and systems hide */
-    struct sm_str name = *rel ? sm_arena_printf(&r->arena, "%s/%s", rel, entry) : sm_arena_dup(&r->arena, sm_str(entry));
+    struct sm_str name = *rel ? sm_arena_printf(&r->arena, "%s/%s", rel, entry)
+                              : sm_arena_dup(&r->arena, sm_str(entry));
     struct sm_str path = sm_arena_printf(&r->arena, "%s/%s", root, name.p ? name.p : "");
     if (!name.p || !path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
     struct stat st;
     if (stat(path.p, &st) != 0) return sm_fail_sys(err, SM_EDATA, "%s", path.p);
     if (S_ISDIR(st.st_mode)) return list_dir(r, l, root, name.p, depth + 1, err);
     if (!S_ISREG(st.st_mode)) return SM_OK;
-    if (l->n >= MAX_FILES) return sm_fail(err, SM_ELIMIT, "more than %d files below %s", (int)MAX_FILES, root);
+    if (l->n >= MAX_FILES)
+        return sm_fail(err, SM_ELIMIT, "more than %d files below %s", (int)MAX_FILES, root);
     int rc = sm_grow(&l->name, &l->cap, l->n + 1, sizeof *l->name, err);
     if (rc) return rc;
     l->name[l->n++] = name;
     return SM_OK;
 }
 
-static int list_dir(struct run *r, struct listing *l, const char *root, const char *rel, int depth, struct sm_err *err) {
-    if (depth > MAX_DEPTH) return sm_fail(err, SM_ELIMIT, "%s/%s: folders nest deeper than %d", root, rel, (int)MAX_DEPTH);
+static int list_dir(struct run *r, struct listing *l, const char *root, const char *rel, int depth,
+                    struct sm_err *err) {
+    if (depth > MAX_DEPTH)
+        return sm_fail(err, SM_ELIMIT, "%s/%s: folders nest deeper than %d", root, rel,
+                       (int)MAX_DEPTH);
     struct sm_str path = sm_arena_printf(&r->arena, "%s/%s", root, rel);
     if (!path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
     DIR *dir = opendir(path.p);
     if (!dir) return sm_fail_sys(err, SM_EDATA, "raw folder %s", path.p);
     int rc = SM_OK;
-    for (const struct dirent *e; !rc && (e = readdir(dir));) rc = list_entry(r, l, root, rel, e->d_name, depth, err);
+    for (const struct dirent *e; !rc && (e = readdir(dir));)
+        rc = list_entry(r, l, root, rel, e->d_name, depth, err);
     closedir(dir);
     return rc;
 }
@@ -77,15 +84,17 @@ static int sort_names(struct listing *l, struct sm_err *err) {
 }
 
 /* The <file> element that reads `name`; a second one is a mistake of the mapping. */
-static int claim(struct run *r, struct sm_str name, const struct sm_source **ret_s, const struct sm_file **ret_f, struct sm_err *err) {
+static int claim(struct run *r, struct sm_str name, const struct sm_source **ret_s,
+                 const struct sm_file **ret_f, struct sm_err *err) {
     *ret_s = NULL;
     for (uint32_t s = 0; s < r->spec->nsource; s++) {
         const struct sm_source *src = &r->spec->source[s];
         for (uint32_t f = 0; f < src->nfile; f++) {
             if (fnmatch(src->file[f].path.p, name.p, FNM_PATHNAME) != 0) continue;
             if (*ret_s)
-                return sm_fail(err, SM_ESPEC, "%.*s:%u: %s is already read at line %u", SM_STR_FMT(src->file[f].where.file),
-                               src->file[f].where.line, name.p, (*ret_f)->where.line);
+                return sm_fail(err, SM_ESPEC, "%.*s:%u: %s is already read at line %u",
+                               SM_STR_FMT(src->file[f].where.file), src->file[f].where.line, name.p,
+                               (*ret_f)->where.line);
             *ret_s = src;
             *ret_f = &src->file[f];
         }
@@ -105,7 +114,9 @@ static int add_input(struct run *r, const char *root, struct sm_str name, struct
     int rc = claim(r, name, &src, &file, err);
     if (rc) return rc;
     if (!src) {
-        if (!ignored(r, name)) sm_diags_add(r->diags, &(struct sm_diag){.code = SM_D_UNCLAIMED_FILE, .file = name}, -1);
+        if (!ignored(r, name))
+            sm_diags_add(r->diags, &(struct sm_diag){.code = SM_D_UNCLAIMED_FILE, .file = name},
+                         -1);
         return SM_OK;
     }
     struct sm_str path = sm_arena_printf(&r->arena, "%s/%s", root, name.p);
@@ -124,16 +135,22 @@ static int check_missing(struct run *r, const char *root, struct sm_err *err) {
         for (uint32_t f = 0; f < r->spec->source[s].nfile; f++) {
             const struct sm_file *file = &r->spec->source[s].file[f];
             bool found = file->optional;
-            for (size_t i = 0; i < r->ninput && !found; i++) found = r->input[i].in.file == file;
+            for (size_t i = 0; i < r->ninput && !found; i++)
+                found = r->input[i].in.file == file;
             if (found) continue;
-            sm_diags_add(r->diags, &(struct sm_diag){.code = SM_D_NO_FILE, .file = file->path, .map_file = file->where.file,
-                                                     .map_line = file->where.line}, -1);
+            sm_diags_add(r->diags,
+                         &(struct sm_diag){.code = SM_D_NO_FILE,
+                                           .file = file->path,
+                                           .map_file = file->where.file,
+                                           .map_line = file->where.line},
+                         -1);
             if (!missing++) first = file;
         }
     }
     if (!missing) return SM_OK;
-    return sm_fail(err, SM_EDATA, "no file matches %.*s below %s (%.*s:%u)%s", SM_STR_FMT(first->path), root,
-                   SM_STR_FMT(first->where.file), first->where.line, missing > 1 ? ", and others" : "");
+    return sm_fail(err, SM_EDATA, "no file matches %.*s below %s (%.*s:%u)%s",
+                   SM_STR_FMT(first->path), root, SM_STR_FMT(first->where.file), first->where.line,
+                   missing > 1 ? ", and others" : "");
 }
 
 int run_inputs_list(struct run *r, struct sm_err *err) {
@@ -142,8 +159,10 @@ int run_inputs_list(struct run *r, struct sm_err *err) {
     struct listing l = {0};
     int rc = list_dir(r, &l, root, "", 0, err);
     if (!rc) rc = sort_names(&l, err);
-    if (!rc && !(r->input = sm_alloc(l.n ? l.n : 1, sizeof *r->input))) rc = sm_fail(err, SM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < l.n && !rc; i++) rc = add_input(r, root, l.name[i], err);
+    if (!rc && !(r->input = sm_alloc(l.n ? l.n : 1, sizeof *r->input)))
+        rc = sm_fail(err, SM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < l.n && !rc; i++)
+        rc = add_input(r, root, l.name[i], err);
     sm_free(l.name);
     return rc ? rc : check_missing(r, root, err);
 }

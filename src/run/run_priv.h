@@ -12,26 +12,30 @@
 #include "sdtmill/sort.h"
 #include "sdtmill/spool.h"
 
-struct run_input {                   /* one raw file and what became of its records */
+struct run_input { /* one raw file and what became of its records */
     struct sm_input in;
-    uint8_t *fate;                   /* [nrecord] enum sm_fate */
-    uint16_t *reason;                /* [nrecord] index into run->reason, 0 = none */
+    uint8_t *fate;    /* [nrecord] enum sm_fate */
+    uint16_t *reason; /* [nrecord] index into run->reason, 0 = none */
     size_t cap_fate, cap_reason;
     uint64_t nrecord;
-    bool seen;                       /* a pass has read it: later ones are quiet */
-    uint64_t records_out;            /* output records made from it */
+    bool seen;            /* a pass has read it: later ones are quiet */
+    uint64_t records_out; /* output records made from it */
     struct sm_read_totals totals;
 };
-struct run_reason { uint16_t code; const struct sm_where *where; const char *text; };
+struct run_reason {
+    uint16_t code;
+    const struct sm_where *where;
+    const char *text;
+};
 
-struct run_worker {                  /* one thread's state, kept for the whole run */
+struct run_worker { /* one thread's state, kept for the whole run */
     struct sm_intern *in;
     struct sm_read_worker *read;
     struct sm_map_worker *map;
 };
 enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_BLOCK };
 struct run_pass;
-struct run_job {                     /* one chunk on its way through a pass */
+struct run_job { /* one chunk on its way through a pass */
     const struct run_pass *pass;
     struct run_input *input;
     struct sm_reader *reader;
@@ -42,9 +46,9 @@ struct run_job {                     /* one chunk on its way through a pass */
     struct sm_batch batch;
     struct sm_recs recs;
     struct sm_err err;
-    struct run_job *next;            /* free list */
+    struct run_job *next; /* free list */
 };
-struct run_pass {                    /* one reading of one source */
+struct run_pass { /* one reading of one source */
     enum run_job_kind kind;
     const struct sm_source *source;
     const struct sm_lookup *lookup;
@@ -56,8 +60,8 @@ struct run_pass {                    /* one reading of one source */
     void *ctx;
     bool row_hash;
 };
-struct run_domain {                  /* a domain that is finished */
-    struct sm_spool *spool;          /* kept when somebody reads it later, else NULL */
+struct run_domain {         /* a domain that is finished */
+    struct sm_spool *spool; /* kept when somebody reads it later, else NULL */
     struct sm_dsinfo info;
 };
 struct run {
@@ -67,8 +71,8 @@ struct run {
     struct sm_arena arena;
     struct run_input *input;
     size_t ninput;
-    struct sm_str *files;            /* [ninput] names, for findings */
-    struct run_reason *reason;       /* [0] is "none" */
+    struct sm_str *files;      /* [ninput] names, for findings */
+    struct run_reason *reason; /* [0] is "none" */
     size_t nreason, cap_reason;
     struct sm_pool *pool;
     struct run_worker *worker;
@@ -78,7 +82,7 @@ struct run {
     struct run_job *free_jobs, *all_jobs;
     struct sm_runtime rt;
     struct sm_lut *subjects, *refs;
-    struct run_domain *done;         /* [ndomain] */
+    struct run_domain *done; /* [ndomain] */
     struct sm_stage *stage;
     const char *tmpdir;
     struct sm_emit_study study;
@@ -88,50 +92,62 @@ struct run {
     size_t ndataset, cap_dataset;
     struct sm_output_row *output;
     size_t noutput, cap_output;
-    struct sm_recs relrec;           /* records waiting for the RELREC dataset */
+    struct sm_recs relrec; /* records waiting for the RELREC dataset */
     struct sm_progress progress;
     char created[20];
 };
 
-/* run_inputs.c: raw files of the mapping, sorted, with findings for what is missing or unclaimed. */
+/* run_inputs.c: raw files of the mapping, sorted, with findings for what is missing or unclaimed.
+ */
 int run_inputs_list(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 const char *run_raw_dir(struct run *r);
 /* run_pass.c */
 int run_pass_all(struct run *r, const struct run_pass *p, struct sm_err *err) SM_MUST_CHECK;
-int run_survey(struct run *r, struct sm_err *err) SM_MUST_CHECK;        /* keys, subjects */
-int run_survey_rest(struct run *r, struct sm_err *err) SM_MUST_CHECK;   /* files nobody read */
+int run_survey(struct run *r, struct sm_err *err) SM_MUST_CHECK;      /* keys, subjects */
+int run_survey_rest(struct run *r, struct sm_err *err) SM_MUST_CHECK; /* files nobody read */
 int run_lookup(struct run *r, const struct sm_lookup *l, struct sm_err *err) SM_MUST_CHECK;
 void run_jobs_free(struct run *r);
 /* run_fate.c */
 int run_fate_reserve(struct run_input *in, uint64_t nrecord, struct sm_err *err) SM_MUST_CHECK;
-void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm_fate fate, uint16_t code, const struct sm_where *where);
+void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm_fate fate,
+                   uint16_t code, const struct sm_where *where);
 int run_ledger(struct run *r, struct sm_run_result *ret, struct sm_err *err) SM_MUST_CHECK;
 /* run_domain.c, run_dataset.c */
 int run_domain_make(struct run *r, uint32_t index, struct sm_err *err) SM_MUST_CHECK;
-struct run_tap {                     /* sees every finished block before it is written; fn NULL = nobody */
+struct run_tap { /* sees every finished block before it is written; fn NULL = nobody */
     int (*fn)(void *ctx, const struct sm_block *b, struct sm_err *err);
     void *ctx;
 };
-/* Writes a dataset in all formats; info (in the run's arena) is complete afterwards. keep (may be NULL)
- * gets a spool of the blocks. */
-int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in, struct run_tap tap, struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
+/* Writes a dataset in all formats; info (in the run's arena) is complete afterwards. keep (may be
+ * NULL) gets a spool of the blocks. */
+int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in, struct run_tap tap,
+                     struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
 int run_relrec(struct run *r, struct sm_err *err) SM_MUST_CHECK;
-int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret, struct sm_err *err) SM_MUST_CHECK;
-int run_dsinfo_of_supp(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret, struct sm_err *err) SM_MUST_CHECK;
+int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret,
+                         struct sm_err *err) SM_MUST_CHECK;
+int run_dsinfo_of_supp(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret,
+                       struct sm_err *err) SM_MUST_CHECK;
 /* run_turn.c: columns to rows. */
-struct run_turn { const struct sm_recs *recs; uint32_t at; sm_val *cell; };
+struct run_turn {
+    const struct sm_recs *recs;
+    uint32_t at;
+    sm_val *cell;
+};
 int run_turn_open(struct run_turn *t, const struct sm_recs *recs, struct sm_err *err) SM_MUST_CHECK;
 struct sm_blocks run_turn_blocks(struct run_turn *t);
 void run_turn_close(struct run_turn *t);
 /* Appends a block's rows to columns. */
 int run_turn_back(struct sm_recs *out, const struct sm_block *b, struct sm_err *err) SM_MUST_CHECK;
 /* run_files.c: issues.csv, rejects/, manifest.json */
-/* A mapping file as reports name it: relative to the study file's folder, however that was typed. */
+/* A mapping file as reports name it: relative to the study file's folder, however that was typed.
+ */
 struct sm_str run_map_name(const struct run *r, struct sm_str file);
 int run_write_issues(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_write_rejects(struct run *r, struct sm_err *err) SM_MUST_CHECK;
-int run_write_manifest(struct run *r, const struct sm_run_result *res, struct sm_err *err) SM_MUST_CHECK;
-void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows, uint64_t bytes, const char *sha256);
+int run_write_manifest(struct run *r, const struct sm_run_result *res,
+                       struct sm_err *err) SM_MUST_CHECK;
+void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows,
+                     uint64_t bytes, const char *sha256);
 void run_job_work(void *job, void *state);
 bool run_stopped(const struct run *r);
 #endif

@@ -293,8 +293,10 @@ const struct sm_expr *sp_expr_part(struct sp_scope *c, const xmlNode *n, const c
         if (!l->failed) sp_nomem(l);
         return NULL;
     }
+    static const struct sp_about quotes = {.mend = "mend the name; a text needs quotes around it"};
+    bool bare = c->unresolved && why.p == NULL && strstr(e.text, "nearest") == NULL;
     sp_say(l, c->unresolved ? SM_D_UNKNOWN_NAME : SM_D_EXPRESSION,
-           sp_at_attr(n, attr, first + (at ? at - 1 : 0)), NULL, "%s%s%.*s", e.text,
+           sp_at_attr(n, attr, first + (at ? at - 1 : 0)), bare ? &quotes : NULL, "%s%s%.*s", e.text,
            why.p ? ": " : "", SM_STR_FMT(why));
     return NULL;
 }

@@ -195,6 +195,24 @@ static void another_order_numbers_without_moving_records(void **state) {
     world_close(w);
 }
 
+static void raw_rows_can_give_the_order(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    static const uint32_t line[] = {7, 3, 9, 3}, by_source[] = {SM_NO};
+    for (uint32_t i = 0; i < 4; i++) {
+        add(w, "S1", "A", "1", "");
+        w->pos[i] = sm_pos_make(0, line[i], i);
+    }
+    add(w, "S2", "A", "1", "");
+    w->pos[4] = sm_pos_make(1, 1, 0);
+    add(w, "S2", "A", "1", "");
+    w->pos[5] = sm_pos_make(0, 12, 0);
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ, .order = by_source, .norder = 1};
+    run(w, 1);
+    assert_column(w, V_SEQ, "3 1 4 2 2 1");
+    world_close(w);
+}
+
 static void a_domain_without_derivations_is_passed_on(void **state) {
     (void)state;
     struct world *w = world_open();
@@ -450,6 +468,7 @@ int main(void) {
         cmocka_unit_test(numbers_begin_anew_with_each_subject),
         cmocka_unit_test(by_variables_take_the_subjects_place),
         cmocka_unit_test(another_order_numbers_without_moving_records),
+        cmocka_unit_test(raw_rows_can_give_the_order),
         cmocka_unit_test(a_domain_without_derivations_is_passed_on),
         cmocka_unit_test(the_last_record_before_exposure_is_flagged),
         cmocka_unit_test(partial_dates_not_done_and_empty_results_are_never_flagged),

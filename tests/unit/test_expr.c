@@ -412,6 +412,7 @@ static void dates_are_joined_cut_and_measured(void **state) {
                                     {"datetime(RAW)", "2014-03-05"},
                                     {"datetime(RAW, TIME)", "2014-03-05T10:30"},
                                     {"datetime(PART, TIME)", "2014-03"},
+                                    {"datetime('2014---12', TIME)", "2014---12T10:30"},
                                     {"datetime(EMPTY, TIME)", ""},
                                     {"datetime(D1, EMPTY)", "2014-03-05"},
                                     {"date-part(DT, 'date')", "2014-03-05"},

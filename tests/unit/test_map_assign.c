@@ -255,9 +255,11 @@ static void date_and_time_become_one_value(void **state) {
     KIT_ROW(&kit, "", "03.2014", "08:10");
     KIT_ROW(&kit, "", "", "08:10");
     KIT_ROW(&kit, "", "UN.03.2014", "08:10");
+    KIT_ROW(&kit, "", "12.UN.2014", "08:10");
     kit_run(&kit);
-    static const char *const want[] = {"2014-03-12T08:10", "2014-03-12", "2014-03", "", "2014-03"};
-    for (uint32_t i = 0; i < 5; i++)
+    static const char *const want[] = {"2014-03-12T08:10", "2014-03-12", "2014-03", "",
+                                       "2014-03",          "2014---12T08:10"};
+    for (uint32_t i = 0; i < SM_ARRAY_LEN(want); i++)
         assert_string_equal(kit_out(&kit, i, v), want[i]);
     assert_int_equal(kit.batch.diags.n, 0);
 }

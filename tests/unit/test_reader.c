@@ -205,6 +205,7 @@ static void bad_dates_blank_or_reject(void **state) {
     read_ok("D,T,K\n01.02.2014,08:05,2014-01-01\n31.02.2014,25:00,2014-01\n"
             "01.02.2014,,2014-02-30\n01.02.2014,1,\n");
     assert_string_equal(raw.lost.p, "4:4001 5:1019 ");
+    assert_non_null(strstr(raw.diags.first->detail.p, "no such date; formats: dd.mm.yyyy"));
     expect(
         "2|1|0|2014-02-01|08:05|2014-01-01\n3|2|0|||2014-01\n",
         "3.1 invalid-date (D) [31.02.2014] value-blank\n3.2 invalid-date (T) [25:00] value-blank\n"

@@ -79,6 +79,21 @@ static void a_full_disk_is_reported_once_and_everything_after_it_is_quiet(void *
     assert_int_equal(close(fd), 0);
 }
 
+static void a_full_disk_in_the_middle_of_a_long_file_is_reported(void **state) {
+    (void)state;
+    static char piece[100000];
+    int fd = open("/dev/full", O_WRONLY);
+    if (fd < 0) skip();
+    struct sm_sink *k = NULL;
+    struct sm_err err = {0};
+    assert_int_equal(sm_sink_on_fd(&k, fd, &err), SM_OK);
+    for (int i = 0; i < 100; i++) sm_sink_write(k, piece, sizeof piece);
+    assert_int_equal(sm_sink_check(k, NULL), SM_EIO); /* known long before the end */
+    assert_int_equal(sm_sink_close(k, NULL, NULL, &err), SM_EIO);
+    assert_non_null(strstr(err.text, "No space left"));
+    assert_int_equal(close(fd), 0);
+}
+
 static void a_full_disk_that_shows_at_the_end_is_reported_by_close(void **state) {
     (void)state;
     int fd = open("/dev/full", O_WRONLY);
@@ -115,6 +130,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_come_out_in_order),
         cmocka_unit_test(a_full_disk_is_reported_once_and_everything_after_it_is_quiet),
+        cmocka_unit_test(a_full_disk_in_the_middle_of_a_long_file_is_reported),
         cmocka_unit_test(a_full_disk_that_shows_at_the_end_is_reported_by_close),
         cmocka_unit_test(a_stage_file_has_its_digest_and_size),
     };

@@ -258,6 +258,13 @@ static void an_unknown_standard_is_named(void **state) {
     mistake_in(
         *state, SM_D_UNKNOWN_NAME, "sdtmig-9.9.xml",
         "<study xmlns=\"urn:sdtmill:mapping:1\" oid=\"T\" name=\"T\" standard=\"@@SDTMIG 9.9\"/>");
+    /* and nothing that only follows from it */
+    struct world *w = *state;
+    assert_int_equal(load(w, "<study xmlns=\"urn:sdtmill:mapping:1\" oid=\"T\" name=\"T\" standard=\"SDTMIG 9.9\">"
+                             "<source name=\"s\"><column name=\"A\"/><file path=\"x\"/></source>"
+                             "<domain name=\"AE\"><from source=\"s\"><assign var=\"AETERM\" from=\"A\"/></from></domain></study>"),
+                     SM_ESPEC);
+    assert_int_equal(w->diags.n, 1);
 }
 
 static void expressions_point_at_their_own_character(void **state) {
@@ -528,6 +535,14 @@ static void records_hold_their_own_and_the_common_rules(void **state) {
     assert_int_equal(d->seq, var(d, "VSSEQ"));
 }
 
+static void a_sequence_may_follow_the_raw_rows(void **state) {
+    const struct sm_spec *s =
+        GOOD(SOURCE "<domain name=\"AE\"><from source=\"s\"><assign var=\"AETERM\" from=\"A\"/></from>"
+                    "<derive><sequence var=\"AESEQ\" order=\"source\"/></derive></domain>");
+    assert_int_equal(s->domain[0].derive[0].norder, 1);
+    assert_int_equal(s->domain[0].derive[0].order[0], SM_NO);
+}
+
 static void variables_stand_in_the_order_of_the_standard(void **state) {
     const struct sm_spec *s =
         GOOD(SOURCE "<domain name=\"AE\"><variable name=\"AEMINE\" label=\"Mine\" type=\"Num\" "
@@ -731,6 +746,7 @@ int main(void) {
         T(unpivot_supplies_the_rest_for_each_of_its_columns),
         T(mistakes_of_sources_have_their_places),
         T(records_hold_their_own_and_the_common_rules),
+        T(a_sequence_may_follow_the_raw_rows),
         T(variables_stand_in_the_order_of_the_standard),
         T(a_domain_may_be_like_another),
         T(work_is_ordered_by_who_reads_whom),
