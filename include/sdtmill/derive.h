@@ -20,10 +20,10 @@ int sm_deriver_open(struct sm_deriver **ret, const struct sm_spec *spec, const s
                     const struct sm_lut *refs, const struct sm_lut *const *lut,
                     struct sm_intern *in, struct sm_blocks input, const struct sm_str *files,
                     struct sm_diags *diags, struct sm_err *err) SM_MUST_CHECK;
-struct sm_blocks sm_deriver_blocks(struct sm_deriver *d);
+struct sm_blocks sm_deriver_blocks(struct sm_deriver *v);
 /* Columns of the blocks of a domain's deriver. */
 uint32_t sm_deriver_ncol(const struct sm_domain *d);
-void sm_deriver_close(struct sm_deriver *d);
+void sm_deriver_close(struct sm_deriver *v);
 
 /* Collapses records that are equal in the domain's group variables (input sorted by them, ties by
  * position) to one each, by each variable's take; the position is the first record's. */

@@ -13,6 +13,7 @@ struct sm_dsvar { /* one variable of a dataset, as written */
     uint32_t length; /* declared maximum in bytes; 0 = from the data */
     /* from the data (valid after the last row) */
     uint64_t present;              /* records with a value */
+    uint32_t max_ascii;                  /* longest text as sm_utf8_to_ascii writes it, where it can */
     uint32_t max_bytes, max_chars; /* longest text */
     uint32_t int_digits,
         decimals; /* numbers: most digits before (sign included) and after the point */

@@ -78,8 +78,9 @@ struct sm_dtc_rules {         /* how a site writes what it does not know */
  * All but mm take two digits, or one that has no digit on either side; H takes one digit anywhere.
  * Y, D and A are y, d and a; h and s are H and S where the alternative has no H or S, else
  * literals. As a whole alternative: the word excel, a serial day number of the 1900 system, its
- * fraction rounded to the minute (a whole number is a date, 0.x a time, day 60 was none); iso, any
- * text form sm_dtc_parse takes. Everything else is literal; a backslash or 'quotes' make a letter
+ * fraction rounded to the second, which is not written when it is 0 (with less than five digits, to
+ * the minute; a whole number is a date, 0.x a time, day 60 was none); iso, any text form
+ * sm_dtc_parse takes. Everything else is literal; a backslash or 'quotes' make a letter
  * literal. The whole text must fit; one longer than 128 bytes fits nothing. Mistakes are a part
  * given twice, am/pm without hour, and minutes in a date without hour (MM/DD/YYYY; months are mm).
  * locale: en de es fr it pt nl sv nb da fi, a region behind it does not count (NULL = en).
@@ -102,6 +103,10 @@ enum sm_dtc_fit {
  * rules may be NULL: no tokens, cutoff 68. Unless the text fits, *ret is sm_dtc_none. */
 enum sm_dtc_fit sm_dtc_pattern_run(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,
                                    struct sm_str text, struct sm_dtc *ret);
+/* After a fit with `taken`: true, and the first other reading, if another alternative fits the same text
+ * with a different result (03/04/2014 with dd/mm/yyyy|mm/dd/yyyy). */
+bool sm_dtc_pattern_other(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,
+                          struct sm_str text, const struct sm_dtc *taken, struct sm_dtc *ret);
 /* Takes each part that `into` does not know from `from`. */
 void sm_dtc_merge(struct sm_dtc *into, const struct sm_dtc *from);
 #endif

@@ -22,6 +22,7 @@ struct sm_emit_study { /* the same for all back ends of a run */
     struct sm_str oid, name, description, protocol, metadata_oid, file_oid, originator,
         created; /* created: ISO date-time */
     struct sm_str standard_name, standard_version;
+    bool transliterate; /* XPORT: other characters in ASCII, as sm_utf8_ascii has them */
     const void *spec; /* struct sm_spec, or NULL when converting between formats */
     const struct sm_texts *texts;
     struct sm_stage *stage;

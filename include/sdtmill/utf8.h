@@ -20,4 +20,12 @@ size_t sm_utf8_put(char out[4], uint32_t cp);
  * and the like keep their length in characters. */
 uint32_t sm_utf8_lower(uint32_t cp);
 uint32_t sm_utf8_upper(uint32_t cp);
+/* How people write a character where there is printable ASCII only ("ae" for U+00E4, "u" for U+00B5,
+ * "<=" for U+2264): Latin-1, Latin Extended-A, Greek, typographic and mathematical signs. NULL: no
+ * such form. An ASCII character has none either. */
+const char *sm_utf8_ascii(uint32_t cp);
+/* Appends a whole text so; false, and nothing appended, when it is no UTF-8 or a character has no such
+ * form. */
+struct sm_buf;
+bool sm_utf8_to_ascii(struct sm_str s, struct sm_buf *to);
 #endif

@@ -32,6 +32,9 @@ struct sm_intern; /* one thread's front */
 int sm_texts_open(struct sm_texts **ret, struct sm_err *err) SM_MUST_CHECK;
 void sm_texts_close(struct sm_texts *t);
 uint64_t sm_texts_bytes(const struct sm_texts *t); /* memory it holds */
+/* Forgets all texts and gives their memory back: every pooled value made before means nothing now. One
+ * thread only; `in` is the only front of the pool. */
+void sm_texts_reset(struct sm_texts *t, struct sm_intern *in);
 int sm_intern_open(struct sm_intern **ret, struct sm_texts *t, struct sm_err *err) SM_MUST_CHECK;
 void sm_intern_close(struct sm_intern *in);
 struct sm_texts *sm_intern_texts(const struct sm_intern *in);
@@ -56,7 +59,7 @@ static inline sm_val sm_val_make_short(const char *p, size_t n) {
     if (n >= 4) {
         uint32_t first, last; /* overlapping halves hold the same bits at the same place */
         memcpy(&first, u, 4);
-        memcpy(&last, u + n - 4, 4);
+        memcpy(&last, u + (n - 4), 4);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
         first = __builtin_bswap32(first);
         last = __builtin_bswap32(last);

@@ -24,7 +24,7 @@ struct dec_text {
 
 static bool dec_scan(struct sm_str s, struct dec_text *ret) {
     size_t at = 0, n = 0;
-    *ret = (struct dec_text){0};
+    *ret = (struct dec_text){.whole = SM_STR(""), .frac = SM_STR("")};
     if (s.n && (s.p[0] == '+' || s.p[0] == '-')) ret->neg = s.p[at++] == '-';
     while (at + n < s.n && sm_is_digit(s.p[at + n])) n++;
     ret->whole = sm_str_n(s.p + at, n);
@@ -135,9 +135,12 @@ static bool dec_scale_up(dec_int *v, int places) {
                                   10000000000000000,
                                   100000000000000000,
                                   1000000000000000000};
-    for (; places > DEC_SMALL; places -= DEC_SMALL)
-        if (!dec_mul(v, ten[DEC_SMALL])) return false;
-    return places <= 0 || dec_mul(v, ten[places]);
+    while (places > 0) {
+        int step = places < DEC_SMALL ? places : DEC_SMALL;
+        if (!dec_mul(v, ten[step])) return false;
+        places -= step;
+    }
+    return true;
 }
 
 /* coefficient x 10^-scale, if it is small. */
@@ -306,7 +309,7 @@ static int dec_convert_fast(const struct dec_text *t, const struct sm_dec *offse
                             const struct sm_dec *factor, int digits, enum sm_round how,
                             const struct dec_out *out) {
     dec_int num, den;
-    if (!dec_convert_small(t, offset, factor, &num, &den)) return -1;
+    if (!dec_convert_small(t, offset, factor, &num, &den) || den <= 0) return -1;
     int places = digits < 0 ? DEC_EXACT_TRY : digits;
     if (!dec_scale_up(&num, places)) return -1;
     if (digits < 0 && num % den != 0) return -1;
@@ -412,7 +415,7 @@ bool sm_dec_round(struct sm_str a, int digits, enum sm_round how, char *out, siz
     char d[DEC_DIGITS_MOST + 1];  /* d[0] takes a carry */
     struct dec_out o = {out, cap, ret_n};
     if (!dec_scan_short(a, &t)) return false;
-    size_t n = dec_len(&t);
+    size_t n = t.whole.n + t.frac.n;
     d[0] = '0';
     if (t.whole.n) memcpy(d + 1, t.whole.p, t.whole.n);
     if (t.frac.n) memcpy(d + 1 + t.whole.n, t.frac.p, t.frac.n);

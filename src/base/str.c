@@ -16,7 +16,8 @@ bool sm_str_eq(struct sm_str a, struct sm_str b) {
 bool sm_str_eq_c(struct sm_str a, const char *b) { return sm_str_eq(a, sm_str(b)); }
 
 bool sm_str_eq_nocase(struct sm_str a, struct sm_str b) {
-    if (a.n != b.n || !a.p != !b.p) return false;
+    if (a.n != b.n) return false;
+    if (!a.p || !b.p) return a.p == b.p;
     for (size_t i = 0; i < a.n; i++)
         if (sm_to_lower(a.p[i]) != sm_to_lower(b.p[i])) return false;
     return true;

@@ -34,6 +34,8 @@ int cmd_convert(const struct cmd_verb *v, int argc, char **argv);
 int cmd_check(const struct cmd_verb *v, int argc, char **argv);
 extern const struct sm_opt cmd_compare_opts[];
 int cmd_compare(const struct cmd_verb *v, int argc, char **argv);
+extern const struct sm_opt cmd_verify_opts[];
+int cmd_verify(const struct cmd_verb *v, int argc, char **argv);
 int cmd_help(const struct cmd_verb *v, int argc, char **argv);
 int cmd_completions(const struct cmd_verb *v, int argc, char **argv);
 
@@ -64,6 +66,10 @@ struct cmd_library {
     char text[4][4096];
 };
 void cmd_find_library(struct cmd_library *lib);
+/* The standard that was named, or the shipped SDTMIG 3.4, or NULL when that is not found. */
+struct sm_arena;
+struct sm_model;
+int cmd_standard_load(const char *path, struct sm_arena *a, const struct sm_model **ret, struct sm_err *err) SM_MUST_CHECK;
 bool cmd_stopped(void);
 void cmd_catch_signals(void);
 /* Progress on stderr: "auto" draws on a terminal, "ndjson" one object a line, "none". */

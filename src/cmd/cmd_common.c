@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "sdtmill/buf.h"
+#include "sdtmill/model.h"
 #include "sdtmill/str.h"
 
 #ifndef SM_SHAREDIR
@@ -113,4 +114,18 @@ void cmd_find_library(struct cmd_library *lib) {
         add_folder(lib, exe, "/mappings");
     }
     add_folder(lib, SM_SHAREDIR, "/mappings");
+}
+
+int cmd_standard_load(const char *path, struct sm_arena *a, const struct sm_model **ret, struct sm_err *err) {
+    struct cmd_library lib;
+    struct stat st;
+    char shipped[4200];
+    *ret = NULL;
+    if (path) return sm_model_load(ret, path, a, err);
+    cmd_find_library(&lib);
+    for (size_t i = 0; i < lib.n; i++) {
+        (void)snprintf(shipped, sizeof shipped, "%s/standards/sdtmig-3.4.xml", lib.folder[i]);
+        if (stat(shipped, &st) == 0) return sm_model_load(ret, shipped, a, err);
+    }
+    return SM_OK;
 }

@@ -2,19 +2,27 @@
 /* cmd_convert.c - sdtmill convert. */
 #include "cmd.h"
 #include "sdtmill/buf.h"
+#include "sdtmill/arena.h"
 #include "sdtmill/run.h"
+#include "sdtmill/run_formats.h"
 #include "sdtmill/spec_load.h"
 
 struct convert_opts {
-    const char *raw, *out, *format, *created, *tmp, *fail_on, *color, *progress;
+    const char *raw, *out, *format, *created, *tmp, *fail_on, *color, *progress, *from, *from_format, *standard, *encoding;
     uint64_t jobs, memory, chunk, max_field, max_errors;
-    bool force, dry_run, quiet, notes;
+    bool force, dry_run, quiet, notes, transliterate, open_end;
 };
 #define AT(f) offsetof(struct convert_opts, f)
 const struct sm_opt cmd_convert_opts[] = {
     {"raw", 'r', SM_OPT_TEXT, AT(raw), "DIR", NULL, 0, 0, "folder of the raw exports (default: the mapping's)"},
     {"out", 'o', SM_OPT_TEXT, AT(out), "DIR", NULL, 0, 0, "output folder; appears as a whole or not at all"},
     {"format", 'f', SM_OPT_SET, AT(format), "LIST", "csv|xml|xpt|json|ndjson|dsjc|define", 0, 0, "formats to write (default csv,xml)"},
+    {"transliterate", 0, SM_OPT_FLAG, AT(transliterate), NULL, NULL, 0, 0, "write texts in ASCII where the format holds nothing else (xpt)"},
+    {"from", 0, SM_OPT_TEXT, AT(from), "DIR", NULL, 0, 0, "no mapping: write the datasets of a folder, or of a file, in other formats"},
+    {"from-format", 0, SM_OPT_CHOICE, AT(from_format), "FORMAT", "csv|xml|json|ndjson|dsjc|xpt|sas7bdat", 0, 0, "files to take with --from when there are several formats"},
+    {"standard", 0, SM_OPT_TEXT, AT(standard), "FILE", NULL, 0, 0, "standard for types with --from (default the shipped SDTMIG 3.4)"},
+    {"encoding", 0, SM_OPT_TEXT, AT(encoding), "NAME", NULL, 0, 0, "encoding of CSV and XPORT files with --from (default UTF-8)"},
+    {"allow-open-end", 0, SM_OPT_FLAG, AT(open_end), NULL, NULL, 0, 0, "with --from, a CSV file without a line end at its end is whole"},
     {"jobs", 'j', SM_OPT_COUNT, AT(jobs), "N", NULL, 1, 256, "threads (default: one a core)"},
     {"memory", 'm', SM_OPT_SIZE, AT(memory), "SIZE", NULL, 1 << 20, 0, "memory for sorting, above it files are used"},
     {"chunk", 0, SM_OPT_SIZE, AT(chunk), "SIZE", NULL, 1, (uint64_t)1 << 30, "bytes a worker takes at a time"},
@@ -33,10 +41,13 @@ const struct sm_opt cmd_convert_opts[] = {
 
 /* What decides the output, and nothing else: the manifest must not depend on threads or folders. */
 static void command_text(struct sm_buf *b, const char *mapping, const struct convert_opts *o) {
-    const char *slash = strrchr(mapping, '/');
+    const char *slash = mapping ? strrchr(mapping, '/') : NULL;
     sm_buf_add_c(b, "sdtmill convert ");
-    sm_buf_add_c(b, slash ? slash + 1 : mapping);
+    sm_buf_add_c(b, slash ? slash + 1 : mapping ? mapping : "--from");
     sm_buf_printf(b, " --format %s", o->format);
+    if (o->transliterate) sm_buf_add_c(b, " --transliterate");
+    if (o->from_format) sm_buf_printf(b, " --from-format %s", o->from_format);
+    if (o->encoding) sm_buf_printf(b, " --encoding %s", o->encoding);
     if (o->max_field) sm_buf_printf(b, " --max-field %" PRIu64, o->max_field);
     if (o->created) sm_buf_printf(b, " --created %s", o->created);
 }
@@ -59,48 +70,75 @@ static void show_ledger(const struct sm_run_result *res) {
             " records made\n", res->nledger, all.read, all.used, all.filtered, all.rejected, all.duplicates, all.records);
 }
 
-static int convert(const struct cmd_verb *v, const char *mapping, const struct convert_opts *o, struct sm_diags *diags) {
+/* With a mapping, or between formats when it is NULL. */
+static int work(const char *mapping, const struct convert_opts *o, const struct sm_run_opts *run, struct sm_diags *diags, struct sm_run_result *res,
+                struct sm_err *err) {
     struct cmd_library lib;
     struct sm_texts *texts = NULL;
     struct sm_spec *spec = NULL;
+    struct sm_arena arena = {NULL, 0, 0, 0};
+    struct sm_formats_opts from = {.from = o->from, .from_format = o->from_format, .encoding = o->encoding, .open_end = o->open_end};
+    int rc;
+    if (!mapping) {
+        rc = cmd_standard_load(o->standard, &arena, &from.model, err);
+        if (!rc) rc = sm_run_formats(&from, run, diags, res, err);
+        sm_arena_free(&arena);
+        return rc;
+    }
+    cmd_find_library(&lib);
+    rc = sm_texts_open(&texts, err);
+    if (!rc) rc = sm_spec_load(&spec, mapping, &(struct sm_spec_paths){lib.folder, lib.n}, texts, diags, err);
+    if (!rc) rc = sm_run_convert(spec, run, diags, res, err);
+    sm_spec_close(spec);
+    sm_texts_close(texts);
+    return rc;
+}
+
+static int convert(const char *mapping, const struct convert_opts *o, struct sm_diags *diags) {
     struct sm_err err = {0};
     struct sm_buf command;
     struct cmd_progress progress;
     struct sm_run_result res = {0};
-    (void)v;
     sm_buf_init(&command, 0);
     command_text(&command, mapping, o);
-    cmd_find_library(&lib);
     cmd_progress_open(&progress, o->progress);
     struct sm_run_opts run = {.raw = o->raw, .out = o->dry_run ? NULL : o->out, .formats = o->format, .created = o->created, .tmpdir = o->tmp,
         .command = command.p, .threads = (unsigned)o->jobs, .memory = o->memory, .chunk = o->chunk, .max_field = o->max_field,
-        .max_errors = o->max_errors, .force = o->force, .progress = cmd_progress_step, .progress_ctx = &progress, .stopped = cmd_stopped};
-    int rc = sm_texts_open(&texts, &err);
-    if (!rc) rc = sm_spec_load(&spec, mapping, &(struct sm_spec_paths){lib.folder, lib.n}, texts, diags, &err);
-    if (!rc) rc = sm_run_convert(spec, &run, diags, &res, &err);
+        .max_errors = o->max_errors, .transliterate = o->transliterate, .force = o->force, .progress = cmd_progress_step, .progress_ctx = &progress,
+        .stopped = cmd_stopped};
+    int rc = work(mapping, o, &run, diags, &res, &err);
     cmd_progress_close(&progress);
     cmd_show_findings(diags, &(struct cmd_show){.color = o->color, .quiet = o->quiet, .notes = o->notes});
     if (!rc) show_ledger(&res);
     if (!rc && run.out) fprintf(stderr, "written: %s (%zu files)\n", run.out, res.noutput + 1);
     int code = rc ? cmd_fail(&err) : cmd_findings_exit(diags, o->fail_on);
     sm_run_result_free(&res);
-    sm_spec_close(spec);
-    sm_texts_close(texts);
     sm_buf_free(&command);
     return code;
+}
+
+/* What is wrong with the command line, or NULL. */
+static const char *complaint(const struct convert_opts *o, int operands) {
+    if (o->from && operands) return "name a mapping file, or --from DIR, not both";
+    if (o->from && o->raw) return "--raw goes with a mapping, not with --from";
+    if (!o->from && (o->from_format || o->standard || o->encoding || o->open_end))
+        return "--from-format, --standard, --encoding and --allow-open-end go with --from";
+    if (!o->from && operands != 1) return "name one mapping file";
+    return o->out || o->dry_run ? NULL : "say where to write: -o DIR (or --dry-run)";
 }
 
 int cmd_convert(const struct cmd_verb *v, int argc, char **argv) {
     struct convert_opts o = {.format = "csv,xml", .fail_on = "error", .color = "auto", .progress = "auto"};
     int first, code;
     if (cmd_parse(v, argc, argv, &o, &first, &code)) return code;
-    if (argc - first != 1 || (!o.out && !o.dry_run)) {
-        fprintf(stderr, "sdtmill convert: %s\n", argc - first != 1 ? "name one mapping file" : "say where to write: -o DIR (or --dry-run)");
+    const char *wrong = complaint(&o, argc - first);
+    if (wrong) {
+        fprintf(stderr, "sdtmill convert: %s\n", wrong);
         return CMD_USAGE;
     }
     struct sm_diags diags;
     sm_diags_init(&diags);
-    code = convert(v, argv[first], &o, &diags);
+    code = convert(o.from ? NULL : argv[first], &o, &diags);
     sm_diags_free(&diags);
     sm_opt_free(v->opts, &o);
     return code;

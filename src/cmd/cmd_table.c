@@ -23,6 +23,11 @@ const struct cmd_verb cmd_verbs[] = {
      "sdtmill compare old new --fold-supp --ignore-vars --DTC --tolerance LBSTRESN=0.001 -o "
      "differences.csv\n",
      cmd_compare},
+    {"verify", "an output folder read again: do its files agree with its manifest and with each other?", "OUT", cmd_verify_opts,
+     "sdtmill verify out\n"
+     "sdtmill verify out --quiet\n"
+     "sdtmill verify out --standard mappings/standards/sdtmig-3.4.xml\n",
+     cmd_verify},
     {"completions", "completion script for a shell", "bash|zsh|fish", cmd_help_opts,
      "sdtmill completions bash\nsdtmill completions zsh\nsdtmill completions fish\n",
      cmd_completions},

@@ -29,7 +29,7 @@ const char *sm_cmp_kind_name(enum sm_cmp_kind k) {
     return name[k];
 }
 
-static sm_val cell(const sm_val *row, uint32_t column) { return column == SM_CMP_NONE ? SM_MISSING : row[column]; }
+static sm_val cell(const sm_val *row, uint32_t column) { return !row || column == SM_CMP_NONE ? SM_MISSING : row[column]; }
 
 /* ---- sites ------------------------------------------------------------------------------------------- */
 static void note_site(struct cmp *c, const sm_val *row) {

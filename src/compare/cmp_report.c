@@ -48,7 +48,7 @@ static void text_meta(const struct sm_cmp_dataset *d, struct sm_buf *b) {
 
 static void text_vars(const struct sm_cmp_dataset *d, struct sm_buf *b) {
     const struct sm_cmp_result *r = &d->result;
-    if (!r->cells) return;
+    if (!r->cells || !d->opts) return;
     sm_buf_add_c(b, "  variables with differing values:\n");
     for (uint32_t i = 0; i < d->opts->nvar; i++) {
         if (!r->differ[i]) continue;
@@ -60,7 +60,7 @@ static void text_vars(const struct sm_cmp_dataset *d, struct sm_buf *b) {
 }
 
 static struct sm_str column_name(const struct sm_cmp_dataset *d, uint32_t column) {
-    return column == SM_CMP_NONE ? SM_STR("") : d->opts->var[column].name;
+    return column == SM_CMP_NONE || !d->opts ? SM_STR("") : d->opts->var[column].name;
 }
 
 static void text_groups(const struct sm_cmp_dataset *d, struct sm_buf *b) {

@@ -575,18 +575,24 @@ static enum sm_dtc_fit match(struct run *r, const struct step *s, const char *p)
     return match_part(r, s, p);
 }
 
-/* Minutes of the day in a decimal fraction, rounded half up. Fifteen digits are far more than a
- * spreadsheet keeps. False where a byte is no digit. */
-static bool serial_minutes(struct sm_str digits, uint64_t *ret) {
+/* Seconds of the day in a decimal fraction, rounded half up. Thirteen digits are more than a
+ * spreadsheet keeps; less than five do not tell seconds, and are rounded to the minute, but never
+ * into the next day. False where a byte is no digit. */
+static bool serial_seconds(struct sm_str digits, uint64_t *ret) {
     uint64_t value = 0, unit = 1;
     for (size_t i = 0; i < digits.n; ++i) {
         if (!sm_is_digit(digits.p[i])) return false;
-        if (i < 15) {
+        if (i < 13) {
             value = value * 10 + (uint64_t)(digits.p[i] - '0');
             unit *= 10;
         }
     }
-    *ret = (value * 1440 * 2 + unit) / (unit * 2);
+    if (digits.n >= 5) {
+        *ret = (value * 86400 * 2 + unit) / (unit * 2);
+        return true;
+    }
+    const uint64_t minutes = (value * 1440 * 2 + unit) / (unit * 2);
+    *ret = (minutes < 1440 ? minutes : 1439) * 60;
     return true;
 }
 
@@ -604,12 +610,12 @@ static enum sm_dtc_fit match_excel(struct sm_str text, struct sm_dtc *ret) {
     const size_t whole = point == SIZE_MAX ? text.n : point;
     const struct sm_str fraction =
         point == SIZE_MAX ? sm_str_n(text.p, 0) : sm_str_n(text.p + point + 1, text.n - point - 1);
-    uint64_t serial, minutes;
+    uint64_t serial, seconds;
     if (whole == 0 || (point != SIZE_MAX && fraction.n == 0) ||
-        !serial_minutes(fraction, &minutes) || !sm_str_to_u64(sm_str_n(text.p, whole), &serial))
+        !serial_seconds(fraction, &seconds) || !sm_str_to_u64(sm_str_n(text.p, whole), &serial))
         return SM_DTC_NO_FIT;
     const bool has_time = !all_zeros(fraction);
-    const bool next_day = minutes == 1440;
+    const bool next_day = seconds == 86400;
     if (serial == 60 || serial > SERIAL_LAST || (serial == 0 && (!has_time || next_day)))
         return SM_DTC_IMPOSSIBLE;
     struct sm_dtc d = sm_dtc_none;
@@ -624,8 +630,10 @@ static enum sm_dtc_fit match_excel(struct sm_str text, struct sm_dtc *ret) {
         d.day = (int8_t)day;
     }
     if (has_time) {
-        d.hour = (int8_t)(next_day ? 0 : minutes / 60);
-        d.minute = (int8_t)(next_day ? 0 : minutes % 60);
+        seconds %= 86400;
+        d.hour = (int8_t)(seconds / 3600);
+        d.minute = (int8_t)(seconds / 60 % 60);
+        if (seconds % 60) d.second = (int8_t)(seconds % 60);
     }
     *ret = d;
     return SM_DTC_FITS;
@@ -650,12 +658,10 @@ static bool is_blank_only(struct sm_str s) {
     return n == s.n;
 }
 
-enum sm_dtc_fit sm_dtc_pattern_run(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,
-                                   struct sm_str text, struct sm_dtc *ret) {
+static struct run run_start(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,
+                            struct sm_str text) {
     static const struct sm_dtc_rules no_rules = {.unknown = {NULL, 0}, .century_cutoff = 68};
     const struct sm_dtc_rules *u = rules == NULL ? &no_rules : rules;
-    *ret = sm_dtc_none;
-    if (text.p == NULL || text.n > TEXT_MAX || is_blank_only(text)) return SM_DTC_NO_FIT;
     struct run r;
     r.start = text.p;
     r.end = text.p + text.n;
@@ -663,6 +669,14 @@ enum sm_dtc_fit sm_dtc_pattern_run(const struct sm_dtc_pattern *p, const struct 
     r.unknown = u->unknown;
     r.firsts = 0;
     r.cutoff = u->century_cutoff;
+    return r;
+}
+
+enum sm_dtc_fit sm_dtc_pattern_run(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,
+                                   struct sm_str text, struct sm_dtc *ret) {
+    *ret = sm_dtc_none;
+    if (text.p == NULL || text.n > TEXT_MAX || is_blank_only(text)) return SM_DTC_NO_FIT;
+    struct run r = run_start(p, rules, text);
     enum sm_dtc_fit best = SM_DTC_NO_FIT;
     for (size_t i = 0; i < p->count; ++i) {
         const enum sm_dtc_fit fit = match_alternative(&r, &p->alternatives[i], text);
@@ -674,4 +688,19 @@ enum sm_dtc_fit sm_dtc_pattern_run(const struct sm_dtc_pattern *p, const struct 
     }
     if (r.unknown.n > 0 && token_at(&r, text.p, SIZE_MAX) == text.n) return SM_DTC_FITS;
     return best;
+}
+
+bool sm_dtc_pattern_other(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,
+                          struct sm_str text, const struct sm_dtc *taken, struct sm_dtc *ret) {
+    char mine[SM_DTC_TEXT_MAX], other[SM_DTC_TEXT_MAX];
+    if (p->count < 2 || text.p == NULL || text.n > TEXT_MAX || is_blank_only(text)) return false;
+    const size_t n = sm_dtc_format(taken, mine);
+    struct run r = run_start(p, rules, text);
+    for (size_t i = 0; i < p->count; ++i) {
+        if (match_alternative(&r, &p->alternatives[i], text) != SM_DTC_FITS) continue;
+        const size_t k = sm_dtc_format(&r.found, other);
+        *ret = r.found;
+        if (k != n || memcmp(mine, other, n) != 0) return true;
+    }
+    return false;
 }

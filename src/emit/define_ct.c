@@ -162,7 +162,8 @@ static void name_list(struct define *f, const struct def_coded *c, const struct 
 struct sm_str def_codelist(struct define *f, const struct def_coded *c) {
     struct choice x = {.base = NULL};
     struct sm_str none = {NULL, 0};
-    if (!c->var || !c->set->n || c->set->over || (!c->decode && !def_is_coded(f, c->var, c->all ? c->all : c->set))) return none;
+    if (!c->var || !c->set->n || c->set->over || (!c->decode && !def_is_coded(f, c->var, c->set) && !(c->all && def_is_coded(f, c->var, c->all))))
+        return none;
     choose(f, c, &x);
     struct def_list l = {.type = c->type, .code = x.code, .standard = x.code.n > 0};
     l.term = sm_arena_array(&f->arena, c->set->n, sizeof *l.term);

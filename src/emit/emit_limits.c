@@ -2,6 +2,7 @@
 /* emit_limits.c - findings about what a format cannot hold. */
 #include "emit_priv.h"
 
+#include "sdtmill/buf.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sdtmill/spec.h"
@@ -77,19 +78,6 @@ uint32_t emit_ascii_length(struct sm_str s) {
     return (uint32_t)i;
 }
 
-/* What people write for a character where there is ASCII only. */
-static const struct { uint32_t cp; const char *ascii; } plain[] = {
-    {0x00A0, " "}, {0x00B0, "deg"}, {0x00B1, "+/-"}, {0x00B2, "^2"}, {0x00B3, "^3"}, {0x00B5, "u"},
-    {0x00BD, "1/2"}, {0x00C4, "Ae"}, {0x00C5, "A"}, {0x00C6, "Ae"}, {0x00C9, "E"}, {0x00D6, "Oe"},
-    {0x00D7, "x"}, {0x00D8, "O"}, {0x00DC, "Ue"}, {0x00DF, "ss"}, {0x00E0, "a"}, {0x00E1, "a"},
-    {0x00E2, "a"}, {0x00E4, "ae"}, {0x00E5, "a"}, {0x00E6, "ae"}, {0x00E7, "c"}, {0x00E8, "e"},
-    {0x00E9, "e"}, {0x00EA, "e"}, {0x00ED, "i"}, {0x00F1, "n"}, {0x00F3, "o"}, {0x00F4, "o"},
-    {0x00F6, "oe"}, {0x00F8, "o"}, {0x00FA, "u"}, {0x00FC, "ue"}, {0x03B1, "alpha"},
-    {0x03B2, "beta"}, {0x03B3, "gamma"}, {0x03BC, "u"}, {0x2013, "-"}, {0x2014, "-"}, {0x2018, "'"},
-    {0x2019, "'"}, {0x201C, "\""}, {0x201D, "\""}, {0x2022, "*"}, {0x2026, "..."}, {0x2264, "<="},
-    {0x2265, ">="},
-};
-
 void emit_report_not_ascii(struct sm_emitter *e, const struct emit_breach *place) {
     struct emit_breach b = *place;
     char what[96], mend[96];
@@ -97,10 +85,9 @@ void emit_report_not_ascii(struct sm_emitter *e, const struct emit_breach *place
     const char *p = b.value.p + at, *end = b.value.p + b.value.n, *ascii = NULL;
     unsigned char byte = (unsigned char)*p;
     uint32_t cp = byte < 0x80 || sm_utf8_invalid(b.value, NULL) != SIZE_MAX ? byte : sm_utf8_next(&p, end);
-    for (size_t i = 0; i < SM_ARRAY_LEN(plain) && !ascii; i++)
-        if (plain[i].cp == cp) ascii = plain[i].ascii;
+    if (cp >= 0x80) ascii = sm_utf8_ascii(cp);
     (void)snprintf(what, sizeof what, "byte %u of the value, U+%04X, is no printable ASCII character", at + 1, cp);
-    if (ascii) (void)snprintf(mend, sizeof mend, "write '%s' for it with replace() in the mapping, or leave the format out", ascii);
+    if (ascii) (void)snprintf(mend, sizeof mend, "write '%s' for it with replace() in the mapping, or use --transliterate", ascii);
     else (void)snprintf(mend, sizeof mend, "replace it with replace() in the mapping, or leave the format out");
     b.code = SM_D_NOT_ASCII;
     b.what = what;
@@ -142,6 +129,9 @@ static void check_name(struct sm_emitter *e, uint32_t var, struct sm_str s, uint
 
 static void check_label(struct sm_emitter *e, uint32_t var, struct sm_str s, uint32_t most) {
     char what[96], mend[128];
+    struct sm_buf ascii;
+    sm_buf_init(&ascii, 0);
+    if (e->study->transliterate && emit_ascii_length(s) < s.n && sm_utf8_to_ascii(s, &ascii)) s = sm_buf_str(&ascii);
     if (s.n > most) {
         (void)snprintf(what, sizeof what, "label has %zu bytes, the format holds %u", s.n, most);
         (void)snprintf(mend, sizeof mend, "shorten it, for instance to \"%.*s\"", SM_STR_FMT(cut(s, most)));
@@ -150,6 +140,7 @@ static void check_label(struct sm_emitter *e, uint32_t var, struct sm_str s, uin
         struct emit_breach b = {.var = var, .value = s};
         emit_report_not_ascii(e, &b);
     }
+    sm_buf_free(&ascii);
 }
 
 /* Names that differ in case only, found through a small table of their hashes. */

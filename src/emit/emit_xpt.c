@@ -3,9 +3,11 @@
  * length, numbers as IBM doubles. Whatever does not fit is a finding, and then no file is written. */
 #include "emit_priv.h"
 
+#include "sdtmill/buf.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sdtmill/num.h"
+#include "sdtmill/utf8.h"
 
 enum { RECORD = 80, NAMESTR = 140, NUMBER = 8, TEXT_MOST = 200, STAMP = 16 };
 static const struct emit_limits limits = {.name = 8, .label = 40, .text = TEXT_MOST, .vars = 9999};
@@ -17,6 +19,8 @@ struct xpt {
     uint32_t *width;                    /* [nvar] bytes in a row */
     size_t cap_width;
     size_t row;                         /* bytes of a row */
+    struct sm_buf ascii;                /* a text that was transliterated */
+    uint64_t spelled;                   /* how many there were in the dataset */
 };
 
 /* ---- numbers ------------------------------------------------------------------------------------- */
@@ -75,6 +79,16 @@ static void make_stamp(struct sm_str iso, char out[STAMP + 1]) {
     memcpy(out + 8, iso.p + 11, 8);
 }
 
+/* The text itself, or what --transliterate makes of it. Good until the next call. */
+static struct sm_str spell(struct sm_emitter *e, struct sm_str s) {
+    struct xpt *x = e->state;
+    if (!e->study->transliterate || emit_ascii_length(s) == s.n) return s;
+    sm_buf_clear(&x->ascii);
+    if (!sm_utf8_to_ascii(s, &x->ascii)) return s;
+    x->spelled++;
+    return sm_str_n(x->ascii.p ? x->ascii.p : "", x->ascii.n);
+}
+
 static void put_first_records(struct sm_emitter *e, const char *stamp) {
     char r[RECORD];
     static const char zeros[] = "000000000000000000000000000000";
@@ -91,7 +105,7 @@ static void put_first_records(struct sm_emitter *e, const char *stamp) {
     memcpy(r + RECORD - STAMP, stamp, STAMP);
     sm_sink_write(e->sink, r, RECORD);
     put_text(r, RECORD, sm_str_n(stamp, STAMP));
-    put_text(r + 32, 40, e->ds->label);
+    put_text(r + 32, 40, spell(e, e->ds->label));
     sm_sink_write(e->sink, r, RECORD);
 }
 
@@ -114,7 +128,7 @@ static void put_variables(struct sm_emitter *e, const struct xpt *x) {
         put_big(n + 4, x->width[i], 2);
         put_big(n + 6, i + 1, 2);
         put_text(n + 8, 8, v->name);
-        put_text(n + 16, 40, v->label);
+        put_text(n + 16, 40, spell(e, v->label));
         put_text(n + 56, 8, SM_STR(""));
         put_text(n + 72, 8, SM_STR(""));
         put_big(n + 84, at, 4);
@@ -125,9 +139,11 @@ static void put_variables(struct sm_emitter *e, const struct xpt *x) {
     put_header(e->sink, "OBS", "000000000000000000000000000000");
 }
 
-static uint32_t width_of(const struct sm_dsvar *v) {
+/* A length that is no mapping's is that of another format, and may count characters. */
+static uint32_t width_of(const struct sm_dsvar *v, const struct sm_emit_study *s) {
     if (v->is_num) return NUMBER;
-    uint32_t n = v->length ? v->length : v->max_bytes;
+    uint32_t need = s->transliterate ? v->max_ascii : v->max_bytes;
+    uint32_t n = v->length && (s->spec || v->length > need) ? v->length : need;
     return n < 1 ? 1 : n > TEXT_MOST ? TEXT_MOST : n;
 }
 
@@ -138,7 +154,8 @@ static int xpt_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
     if (!rc) rc = sm_grow(&x->width, &x->cap_width, (size_t)d->nvar + 1, sizeof *x->width, err);
     if (rc) return rc;
     x->row = 0;
-    for (uint32_t i = 0; i < d->nvar; i++) x->row += x->width[i] = width_of(&d->var[i]);
+    x->spelled = 0;
+    for (uint32_t i = 0; i < d->nvar; i++) x->row += x->width[i] = width_of(&d->var[i], e->study);
     if (e->refused) return SM_OK;
     make_stamp(e->study->created, stamp);
     put_first_records(e, stamp);
@@ -166,7 +183,7 @@ static void report_text(const struct cell *c, struct sm_str s, uint32_t ascii) {
     const struct sm_dsvar *v = &c->e->ds->var[c->var];
     struct emit_breach b = {.var = c->var, .block = c->b, .row = c->row, .value = s};
     uint32_t width = ((const struct xpt *)c->e->state)->width[c->var];
-    if (s.n > width) emit_report_too_long(c->e, &b, width, v->length && v->length <= TEXT_MOST);
+    if (s.n > width) emit_report_too_long(c->e, &b, width, c->e->study->spec && v->length && v->length <= TEXT_MOST);
     if (ascii < s.n) emit_report_not_ascii(c->e, &b);
 }
 
@@ -180,6 +197,15 @@ static inline void put_number(struct xpt *x, const struct cell *c, char *p, sm_v
     memcpy(p, &bits, NUMBER);
 }
 
+/* A text that is not simply as it should be: in ASCII if that is asked for, or a finding. */
+static void put_odd(const struct cell *c, char *p, struct sm_str s, uint32_t width) {
+    struct sm_str ascii = spell(c->e, s);
+    uint32_t good = emit_ascii_length(ascii);
+    if (good < ascii.n) report_text(c, s, emit_ascii_length(s));
+    else if (ascii.n > width) report_text(c, ascii, good);
+    else memcpy(p, ascii.p, ascii.n);
+}
+
 /* p is blank and has eight bytes of room behind the row's end. */
 static inline void put_short(const struct cell *c, char *p, sm_val v, uint32_t width) {
     uint64_t bytes, filled;
@@ -188,7 +214,7 @@ static inline void put_short(const struct cell *c, char *p, sm_val v, uint32_t w
     if (n > width || !emit_word_ascii(filled)) {
         char text[8];
         emit_store_left(text, bytes);
-        report_text(c, (struct sm_str){text, n}, emit_ascii_length((struct sm_str){text, n}));
+        put_odd(c, p, (struct sm_str){text, n}, width);
         return;
     }
     emit_store_left(p, bytes | (behind & UINT64_C(0x2020202020202020)));
@@ -198,7 +224,7 @@ static uint32_t look(struct sm_str s) { return emit_ascii_length(s); }
 
 static inline void put_long(struct xpt *x, const struct cell *c, char *p, sm_val v, uint32_t width) {
     const struct emit_text *t = emit_memo_text(&x->memo, c->e->study->texts, v, look);
-    if (t->n > width || t->mark < t->n) report_text(c, (struct sm_str){t->p, t->n}, t->mark);
+    if (t->n > width || t->mark < t->n) put_odd(c, p, (struct sm_str){t->p, t->n}, width);
     else emit_copy(p, t->p, t->n);
 }
 
@@ -232,14 +258,21 @@ static int xpt_block(struct sm_emitter *e, const struct sm_block *b, struct sm_e
 }
 
 static int xpt_end(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
-    (void)d, (void)err;
+    struct xpt *x = e->state;
+    char what[96];
+    (void)d;
     put_pad(e->sink);
-    return SM_OK;
+    if (x->spelled) {
+        (void)snprintf(what, sizeof what, "%" PRIu64 " texts of this dataset were transliterated", x->spelled);
+        emit_report(e, &(struct emit_breach){.code = SM_D_TRANSLITERATED, .var = EMIT_NO_VAR, .effect = SM_EFFECT_NONE, .what = what});
+    }
+    return sm_buf_check(&x->ascii, err);
 }
 
 static void xpt_close(struct sm_emitter *e) {
     struct xpt *x = e->state;
     sm_free(x->width);
+    sm_buf_free(&x->ascii);
 }
 
 const struct sm_emit_ops emit_xpt = {.name = "xpt", .folder = "xpt", .suffix = ".xpt", .caps = SM_EMIT_FACTS,

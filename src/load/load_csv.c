@@ -19,11 +19,14 @@ struct csv {
     char buf[CSV_BUF];
 };
 
+/* No control character in the header, no NUL anywhere. */
 static bool csv_bid(struct sm_str head, bool gzip) {
     (void)gzip;
+    bool header = true;
     for (size_t i = 0; i < head.n; i++) {
         unsigned char c = (unsigned char)head.p[i];
-        if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') return false;
+        if (c < 0x20 && c != '\t' && c != '\n' && c != '\r' && (header || c == 0)) return false;
+        header = header && c != '\n';
     }
     return true;
 }

@@ -6,7 +6,6 @@
 #include <zlib.h>
 
 #include "load_priv.h"
-#include "sdtmill/utf8.h"
 
 enum { JS_BUF = 64 * 1024, JS_DEPTH = 64, JS_RATIO = 250, JS_FREE = 64 << 20 };
 
@@ -18,6 +17,7 @@ struct dsjson {
     uint64_t offset, line;          /* of the next byte: from 0, from 1 */
     size_t at, n;
     struct sm_buf value;            /* text of the value under way */
+    struct sm_buf text;             /* of a cell */
     bool in_rows, lines, first;     /* inside "rows"; a row a line; before the first row */
     bool have_rows, late;           /* the object has rows; they stand before the columns */
     json_t *columns;
@@ -343,6 +343,7 @@ static int dsjson_open(struct sm_loader *l, struct sm_err *err) {
     struct dsjson *s = l->state;
     bool rows = false;
     sm_buf_init(&s->value, LOAD_MAX_RECORD);
+    sm_buf_init(&s->text, 0);
     int rc = bytes_start(l, s, err);
     if (!rc) rc = expect(l, s, '{', err);
     if (!rc) rc = attributes_read(l, s, &rows, err);
@@ -357,132 +358,12 @@ static int dsjson_open(struct sm_loader *l, struct sm_err *err) {
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------- */
-struct row { const char *p, *end; struct sm_buf text; };
-
-static void row_space(struct row *r) {
-    while (r->p < r->end && (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r')) r->p++;
-}
-
-static int hex4(const char *p, const char *end, uint32_t *ret) {
-    if (end - p < 4) return -1;
-    *ret = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = sm_to_lower(p[i]);
-        if (!sm_is_digit(c) && (c < 'a' || c > 'f')) return -1;
-        *ret = *ret * 16 + (uint32_t)(sm_is_digit(c) ? c - '0' : c - 'a' + 10);
-    }
-    return 0;
-}
-
-/* Behind a backslash. */
-static const char *row_escape(struct row *r) {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (r->p == r->end) return "the text is not closed";
-    char c = *r->p++;
-    const char *at = c ? strchr(from, c) : NULL;
-    uint32_t u, low;
-    if (at) {
-        sm_buf_add_byte(&r->text, to[at - from]);
-        return NULL;
-    }
-    if (c != 'u' || hex4(r->p, r->end, &u)) return "no such escape";
-    r->p += 4;
-    if (u >= 0xD800 && u < 0xDC00) {
-        if (r->end - r->p < 6 || r->p[0] != '\\' || r->p[1] != 'u' || hex4(r->p + 2, r->end, &low) || low < 0xDC00 || low > 0xDFFF)
-            return "half of a surrogate pair";
-        r->p += 6;
-        u = 0x10000 + ((u - 0xD800) << 10) + (low - 0xDC00);
-    } else if (u >= 0xDC00 && u < 0xE000) {
-        return "half of a surrogate pair";
-    }
-    char out[4];
-    sm_buf_add(&r->text, out, sm_utf8_put(out, u));
-    return NULL;
-}
-
-static const char *row_text(struct row *r) {
-    sm_buf_clear(&r->text);
-    for (r->p++; r->p < r->end && *r->p != '"';) {
-        if ((unsigned char)*r->p < 0x20) return "control character in a text";
-        const char *from = r->p;
-        while (r->p < r->end && *r->p != '"' && *r->p != '\\' && (unsigned char)*r->p >= 0x20) r->p++;
-        sm_buf_add(&r->text, from, (size_t)(r->p - from));
-        if (r->p < r->end && *r->p == '\\') {
-            r->p++;
-            const char *why = row_escape(r);
-            if (why) return why;
-        }
-    }
-    if (r->p == r->end) return "the text is not closed";
-    r->p++;
-    return NULL;
-}
-
-/* JSON's number grammar. */
-static bool number_good(struct sm_str s) {
-    size_t i = 0, from;
-    if (i < s.n && s.p[i] == '-') i++;
-    from = i;
-    while (i < s.n && sm_is_digit(s.p[i])) i++;
-    if (i == from || (s.p[from] == '0' && i > from + 1)) return false;
-    if (i < s.n && s.p[i] == '.') {
-        from = ++i;
-        while (i < s.n && sm_is_digit(s.p[i])) i++;
-        if (i == from) return false;
-    }
-    if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
-        i++;
-        if (i < s.n && (s.p[i] == '+' || s.p[i] == '-')) i++;
-        from = i;
-        while (i < s.n && sm_is_digit(s.p[i])) i++;
-        if (i == from) return false;
-    }
-    return i == s.n;
-}
-
-static const char *row_cell(struct sm_loader *l, struct row *r, const struct sm_dsvar *v, sm_val *ret) {
-    struct sm_str s;
-    if (*r->p == '"') {
-        const char *why = row_text(r);
-        if (why) return why;
-        s = sm_buf_str(&r->text);
-    } else {
-        const char *from = r->p;
-        while (r->p < r->end && !strchr(",] \t\r\n", *r->p)) r->p++;
-        s = sm_str_n(from, (size_t)(r->p - from));
-        if (sm_str_eq_c(s, "null")) return NULL;
-        if (!sm_str_eq_c(s, "true") && !sm_str_eq_c(s, "false") && !number_good(s)) return "no value of a kind that a cell can hold";
-    }
-    enum load_cell got = load_cell(l, v, s, ret);
-    return got == LOAD_CELL_OK ? NULL : load_cell_why(got);
-}
-
-static int row_take(struct sm_loader *l, struct dsjson *s, struct row *r, struct sm_err *err) {
-    sm_val *to = load_row(l);
-    uint32_t i = 0;
-    const char *why = NULL;
-    r->p++; /* the bracket */
-    for (row_space(r); !why && r->p < r->end && *r->p != ']'; row_space(r)) {
-        if (i == l->info.nvar) {
-            why = "more cells than columns";
-            break;
-        }
-        why = row_cell(l, r, &l->info.var[i], &to[i]);
-        if (why) break;
-        i++;
-        row_space(r);
-        if (r->p < r->end && *r->p == ',') {
-            r->p++;
-            row_space(r);
-            if (r->p < r->end && *r->p == ']') why = "a cell must stand behind the comma";
-        } else if (r->p == r->end || *r->p != ']') {
-            why = "a comma or the closing bracket must stand here";
-        }
-    }
-    if (!why && i < l->info.nvar) why = "fewer cells than columns";
-    if (!why) return SM_OK;
-    struct sm_str name = i < l->info.nvar ? l->info.var[i].name : SM_STR("none");
-    return load_fail(l, err, "line %" PRIu64 ", record %" PRIu64 ", cell %u (%.*s): %s", s->line, l->info.rows, i + 1, SM_STR_FMT(name), why);
+static int row_take(struct sm_loader *l, struct dsjson *s, struct sm_err *err) {
+    uint32_t at = 0;
+    const char *why = load_json_row(l, sm_buf_str(&s->value), &s->text, load_row(l), &at);
+    if (!why) return sm_buf_check(&s->text, err);
+    struct sm_str name = at < l->info.nvar ? l->info.var[at].name : SM_STR("none");
+    return load_fail(l, err, "line %" PRIu64 ", record %" PRIu64 ", cell %u (%.*s): %s", s->line, l->info.rows, at + 1, SM_STR_FMT(name), why);
 }
 
 static int rows_end(struct sm_loader *l, struct dsjson *s, struct sm_err *err) {
@@ -506,13 +387,7 @@ static int dsjson_next(struct sm_loader *l, struct sm_err *err) {
     if (c != '[') return fail_at(l, s, err, c < 0 ? "the file ends inside the rows" : "a row (an array) must stand here");
     s->first = false;
     rc = value_read(l, s, true, err);
-    if (rc) return rc;
-    struct row r = {s->value.p, s->value.p + s->value.n, {0}};
-    sm_buf_init(&r.text, 0);
-    rc = row_take(l, s, &r, err);
-    if (!rc) rc = sm_buf_check(&r.text, err);
-    sm_buf_free(&r.text);
-    return rc;
+    return rc ? rc : row_take(l, s, err);
 }
 
 static void dsjson_close(struct sm_loader *l) {
@@ -521,6 +396,7 @@ static void dsjson_close(struct sm_loader *l) {
     if (s->zopen) (void)inflateEnd(&s->z);
     sm_free(s->zbuf);
     sm_buf_free(&s->value);
+    sm_buf_free(&s->text);
     json_decref(s->columns);
 }
 

@@ -64,6 +64,11 @@ const char *load_cell_why(enum load_cell c);
 void load_describe(struct sm_loader *l, const struct load_group *g);
 bool load_name_is_dtc(struct sm_str name);
 
+/* ---- load_json_row.c ---- */
+/* The cells of `text`, which begins with a bracket and ends with its partner; NULL, or what is wrong with
+ * cell *ret_cell. scratch: memory to use again. */
+const char *load_json_row(struct sm_loader *l, struct sm_str text, struct sm_buf *scratch, sm_val *to, uint32_t *ret_cell);
+
 /* ---- load_define.c ---- */
 /* The define.xml that belongs to the loader's file; *ret NULL when there is none. */
 int load_define_open(struct sm_loader *l, const struct load_define **ret, struct sm_err *err) SM_MUST_CHECK;

@@ -42,6 +42,28 @@ static enum sm_dtc_fit read_date(const struct map_run *m, sm_val v, struct sm_dt
     return sm_dtc_pattern_run(p, m->env.rules, map_text(m, v, &buf), ret);
 }
 
+/* A date that another of the formats reads differently is kept, and said. */
+static void find_other(struct map_run *m, sm_val v, const struct sm_dtc *d) {
+    const struct sm_rule *rule = m->rule->rule;
+    const struct sm_dtc_pattern *p = rule->dates ? rule->dates : m->env.dates;
+    struct sm_valbuf buf;
+    struct sm_dtc other;
+    char a[SM_DTC_TEXT_MAX], b[SM_DTC_TEXT_MAX];
+    if (rule->from_is_iso || sm_val_is_dtc(v) || !p ||
+        !sm_dtc_pattern_other(p, m->env.rules, map_text(m, v, &buf), d, &other))
+        return;
+    struct map_issue issue = {.code = SM_D_MIXED_ORDER,
+                              .effect = SM_EFFECT_KEPT,
+                              .sev = -1,
+                              .column = map_rule_column(m),
+                              .var = rule->var,
+                              .value = v};
+    size_t n = sm_dtc_format(d, a), k = sm_dtc_format(&other, b);
+    issue.detail = map_say(m, "read as %.*s, but the declared formats also allow %.*s", (int)n, a,
+                           (int)k, b);
+    map_find(m, &issue);
+}
+
 static bool two_digits(const char *p, int8_t most, int8_t *ret) {
     if (!sm_is_digit(p[0]) || !sm_is_digit(p[1])) return false;
     *ret = (int8_t)((p[0] - '0') * 10 + (p[1] - '0'));
@@ -103,6 +125,7 @@ void map_datetime_value(struct map_run *m, const struct map_rule *r, sm_val *out
             find_date(m, map_rule_column(m), date, fit, false);
             return;
         }
+        find_other(m, date, &d);
     } else if (rule->from.kind != SM_SLOT_NONE) {
         return;
     }

@@ -238,10 +238,22 @@ static enum sm_dtc_fit clean_fit(struct read_job *j, const struct read_cell *cel
     return sm_dtc_parse(s, ret) ? SM_DTC_FITS : SM_DTC_NO_FIT;
 }
 
+static void clean_other_date(struct read_job *j, const struct read_cell *cell, struct sm_str s,
+                             const struct sm_dtc *d) {
+    struct sm_dtc other;
+    char a[SM_DTC_TEXT_MAX], b[SM_DTC_TEXT_MAX], text[160];
+    if (!sm_dtc_pattern_other(cell->fc->dates, &j->r->file->rules, s, d, &other)) return;
+    size_t n = sm_dtc_format(d, a), k = sm_dtc_format(&other, b);
+    (void)snprintf(text, sizeof text, "read as %.*s, but the declared formats also allow %.*s",
+                   (int)n, a, (int)k, b);
+    clean_find(j, cell, SM_D_MIXED_ORDER, SM_EFFECT_KEPT, s, sm_str(text));
+}
+
 static sm_val clean_date(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     struct sm_dtc d;
     enum sm_dtc_fit fit = clean_fit(j, cell, s, &d);
     if (fit != SM_DTC_FITS) return clean_bad_date(j, cell, s, fit == SM_DTC_IMPOSSIBLE);
+    if (cell->fc->dates) clean_other_date(j, cell, s, &d);
     return sm_val_from_dtc(j->w->in, &d);
 }
 

@@ -3,6 +3,7 @@
 
 #include "rec_priv.h"
 #include "sdtmill/num.h"
+#include "sdtmill/utf8.h"
 
 static uint32_t cap32(size_t n) { return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n; }
 
@@ -46,11 +47,26 @@ static void fold_number(struct sm_dsvar *v, struct sm_str s) {
     for (size_t i = 0; i < after && v->all_integer; i++) v->all_integer = s.p[point + 1 + i] == '0';
 }
 
+/* Bytes of what sm_utf8_to_ascii makes of it, 0 when it cannot. */
+static size_t ascii_length(struct sm_str s) {
+    size_t n = 0;
+    if (sm_utf8_invalid(s, NULL) != SIZE_MAX) return 0;
+    for (const char *p = s.p, *end = s.p + s.n; p < end;) {
+        uint32_t cp = sm_utf8_next(&p, end);
+        const char *ascii = cp < 0x80 ? "?" : sm_utf8_ascii(cp);
+        if (!ascii) return 0;
+        n += strlen(ascii);
+    }
+    return n;
+}
+
 static void fold_text(struct sm_dsvar *v, struct sm_str s) {
     if (s.n > v->max_bytes) v->max_bytes = cap32(s.n);
     bool ascii = true;
     for (size_t i = 0; i < s.n && ascii; i++) ascii = (unsigned char)s.p[i] < 0x80;
     v->all_ascii = v->all_ascii && ascii;
+    size_t spelled = ascii ? s.n : ascii_length(s);
+    if (spelled > v->max_ascii) v->max_ascii = cap32(spelled);
     if (s.n <= v->max_chars) return;
     size_t chars = s.n;
     for (size_t i = 0; i < s.n && !ascii; i++) chars -= ((unsigned char)s.p[i] & 0xC0) == 0x80;

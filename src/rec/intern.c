@@ -65,18 +65,36 @@ int sm_texts_open(struct sm_texts **ret, struct sm_err *err) {
     return SM_OK;
 }
 
+static void shard_free(struct shard *s) {
+    for (struct block *b = s->blocks, *next; b; b = next) {
+        next = b->next;
+        sm_free(b);
+    }
+    sm_free(s->place);
+}
+
 void sm_texts_close(struct sm_texts *t) {
     if (!t) return;
     for (size_t i = 0; i < t->nready; i++) {
-        struct shard *s = &t->shard[i];
-        for (struct block *b = s->blocks, *next; b; b = next) {
-            next = b->next;
-            sm_free(b);
-        }
-        sm_free(s->place);
-        pthread_mutex_destroy(&s->lock);
+        shard_free(&t->shard[i]);
+        pthread_mutex_destroy(&t->shard[i].lock);
     }
     sm_free(t);
+}
+
+void sm_texts_reset(struct sm_texts *t, struct sm_intern *in) {
+    for (size_t i = 0; i < POOL_SHARDS; i++) {
+        struct shard *s = &t->shard[i];
+        shard_free(s);
+        s->place = NULL;
+        s->blocks = NULL;
+        s->nplace = s->cap = s->room = 0;
+        s->used = 1;
+        s->bytes = 0;
+    }
+    memset(&t->dir, 0, sizeof t->dir);
+    memset(in->place, 0, in->cap * sizeof *in->place);
+    in->n = 0;
 }
 
 uint64_t sm_texts_bytes(const struct sm_texts *t) {

@@ -32,7 +32,7 @@ static int qnam_note(struct rcmp_pair *p, struct rcmp_fold *f, struct sm_str s, 
 
 static int supp_row(struct rcmp_pair *p, struct rcmp_fold *f, const sm_val *row, const uint32_t col[5], struct sm_err *err) {
     struct sm_valbuf buf;
-    sm_val *old, key[4] = {row[col[1]], row[col[0]], rcmp_idvarval(p->texts, p->in, row[col[2]]), row[col[3]]};
+    sm_val *old = NULL, key[4] = {row[col[1]], row[col[0]], rcmp_idvarval(p->texts, p->in, row[col[2]]), row[col[3]]};
     int rc = idvar_note(f, p->texts, key[0], err);
     if (!rc && key[3]) rc = qnam_note(p, f, sm_val_text(p->texts, key[3], &buf), err);
     if (!rc) rc = sm_lut_add(f->lut, key, &row[col[4]], &old, err);

@@ -4,7 +4,7 @@
 #include "rcmp_priv.h"
 #include "sdtmill/hash.h"
 
-enum { MAX_CANDIDATES = 14, MAX_TRIES = 2000 };
+enum { MAX_CANDIDATES = 14, SEARCH_COST = 1000000000 };
 
 bool rcmp_is_seq(struct sm_str name) { return name.n == 5 && sm_str_ends(name, SM_STR("SEQ")); }
 
@@ -146,17 +146,26 @@ static bool unique(const struct hashes *h, uint32_t n, uint32_t mask, uint64_t *
 
 static uint32_t bits(uint32_t x) { return (uint32_t)__builtin_popcount(x); }
 
-/* Smallest set by number of variables, then by order of the candidates; all of them if none is unique. */
+/* Unique on both sides? Takes what that costs from the budget. */
+static bool both(const struct hashes h[2], uint32_t n, uint32_t mask, uint64_t *table, size_t size, uint64_t *budget) {
+    uint64_t cost = 2 * size + h[0].n + h[1].n;
+    *budget = *budget > cost ? *budget - cost : 0;
+    return unique(&h[0], n, mask, table, size) && unique(&h[1], n, mask, table, size);
+}
+
+/* Smallest set by number of variables, then by order of the candidates. When trying them all would take
+ * too long, candidates are left out from the last to the first while the rest is unique. All if none is. */
 static uint32_t smallest(const struct hashes h[2], uint32_t n, uint64_t *table, size_t size) {
-    uint32_t all = (1u << n) - 1, tries = 0;
-    if (!unique(&h[0], n, all, table, size) || !unique(&h[1], n, all, table, size)) return all;
+    uint32_t all = (1u << n) - 1, kept = all;
+    uint64_t budget = SEARCH_COST;
+    if (!both(h, n, all, table, size, &budget)) return all;
     for (uint32_t want = 1; want < n; want++)
-        for (uint32_t mask = 1; mask <= all && tries < MAX_TRIES; mask++) {
-            if (bits(mask) != want) continue;
-            tries++;
-            if (unique(&h[0], n, mask, table, size) && unique(&h[1], n, mask, table, size)) return mask;
-        }
-    return all;
+        for (uint32_t mask = 1; mask < all && budget > 0; mask++)
+            if (bits(mask) == want && both(h, n, mask, table, size, &budget)) return mask;
+    if (budget > 0) return all;
+    for (uint32_t k = n; k-- > 0;)
+        if (both(h, n, kept & ~(1u << k), table, size, &budget)) kept &= ~(1u << k);
+    return kept;
 }
 
 static int keys_by_search(struct rcmp_pair *p, struct sm_err *err) {

@@ -10,8 +10,7 @@
 #include "sdtmill/csvw.h"
 #include "sdtmill/num.h"
 
-/* ---- which files
- * ------------------------------------------------------------------------------------------ */
+/* ---- which files ----------------------------------------------------------------------------- */
 static bool wanted(const struct sm_compare_opts *o, struct sm_str name) {
     struct sm_str list = sm_str(o->datasets), item;
     if (!o->datasets) return true;
@@ -40,6 +39,7 @@ static bool folded_away(const struct rcmp *r, struct sm_str name) {
 static int pair_add(struct rcmp *r, const struct sm_load_file *a, const struct sm_load_file *b,
                     struct sm_err *err) {
     const struct sm_load_file *f = a ? a : b;
+    if (!f) return SM_OK;
     struct rcmp_pair *p = &r->pair[r->nds];
     struct sm_cmp_dataset *d = &r->ds[r->nds++];
     *d = (struct sm_cmp_dataset){.name = f->name, .order = !r->o->ignore_order, .opts = &p->cmp};
@@ -100,8 +100,7 @@ static int files_pair(struct rcmp *r, struct sm_err *err) {
     return rc;
 }
 
-/* ---- which variables
- * ---------------------------------------------------------------------------------------- */
+/* ---- which variables ------------------------------------------------------------------------- */
 /* "VAR", "DS.VAR", and "--VAR" for any two letters. */
 static bool names_var(struct sm_str pattern, struct sm_str ds, struct sm_str var) {
     size_t dot = sm_str_find_byte(pattern, '.', 0);
@@ -227,8 +226,7 @@ static int vars_make(struct rcmp_pair *p, struct sm_err *err) {
     return rc;
 }
 
-/* ---- differences.csv
- * ------------------------------------------------------------------------------------------ */
+/* ---- differences.csv ------------------------------------------------------------------------- */
 static void number_cell(struct sm_sink *k, uint64_t n, char end) {
     char out[24];
     sm_csvw_cell(k, sm_str_n(out, n ? sm_num_format_u64(n, out) : 0), end);
@@ -255,7 +253,7 @@ static int diff_write(void *ctx, const struct sm_cmp_diff *d, struct sm_err *err
                  ',');
     sm_csvw_cell(k, sm_str(sm_cmp_cause_name(d->cause)), ',');
     sm_buf_init(&key, 0);
-    for (uint32_t i = 0; i < p->cmp.nkey; i++) {
+    for (uint32_t i = 0; row && i < p->cmp.nkey; i++) {
         if (i) sm_buf_add_byte(&key, '|');
         sm_buf_add_str(&key, sm_val_text(p->texts, row[p->cmp.key[i]], &buf));
     }
@@ -266,9 +264,7 @@ static int diff_write(void *ctx, const struct sm_cmp_diff *d, struct sm_err *err
     return SM_OK;
 }
 
-/* ---- one dataset
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- one dataset ----------------------------------------------------------------------------- */
 static void pair_seen(void *ctx, const sm_val *base, const sm_val *now) {
     struct rcmp_pair *p = ctx;
     struct rcmp *r = p->run;
@@ -380,9 +376,7 @@ static int pairs_compare(struct rcmp *r, struct sm_err *err) {
     return rc;
 }
 
-/* ---- the call
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the call -------------------------------------------------------------------------------- */
 static int seq_open(struct rcmp *r, struct sm_err *err) {
     if (!r->o->seq_renumbered) return SM_OK;
     int rc = sm_texts_open(&r->seq_texts, err);

@@ -51,7 +51,7 @@ static void close_workers(struct run *r) {
 }
 
 /* "Now": --created, SOURCE_DATE_EPOCH, or the newest input. */
-static int find_created(struct run *r, struct sm_err *err) {
+int run_find_created(struct run *r, struct sm_err *err) {
     int64_t t = 0, mtime;
     if (r->opts->created) {
         if (!sm_clock_parse_iso(r->opts->created, &t))
@@ -72,7 +72,10 @@ void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uin
                      uint64_t bytes, const char *sha256) {
     struct run *r = ctx;
     struct sm_err ignored = {0};
-    if (sm_grow(&r->output, &r->cap_output, r->noutput + 1, sizeof *r->output, &ignored)) return;
+    if (sm_grow(&r->output, &r->cap_output, r->noutput + 1, sizeof *r->output, &ignored)) {
+        r->failed = true;
+        return;
+    }
     struct sm_output_row *o = &r->output[r->noutput++];
     *o = (struct sm_output_row){.path = sm_arena_dup(&r->arena, sm_str(relative)),
                                 .dataset = sm_arena_dup(&r->arena, dataset),
@@ -80,12 +83,14 @@ void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uin
                                 .bytes = bytes};
     memcpy(o->sha256, sha256, 64);
     o->sha256[64] = 0;
+    if (!o->path.p || (dataset.n && !o->dataset.p)) r->failed = true;
 }
 
-static int open_emitters(struct run *r, struct sm_err *err) {
+int run_emitters_open(struct run *r, struct sm_err *err) {
     const struct sm_spec *s = r->spec;
     if (!r->opts->out) return SM_OK;
-    int rc = sm_stage_open(&r->stage, r->opts->out, r->opts->force, err);
+    int rc = run_place_check(r, err);
+    if (!rc) rc = sm_stage_open(&r->stage, r->opts->out, r->opts->force, err);
     if (rc) return rc;
     r->tmpdir = r->opts->tmpdir ? r->opts->tmpdir : sm_stage_path(r->stage);
     r->study = (struct sm_emit_study){
@@ -97,14 +102,17 @@ static int open_emitters(struct run *r, struct sm_err *err) {
         .file_oid = sm_arena_printf(&r->arena, "%.*s.define", SM_STR_FMT(s->oid)),
         .originator = s->sponsor,
         .created = sm_str(r->created),
-        .standard_name = s->model->name,
-        .standard_version = s->model->version,
+        .standard_name = s->model ? s->model->name : SM_STR(""),
+        .standard_version = s->model ? s->model->version : SM_STR(""),
         .spec = s,
+        .transliterate = r->opts->transliterate,
         .texts = s->texts,
         .stage = r->stage,
         .diags = r->diags,
         .wrote = run_note_output,
-        .wrote_ctx = r};
+        .wrote_ctx = r,
+        .file = r->files,
+        .nfile = (uint32_t)r->ninput};
     struct sm_str rest = sm_str(r->opts->formats ? r->opts->formats : "csv,xml"), name;
     r->emitter = sm_alloc(16, sizeof *r->emitter);
     if (!r->emitter) return sm_fail(err, SM_ENOMEM, "out of memory");
@@ -122,7 +130,7 @@ static int open_emitters(struct run *r, struct sm_err *err) {
     return SM_OK;
 }
 
-static int finish_emitters(struct run *r, struct sm_err *err) {
+int run_emitters_finish(struct run *r, struct sm_err *err) {
     for (size_t i = 0; i < r->nemitter; i++) {
         int rc = sm_emitter_finish(r->emitter[i], r->dataset, r->ndataset, err);
         if (rc) return rc;
@@ -144,7 +152,7 @@ static int run_steps(struct run *r, struct sm_err *err) {
     return rc ? rc : run_relrec(r, err);
 }
 
-static int result_outputs(struct run *r, struct sm_run_result *ret, struct sm_err *err) {
+int run_result_outputs(struct run *r, struct sm_run_result *ret, struct sm_err *err) {
     struct sm_output_row *o = sm_arena_array(&ret->arena, r->noutput ? r->noutput : 1, sizeof *o);
     if (!o) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (size_t i = 0; i < r->noutput; i++) {
@@ -162,7 +170,8 @@ static int write_reports(struct run *r, struct sm_run_result *ret, struct sm_err
     if (rc || !r->stage) return rc;
     rc = run_write_rejects(r, err);
     if (!rc) rc = run_write_issues(r, err);
-    if (!rc) rc = result_outputs(r, ret, err);
+    if (!rc) rc = run_result_outputs(r, ret, err);
+    if (!rc && r->failed) rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (!rc) rc = run_write_manifest(r, ret, err);
     return rc ? rc : sm_stage_commit(r->stage, err);
 }
@@ -176,10 +185,10 @@ static int list_inputs(struct run *r, struct sm_err *err) {
         r->files[i] = r->input[i].in.name;
     r->rt.file = r->files;
     r->rt.nfile = (uint32_t)r->ninput;
-    return find_created(r, err);
+    return run_find_created(r, err);
 }
 
-static void close_run(struct run *r) {
+void run_close(struct run *r) {
     close_workers(r);
     for (size_t i = 0; i < r->nemitter; i++)
         sm_emitter_close(r->emitter[i]);
@@ -203,20 +212,20 @@ static void close_run(struct run *r) {
 
 static int convert(struct run *r, struct sm_run_result *ret, struct sm_err *err) {
     int rc = list_inputs(r, err);
-    if (!rc) rc = open_emitters(r, err);
+    if (!rc) rc = run_emitters_open(r, err);
     if (!rc) rc = open_workers(r, err);
     if (!rc && !(r->done = sm_alloc(r->spec->ndomain ? r->spec->ndomain : 1, sizeof *r->done)))
         rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (!rc) rc = run_survey(r, err);
     if (!rc) rc = run_steps(r, err);
-    if (!rc) rc = finish_emitters(r, err);
+    if (!rc) rc = run_emitters_finish(r, err);
     if (!rc && r->diags->failed) rc = sm_fail(err, SM_ENOMEM, "out of memory for findings");
     ret->seconds = sm_clock_monotonic() - ret->seconds;
     ret->peak_memory = sm_mem_peak();
     return rc ? rc : write_reports(r, ret, err);
 }
 
-static int open_run(struct run *r, struct sm_err *err) {
+int run_open(struct run *r, struct sm_err *err) {
     int rc = sm_grow(&r->reason, &r->cap_reason, 16, sizeof *r->reason, err);
     if (rc) return rc;
     r->reason[0] = (struct run_reason){0, NULL, ""};
@@ -231,9 +240,9 @@ int sm_run_convert(const struct sm_spec *spec, const struct sm_run_opts *opts,
     struct run r = {.spec = spec, .opts = opts, .diags = diags};
     memset(ret, 0, sizeof *ret);
     ret->seconds = sm_clock_monotonic();
-    int rc = open_run(&r, err);
+    int rc = run_open(&r, err);
     if (!rc) rc = convert(&r, ret, err);
-    close_run(&r);
+    run_close(&r);
     return rc;
 }
 
@@ -244,7 +253,7 @@ void sm_run_result_free(struct sm_run_result *r) {
 int sm_run_headers(const struct sm_spec *spec, const struct sm_run_opts *opts,
                    struct sm_diags *diags, struct sm_err *err) {
     struct run r = {.spec = spec, .opts = opts, .diags = diags};
-    int rc = open_run(&r, err);
+    int rc = run_open(&r, err);
     if (!rc) rc = run_inputs_list(&r, err);
     for (size_t i = 0; i < r.ninput && !rc; i++) {
         struct sm_reader *reader = NULL;
@@ -256,6 +265,6 @@ int sm_run_headers(const struct sm_spec *spec, const struct sm_run_opts *opts,
             rc = SM_OK;
         }
     }
-    close_run(&r);
+    run_close(&r);
     return rc;
 }

@@ -199,8 +199,7 @@ int run_dsinfo_of_supp(struct run *r, const struct sm_domain *d, struct sm_dsinf
     return SM_OK;
 }
 
-/* ---- RELREC
- * -------------------------------------------------------------------------------------- */
+/* ---- RELREC ---------------------------------------------------------------------------------- */
 static int relate_one(struct run *r, uint32_t index, const struct sm_relate *rel,
                       struct sm_recs *out, struct sm_err *err) {
     struct sm_spool_reader *mine = NULL, *theirs = NULL;

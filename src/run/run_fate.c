@@ -20,9 +20,11 @@ static uint16_t reason_index(struct run *r, uint16_t code, const struct sm_where
     for (size_t i = 1; i < r->nreason; i++)
         if (r->reason[i].code == code && r->reason[i].where == where) return (uint16_t)i;
     struct sm_err ignored = {0};
-    if (r->nreason >= UINT16_MAX ||
-        sm_grow(&r->reason, &r->cap_reason, r->nreason + 1, sizeof *r->reason, &ignored))
+    if (r->nreason >= UINT16_MAX) return 0;
+    if (sm_grow(&r->reason, &r->cap_reason, r->nreason + 1, sizeof *r->reason, &ignored)) {
+        r->failed = true;
         return 0;
+    }
     const char *text = "";
     const struct sm_diag_info *info = sm_diag_info(code);
     if (info)
@@ -31,6 +33,7 @@ static uint16_t reason_index(struct run *r, uint16_t code, const struct sm_where
         text = sm_arena_printf(&r->arena, "%.*s:%u", SM_STR_FMT(run_map_name(r, where->file)),
                                where->line)
                    .p;
+    if (!text) r->failed = true;
     r->reason[r->nreason] = (struct run_reason){code, where, text ? text : ""};
     return (uint16_t)r->nreason++;
 }

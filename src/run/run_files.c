@@ -8,8 +8,7 @@
 #include "sdtmill/hash.h"
 #include "sdtmill/mem.h"
 
-/* ---- issues.csv
- * ---------------------------------------------------------------------------------- */
+/* ---- issues.csv ------------------------------------------------------------------------------ */
 static void csv_cell(struct sm_buf *b, struct sm_str s, char end) {
     bool quote = false;
     for (size_t i = 0; i < s.n && !quote; i++)
@@ -77,16 +76,16 @@ int run_write_issues(struct run *r, struct sm_err *err) {
         sm_buf_clear(&b);
     }
     if (!n) sm_sink_write(k, b.p, b.n);
+    rc = sm_buf_check(&b, err);
     sm_buf_free(&b);
     uint64_t size;
     char digest[65];
-    rc = sm_sink_close(k, &size, digest, err);
-    if (!rc) run_note_output(r, "issues.csv", (struct sm_str){NULL, 0}, n, size, digest);
-    return rc;
+    int closed = sm_sink_close(k, &size, digest, err);
+    if (!rc && !closed) run_note_output(r, "issues.csv", (struct sm_str){NULL, 0}, n, size, digest);
+    return rc ? rc : closed;
 }
 
-/* ---- rejects/
- * ------------------------------------------------------------------------------------ */
+/* ---- rejects/ -------------------------------------------------------------------------------- */
 static bool is_rejected(const struct run_input *in, uint64_t record) {
     uint8_t f = record - 1 < in->nrecord ? in->fate[record - 1] : (uint8_t)SM_FATE_NONE;
     return f == SM_FATE_REJECTED || f == SM_FATE_UNREADABLE;
@@ -148,8 +147,7 @@ int run_write_rejects(struct run *r, struct sm_err *err) {
     return SM_OK;
 }
 
-/* ---- manifest.json
- * ------------------------------------------------------------------------------- */
+/* ---- manifest.json --------------------------------------------------------------------------- */
 static json_t *text(struct sm_str s) {
     return json_stringn_nocheck(s.p ? s.p : "", s.p ? s.n : 0);
 }
@@ -266,13 +264,17 @@ int run_write_manifest(struct run *r, const struct sm_run_result *res, struct sm
     char *dump = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(4)) : NULL;
     json_decref(o);
     if (!dump) return sm_fail(err, SM_ENOMEM, "out of memory");
+    struct sm_buf b;
+    sm_buf_init(&b, 0);
+    sm_buf_add_c(&b, dump);
+    (free)(dump); /* jansson's own block */
     struct sm_sink *k;
-    int rc = sm_stage_file(r->stage, "manifest.json", &k, err);
+    int rc = run_manifest_seal(&b, err);
+    if (!rc) rc = sm_stage_file(r->stage, "manifest.json", &k, err);
     if (!rc) {
-        sm_sink_write(k, dump, strlen(dump));
-        sm_sink_write(k, "\n", 1);
+        sm_sink_write(k, b.p, b.n);
         rc = sm_sink_close(k, NULL, NULL, err);
     }
-    (free)(dump); /* jansson's own block */
+    sm_buf_free(&b);
     return rc;
 }

@@ -155,7 +155,9 @@ static int check_missing(struct run *r, const char *root, struct sm_err *err) {
 
 int run_inputs_list(struct run *r, struct sm_err *err) {
     const char *root = run_raw_dir(r);
-    if (!root) return sm_fail(err, SM_EUSAGE, "the mapping names no raw folder: say --raw DIR");
+    if (!root || !*root)
+        return sm_fail(err, SM_EUSAGE, "%s names no raw folder: say --raw DIR",
+                       root ? "--raw" : "the mapping");
     struct listing l = {0};
     int rc = list_dir(r, &l, root, "", 0, err);
     if (!rc) rc = sort_names(&l, err);

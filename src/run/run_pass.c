@@ -141,7 +141,7 @@ static int pass_file(struct run *r, const struct run_pass *p, struct run_input *
     int rc = sm_reader_open(&reader, r->spec, &in->in, &o, r->diags, err);
     if (rc) return rc;
     rc = pass_chunks(r, p, in, reader, err);
-    struct sm_read_totals t;
+    struct sm_read_totals t = {0};
     if (!rc) rc = sm_reader_finish(reader, &t, r->diags, err);
     if (!rc && in->seen && t.records != in->totals.records)
         rc = sm_fail(err, SM_EDATA, "%s changed while it was read", in->in.name.p);

@@ -95,12 +95,27 @@ struct run {
     struct sm_recs relrec; /* records waiting for the RELREC dataset */
     struct sm_progress progress;
     char created[20];
+    bool failed; /* memory ran out where no error could be returned */
 };
 
+/* run_convert.c: the frame of a run. */
+int run_open(struct run *r, struct sm_err *err) SM_MUST_CHECK;
+void run_close(struct run *r);
+int run_find_created(struct run *r, struct sm_err *err) SM_MUST_CHECK;
+/* Opens the stage and a writer for each format, describes the study from the spec. */
+int run_emitters_open(struct run *r, struct sm_err *err) SM_MUST_CHECK;
+int run_emitters_finish(struct run *r, struct sm_err *err) SM_MUST_CHECK;
+int run_result_outputs(struct run *r, struct sm_run_result *ret, struct sm_err *err) SM_MUST_CHECK;
+/* run_formats.c: size and SHA-256 of a file; SM_EINTR when `stopped` (may be NULL) says so. */
+int run_file_digest(const char *path, bool (*stopped)(void), uint64_t *ret_n, char digest[65],
+                    struct sm_err *err) SM_MUST_CHECK;
 /* run_inputs.c: raw files of the mapping, sorted, with findings for what is missing or unclaimed.
  */
 int run_inputs_list(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 const char *run_raw_dir(struct run *r);
+/* run_place.c: SM_EUSAGE if the output folder is, holds or lies in the raw folder, or holds a file
+ * that the run reads: replacing it would destroy the input. */
+int run_place_check(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 /* run_pass.c */
 int run_pass_all(struct run *r, const struct run_pass *p, struct sm_err *err) SM_MUST_CHECK;
 int run_survey(struct run *r, struct sm_err *err) SM_MUST_CHECK;      /* keys, subjects */
@@ -146,6 +161,8 @@ int run_write_issues(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_write_rejects(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_write_manifest(struct run *r, const struct sm_run_result *res,
                        struct sm_err *err) SM_MUST_CHECK;
+/* rver_manifest.c: gives the JSON object a last member with the SHA-256 of all that stands before it. */
+int run_manifest_seal(struct sm_buf *b, struct sm_err *err) SM_MUST_CHECK;
 void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows,
                      uint64_t bytes, const char *sha256);
 void run_job_work(void *job, void *state);

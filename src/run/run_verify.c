@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run_verify.c - `verify`: the manifest, then each dataset in all its formats at once. */
 #include "rver_priv.h"
+#include "sdtmill/check_define.h"
 
 void rver_say(struct rver *v, const char *fmt, ...) {
     char line[2000];
@@ -19,6 +20,12 @@ void rver_say(struct rver *v, const char *fmt, ...) {
     v->ret->problems++;
 }
 
+void rver_say_unread(struct rver *v, const struct rver_file *f, const char *what, const struct sm_err *e) {
+    struct sm_str s = sm_str(e->text);
+    if (sm_str_starts(s, f->full) && s.n > f->full.n + 2) s = sm_str_n(s.p + f->full.n + 2, s.n - f->full.n - 2);
+    rver_say(v, "%.*s: cannot be read%s: %.*s", SM_STR_FMT(f->path), what, SM_STR_FMT(s));
+}
+
 /* ---- one dataset ----------------------------------------------------------------------------------- */
 /* Damage is a problem that is named; anything else ends the work. */
 static int side_open(struct rver_ds *d, struct rver_file *f, struct sm_err *err) {
@@ -30,7 +37,7 @@ static int side_open(struct rver_ds *d, struct rver_file *f, struct sm_err *err)
     *s = (struct rver_side){.file = f};
     int rc = sm_loader_open(&s->l, f->full.p, &o, d->in, &own);
     if (rc == SM_EFORMAT || rc == SM_EDATA) {
-        rver_say(v, "%.*s: cannot be read: %s", SM_STR_FMT(f->path), own.text);
+        rver_say_unread(v, f, "", &own);
         return SM_OK;
     }
     if (rc) return sm_fail(err, (enum sm_rc)rc, "%s", own.text);
@@ -89,6 +96,23 @@ static int ds_verify(struct rver_ds *d, size_t from, struct sm_err *err) {
     return rc;
 }
 
+/* ---- define.xml by itself --------------------------------------------------------------------------- */
+static int define_verify(struct rver *v, struct sm_err *err) {
+    struct sm_diags diags;
+    struct sm_err own = {0};
+    if (!v->define || !v->define->there) return SM_OK;
+    sm_diags_init(&diags);
+    int rc = sm_check_define(v->define->full.p, v->define->path, &diags, &own);
+    for (const struct sm_diag *d = diags.first; d; d = d->next) /* the other findings are no disagreement */
+        if (d->code == SM_D_DEFINE_REFERENCE) rver_say(v, "define.xml:%" PRIu64 ": %.*s%s%.*s", d->line, SM_STR_FMT(d->detail), d->value.n ? ": " : "", SM_STR_FMT(d->value));
+    sm_diags_free(&diags);
+    if (rc == SM_EDATA || rc == SM_EIO) {
+        rver_say(v, "%s", own.text);
+        return SM_OK;
+    }
+    return rc ? sm_fail(err, (enum sm_rc)rc, "%s", own.text) : SM_OK;
+}
+
 static uint64_t count_formats(const struct rver *v) {
     uint64_t n = 0;
     for (size_t i = 0; i < v->nfile; i++) {
@@ -105,6 +129,7 @@ int sm_run_verify(const struct sm_verify_opts *o, struct sm_buf *text, struct sm
     sm_arena_init(&v.arena);
     int rc = rver_manifest(&v, err);
     if (!rc) rc = rver_files(&v, err);
+    if (!rc) rc = define_verify(&v, err);
     for (size_t i = 0; i < v.nfile && !rc; i++) {
         if (!v.file[i].dataset.n || v.file[i].taken) continue;
         struct rver_ds d = {.v = &v, .name = v.file[i].dataset};

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
+#include "run_priv.h"
 #include "rver_priv.h"
 #include "sdtmill/hash.h"
 #include "sdtmill/run.h"
@@ -139,22 +140,6 @@ int rver_manifest(struct rver *v, struct sm_err *err) {
 }
 
 /* ---- the files ------------------------------------------------------------------------------------- */
-static int file_digest(const struct rver *v, const char *path, uint64_t *ret_n, char digest[65], struct sm_err *err) {
-    char piece[PIECE];
-    struct sm_sha256 *h;
-    FILE *f = fopen(path, "rb");
-    if (!f) return sm_fail_sys(err, SM_EDATA, "%s", path);
-    int rc = sm_sha256_open(&h, err);
-    *ret_n = 0;
-    if (!rc) {
-        for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0 && !(v->o->stopped && v->o->stopped()); *ret_n += n) sm_sha256_add(h, piece, n);
-        sm_sha256_finish(h, digest);
-        if (ferror(f)) rc = sm_fail_sys(err, SM_EDATA, "%s", path);
-    }
-    (void)fclose(f);
-    return rc;
-}
-
 static int file_check(struct rver *v, struct rver_file *f, struct sm_err *err) {
     struct stat st;
     char digest[65] = "";
@@ -164,12 +149,12 @@ static int file_check(struct rver *v, struct rver_file *f, struct sm_err *err) {
         return SM_OK;
     }
     f->there = true;
-    int rc = file_digest(v, f->full.p, &n, digest, err);
+    int rc = run_file_digest(f->full.p, v->o->stopped, &n, digest, err);
     if (rc) return rc;
     f->good = n == f->bytes && strcmp(digest, f->sha256) == 0;
     if (n != f->bytes) rver_say(v, "%.*s: has %" PRIu64 " bytes, the manifest says %" PRIu64, SM_STR_FMT(f->path), n, f->bytes);
     else if (!f->good) rver_say(v, "%.*s: was changed: its SHA-256 is not that of the manifest", SM_STR_FMT(f->path));
-    return v->o->stopped && v->o->stopped() ? sm_fail(err, SM_EINTR, "interrupted") : SM_OK;
+    return SM_OK;
 }
 
 static bool is_named(const struct rver *v, const char *full) {

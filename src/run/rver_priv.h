@@ -54,6 +54,8 @@ struct rver_ds {
 
 /* A line of the report, control characters blanked; said once if said twice in a row. */
 void rver_say(struct rver *v, const char *fmt, ...) SM_PRINTF(2, 3);
+/* A failure to read the file, without the path that its text begins with. */
+void rver_say_unread(struct rver *v, const struct rver_file *f, const char *what, const struct sm_err *e);
 /* rver_manifest.c: what the folder holds, against its manifest. */
 int rver_manifest(struct rver *v, struct sm_err *err) SM_MUST_CHECK;
 int rver_files(struct rver *v, struct sm_err *err) SM_MUST_CHECK;

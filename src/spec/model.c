@@ -14,15 +14,18 @@ struct model_load {
     const char *path;
     struct sm_arena *arena;
     struct sm_err *err;
+    bool nomem; /* a text could not be copied */
 };
 
 static int model_fail(struct model_load *m, const xmlNode *at, const char *what, const char *arg) {
+    if (m->nomem) return sm_fail(m->err, SM_ENOMEM, "out of memory");
     return sm_fail(m->err, SM_ESPEC, "%s:%ld: %s%s", m->path, xmlGetLineNo(at), what, arg);
 }
 
 static struct sm_str attr(struct model_load *m, xmlNode *e, const char *name) {
     xmlChar *p = xmlGetNoNsProp(e, (const xmlChar *)name);
     struct sm_str s = sm_arena_dup(m->arena, sm_str((const char *)p));
+    if (p && !s.p) m->nomem = true;
     xmlFree(p);
     return s;
 }
@@ -153,7 +156,7 @@ static int load_doc(struct model_load *m, xmlParserCtxt *ctx, xmlDoc *doc, struc
 
 int sm_model_load(const struct sm_model **ret, const char *path, struct sm_arena *a,
                   struct sm_err *err) {
-    struct model_load m = {path, a, err};
+    struct model_load m = {.path = path, .arena = a, .err = err};
     struct stat st;
     if (stat(path, &st) != 0) return sm_fail_sys(err, SM_ESPEC, "%s", path);
     if (st.st_size > MODEL_FILE_MAX)
@@ -170,6 +173,7 @@ int sm_model_load(const struct sm_model **ret, const char *path, struct sm_arena
     int rc = load_doc(&m, ctx, doc, model);
     xmlFreeDoc(doc);
     xmlFreeParserCtxt(ctx);
+    if (rc == SM_OK && m.nomem) rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (rc == SM_OK) *ret = model;
     return rc;
 }

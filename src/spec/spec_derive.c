@@ -332,14 +332,22 @@ static void derive_children(struct derive *d, const xmlNode *parent) {
     }
 }
 
-static void derive_date_order(struct derive *d) {
-    uint32_t start = sp_var(d->x->d, sp_prefixed(d->l, d->x->d, "STDTC"));
-    uint32_t end = sp_var(d->x->d, sp_prefixed(d->l, d->x->d, "ENDTC"));
+static void derive_date_pair(struct derive *d, uint32_t start, uint32_t end) {
     if (start == SM_NO || end == SM_NO) return;
     struct sm_rule *r = sp_rule_add(&d->b, SM_RULE_DATE_ORDER, d->x->var[end].where);
     if (r == NULL) return;
     r->from = derive_slot(start);
     r->time = derive_slot(end);
+}
+
+static void derive_date_order(struct derive *d) {
+    static const struct sm_str pairs[][2] = {{{"RFSTDTC", 7}, {"RFENDTC", 7}},
+                                             {{"RFXSTDTC", 8}, {"RFXENDTC", 8}}};
+    const struct sm_domain *x = d->x->d;
+    derive_date_pair(d, sp_var(x, sp_prefixed(d->l, x, "STDTC")),
+                     sp_var(x, sp_prefixed(d->l, x, "ENDTC")));
+    for (size_t i = 0; i < SM_ARRAY_LEN(pairs); i++)
+        derive_date_pair(d, sp_var(x, pairs[i][0]), sp_var(x, pairs[i][1]));
 }
 
 /* Everything a record may bring is there when <derive> begins. */

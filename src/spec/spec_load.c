@@ -339,8 +339,11 @@ static void load_standard(struct sp_load *l) {
     struct sm_err e;
     sm_err_reset(&e);
     if (sm_model_load(&l->s->model, path.p, l->a, &e) != SM_OK) {
-        sp_say(l, SM_D_MAPPING_INVALID, at, NULL, "standard: %s", e.text);
         l->s->model = NULL;
+        if (e.code == SM_ENOMEM)
+            sp_nomem(l);
+        else
+            sp_say(l, SM_D_MAPPING_INVALID, at, NULL, "standard: %s", e.text);
         return;
     }
     sp_input(l, path);
@@ -442,11 +445,12 @@ static int load_open(struct sp_load *l, struct sm_texts *texts) {
     l->s->subject_source = SM_NO;
     sm_arena_init(&l->s->arena);
     l->own = sm_alloc(1, sizeof *l->own);
-    l->said = sm_alloc(SP_SAY_MAX, sizeof *l->said);
-    if (l->own == NULL || l->said == NULL) return sm_fail(l->err, SM_ENOMEM, "out of memory");
+    if (l->own == NULL) return sm_fail(l->err, SM_ENOMEM, "out of memory");
     l->s->own = l->own;
     sm_diags_init(&l->own->lint);
     sm_arena_init(&l->own->scratch);
+    l->said = sm_alloc(SP_SAY_MAX, sizeof *l->said);
+    if (l->said == NULL) return sm_fail(l->err, SM_ENOMEM, "out of memory");
     l->a = &l->s->arena;
     int rc = sm_intern_open(&l->s->in, texts, l->err);
     return rc ? rc : sm_ct_open(&l->s->ct, l->a, l->err);

@@ -126,11 +126,12 @@ void sp_rng_check(struct sp_load *l) {
     if (p) xmlRelaxNGSetParserStructuredErrors(p, rng_on_error, &w);
     xmlRelaxNG *schema = p ? xmlRelaxNGParse(p) : NULL;
     if (p) xmlRelaxNGFreeParserCtxt(p);
+    struct sm_where grammar = {path, 0, 0};
     if (schema)
         rng_run(l, schema);
     else
-        sp_say(l, SM_D_MAPPING_INVALID, (struct sm_where){path, 0, 0}, NULL,
-               "not a usable schema%s%s", w.set ? ": " : "", w.text);
+        sp_say(l, SM_D_MAPPING_INVALID, grammar, NULL, "not a usable schema%s%s", w.set ? ": " : "",
+               w.text);
     if (schema) xmlRelaxNGFree(schema);
     if (doc) xmlFreeDoc(doc);
 }

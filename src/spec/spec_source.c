@@ -291,6 +291,13 @@ static void file_dialect(struct source_file *w, const xmlNode *n) {
     sp_unknown(w->l, sp_at_attr(n, "dialect", 1), "dialect", name, near.best);
 }
 
+/* One sign for both would make 1,5 and 1,500 numbers that nobody wrote. */
+static void signs_differ(struct sp_load *l, const xmlNode *n, const struct sp_habits *h) {
+    if (!h->group.n || !memchr(h->group.p, h->decimal, h->group.n)) return;
+    sp_say(l, SM_D_MAPPING_INVALID, sp_at(n), NULL,
+           "decimal and group are the same character '%c'", h->decimal);
+}
+
 static void file_attrs(struct source_file *w, const xmlNode *n) {
     struct sp_load *l = w->l;
     struct sm_file *f = w->f;
@@ -312,6 +319,7 @@ static void file_attrs(struct source_file *w, const xmlNode *n) {
     w->habits = l->habits;
     if (w->dialect) sp_habits(l, w->dialect, &w->habits);
     sp_habits(l, n, &w->habits);
+    signs_differ(l, n, &w->habits);
     f->rules = (struct sm_dtc_rules){w->habits.unknown, w->habits.century};
     f->dates =
         sp_pattern(l, file_said_by(w, n, "dates"), "dates", w->habits.dates, w->habits.locale);
@@ -326,6 +334,7 @@ static void file_force(struct source_file *w, const xmlNode *said, struct sm_fil
     enum sm_col_type type = w->s->column[c->column].type;
     if (said) {
         sp_habits(l, said, &h);
+        if (sp_has(said, "decimal") || sp_has(said, "group")) signs_differ(l, said, &h);
         if (sp_has(said, "recode")) c->recode = sp_recode(l, said, "recode");
     }
     c->missing = h.missing;

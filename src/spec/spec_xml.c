@@ -411,8 +411,9 @@ static struct sp_file *xml_open(struct sp_load *l, struct sm_str path, struct sm
     f->text = sp_read_file(l, path.p, &why);
     if (l->failed) return NULL;
     if (f->text.p == NULL) {
-        sp_say(l, SM_D_MAPPING_INVALID, parent ? at : (struct sm_where){path, 0, 0}, NULL,
-               "%.*s %s", SM_STR_FMT(path), why);
+        struct sm_where whole = {path, 0, 0};
+        sp_say(l, SM_D_MAPPING_INVALID, parent ? at : whole, NULL, "%.*s %s", SM_STR_FMT(path),
+               why);
         return NULL;
     }
     struct xml_watch w = {.set = false};

@@ -70,7 +70,8 @@ grep -ohE 'getenv\("[A-Z_]+"\)' src/*/*.c | sed 's/.*"\(.*\)".*/\1/' | grep -v '
 sed -n 's/^\.It Ev //p' man/sdtmill.1 >"$t/said"
 grep -q '"SOURCE_DATE_EPOCH"' src/base/clock.c && echo SOURCE_DATE_EPOCH >>"$t/env"
 same 'environment variable' "$t/env" "$t/said"
-grep -ohE '"SEVERITY,[A-Z_,]*' src/run/*.c | tr -d '"' | tr , '\n' >"$t/columns"
+sed -n '/"SEVERITY,/,/;/p' src/run/run_files.c | tr -d ' "\n' | grep -oE 'SEVERITY,[A-Z_,]*' |
+    tr , '\n' >"$t/columns"
 sed -n '/^\.Ss Findings/,/^\.El/s/^\.It Va //p' man/sdtmill-convert.1 >"$t/said"
 same 'column of issues.csv' "$t/columns" "$t/said"
 

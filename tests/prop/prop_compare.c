@@ -26,11 +26,7 @@ static size_t pick(size_t n) {
 }
 
 static void set(struct row *r, int c, const char *text) { (void)snprintf(r->cell[c], sizeof r->cell[c], "%s", text); }
-static void set_number(struct row *r, int c, int digits, double v) {
-    char out[64];
-    (void)snprintf(out, sizeof out, "%.*f", digits, v);
-    set(r, c, out);
-}
+static void set_number(struct row *r, int c, int digits, double v) { (void)snprintf(r->cell[c], sizeof r->cell[c], "%.*f", digits, v); }
 
 /* The site is the second part of USUBJID's subject number: 6 subjects a site. */
 static void make(struct table *t) {

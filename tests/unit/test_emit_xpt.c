@@ -193,7 +193,7 @@ static void what_is_no_ascii_is_a_finding_and_no_file(void **state) {
     kit_row(&k, "S-3|a long text of \xE6\x97\xA5");
     kit_row(&k, "S-4|a\tb");
     assert_refused(&k, SM_D_NOT_ASCII, "xpt: record 2: byte 1 of the value, U+00B5, is no printable ASCII character",
-                   "write 'u' for it with replace() in the mapping, or leave the format out");
+                   "write 'u' for it with replace() in the mapping, or use --transliterate");
     assert_int_equal(k.diags.n, 3);
     assert_true(sm_str_eq_c(kit_finding(&k, 0)->subject, "S-2"));
     assert_true(sm_str_eq_c(kit_finding(&k, 0)->variable, "XXORRESU"));
