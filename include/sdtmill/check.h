@@ -2,7 +2,8 @@
 #ifndef SDTMILL_CHECK_H
 #define SDTMILL_CHECK_H
 /* check.h - conformance of finished records, one block at a time: Req variables filled (SM7001),
- * keys unique (SM7002), declared lengths kept (SM7003). Source: SDTMIG 3.4 section 4.1.5 (Core). */
+ * keys unique (SM7002), lengths kept: declared ones, else those of test and arm codes and names
+ * (SM7003). Source: SDTMIG 3.4 sections 4.1.5 (Core) and 4.2.1. */
 #include "sdtmill/batch.h"
 #include "sdtmill/spec.h"
 

@@ -11,9 +11,10 @@ struct sm_dsvar { /* one variable of a dataset, as written */
     bool is_num, is_dtc;
     uint32_t key;    /* position in the sort key, 1-based; 0 = none */
     uint32_t length; /* declared maximum in bytes; 0 = from the data */
+    bool length_planned;                 /* length is another format's, and may count characters */
     /* from the data (valid after the last row) */
     uint64_t present;              /* records with a value */
-    uint32_t max_ascii;                  /* longest text as sm_utf8_to_ascii writes it, where it can */
+    uint32_t max_ascii;            /* longest text as sm_utf8_to_ascii writes it, where it can */
     uint32_t max_bytes, max_chars; /* longest text */
     uint32_t int_digits,
         decimals; /* numbers: most digits before (sign included) and after the point */

@@ -23,7 +23,7 @@ struct sm_emit_study { /* the same for all back ends of a run */
         created; /* created: ISO date-time */
     struct sm_str standard_name, standard_version;
     bool transliterate; /* XPORT: other characters in ASCII, as sm_utf8_ascii has them */
-    const void *spec; /* struct sm_spec, or NULL when converting between formats */
+    const void *spec;   /* struct sm_spec, or NULL when converting between formats */
     const struct sm_texts *texts;
     struct sm_stage *stage;
     struct sm_diags *diags; /* SM6xxx findings */

@@ -54,7 +54,13 @@ struct sm_expr_scope {
     struct sm_str study_oid;
 };
 
-enum sm_expr_problem { SM_EXPR_NOT_A_NUMBER, SM_EXPR_UNKNOWN_KEY, SM_EXPR_BAD_DATE };
+enum sm_expr_problem {
+    SM_EXPR_NOT_A_NUMBER,
+    SM_EXPR_UNKNOWN_KEY,
+    SM_EXPR_BAD_DATE,
+    SM_EXPR_NO_RESULT, /* the right side is 0, or the number becomes too long */
+    SM_EXPR_TOO_COSTLY /* a pattern needs more work for this text than is allowed */
+};
 /* What it sees while it runs. */
 struct sm_env {
     struct sm_intern *in;

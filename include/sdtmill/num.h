@@ -33,6 +33,8 @@ struct sm_dec;
  * redundant zeros (the limit holds for every text that is computed with below). NULL if it
  * is none or memory is short. */
 struct sm_dec *sm_dec_parse(struct sm_str s) SM_MUST_CHECK;
+/* Is it one? Tells a text that is none from short memory. */
+bool sm_dec_is(struct sm_str s);
 void sm_dec_free(struct sm_dec *d);
 /* ((x + offset) x factor) rounded to `digits` places (trailing zeros dropped), written to out as
  * plain decimal text. x is decimal text; offset and factor may be NULL for 0 and 1; digits < 0

@@ -26,7 +26,7 @@ struct sm_run_opts {
     uint64_t memory;           /* bytes for sorting and spooling; 0 = 256 MiB */
     uint64_t chunk, max_field; /* bytes; 0 = defaults of read.h */
     uint64_t max_errors;       /* 0 = no limit */
-    bool transliterate;            /* XPORT texts in ASCII */
+    bool transliterate;        /* XPORT texts in ASCII */
     bool force;
     void (*progress)(void *ctx, const struct sm_progress *p);
     void *progress_ctx;

@@ -32,8 +32,8 @@ struct sm_intern; /* one thread's front */
 int sm_texts_open(struct sm_texts **ret, struct sm_err *err) SM_MUST_CHECK;
 void sm_texts_close(struct sm_texts *t);
 uint64_t sm_texts_bytes(const struct sm_texts *t); /* memory it holds */
-/* Forgets all texts and gives their memory back: every pooled value made before means nothing now. One
- * thread only; `in` is the only front of the pool. */
+/* Forgets all texts and gives their memory back: every pooled value made before means nothing now.
+ * One thread only; `in` is the only front of the pool. */
 void sm_texts_reset(struct sm_texts *t, struct sm_intern *in);
 int sm_intern_open(struct sm_intern **ret, struct sm_texts *t, struct sm_err *err) SM_MUST_CHECK;
 void sm_intern_close(struct sm_intern *in);

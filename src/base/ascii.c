@@ -9,7 +9,7 @@ static const struct {
     uint32_t cp;
     const char *ascii;
 } table[] = {
-/* clang-format off */
+    /* clang-format off */
     {0x00A0, " "}, {0x00A1, "!"}, {0x00A2, "c"}, {0x00A3, "GBP"}, {0x00A4, "currency"},
     {0x00A5, "JPY"}, {0x00A6, "|"}, {0x00A7, "section"}, {0x00A8, "\""}, {0x00A9, "(c)"},
     {0x00AA, "a"}, {0x00AB, "<<"}, {0x00AC, "not"}, {0x00AD, ""}, {0x00AE, "(R)"}, {0x00AF, "-"},
@@ -85,7 +85,7 @@ static const struct {
     {0x226A, "<<"}, {0x226B, ">>"}, {0x22C5, "."}, {0x2713, "yes"}, {0x2714, "yes"}, {0x2717, "no"},
     {0x2A7D, "<="}, {0x2A7E, ">="}, {0x3000, " "}, {0xFB00, "ff"}, {0xFB01, "fi"}, {0xFB02, "fl"},
     {0xFB03, "ffi"}, {0xFB04, "ffl"}, {0xFEFF, ""},
-/* clang-format on */
+    /* clang-format on */
 };
 
 const char *sm_utf8_ascii(uint32_t cp) {
@@ -93,8 +93,10 @@ const char *sm_utf8_ascii(uint32_t cp) {
     while (from < to) {
         size_t mid = from + (to - from) / 2;
         if (table[mid].cp == cp) return table[mid].ascii;
-        if (table[mid].cp < cp) from = mid + 1;
-        else to = mid;
+        if (table[mid].cp < cp)
+            from = mid + 1;
+        else
+            to = mid;
     }
     return NULL;
 }

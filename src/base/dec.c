@@ -45,7 +45,7 @@ static bool dec_scan(struct sm_str s, struct dec_text *ret) {
 
 static size_t dec_len(const struct dec_text *t) { return t->whole.n + t->frac.n; }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct dec_out {
     char *p;
@@ -94,7 +94,7 @@ static bool dec_emit_int(dec_int v, int scale, const struct dec_out *out) {
     return dec_emit(v < 0, digits + at, sizeof digits - at, scale, out);
 }
 
-/* ---- fast path: 128-bit integers, given up as soon as anything might not fit ---------------- */
+/* ---- fast path: 128-bit integers, given up as soon as anything might not fit ----------------- */
 
 static int dec_bits(dec_int v) {
     dec_uint u = v < 0 ? -(dec_uint)v : (dec_uint)v;
@@ -168,7 +168,7 @@ static dec_int dec_quotient(dec_int num, dec_int den, enum sm_round how) {
     return up ? (num < 0 ? q - 1 : q + 1) : q;
 }
 
-/* ---- exact rationals ------------------------------------------------------------------------ */
+/* ---- exact rationals ------------------------------------------------------------------------- */
 
 struct sm_dec {
     mpq_t q;
@@ -200,20 +200,31 @@ static bool dec_scan_short(struct sm_str s, struct dec_text *ret) {
     return dec_scan(s, ret) && dec_len(ret) <= DEC_DIGITS_MOST;
 }
 
-struct sm_dec *sm_dec_parse(struct sm_str s) {
+/* den stays as it is when there is no slash. */
+static bool dec_scan_fraction(struct sm_str s, struct dec_text *num, struct dec_text *den,
+                              bool *ret_slash) {
     size_t slash = sm_str_find_byte(s, '/', 0);
+    *ret_slash = slash != SIZE_MAX;
+    if (!*ret_slash) return dec_scan_short(s, num);
+    return dec_scan_short(sm_str_n(s.p, slash), num) &&
+           dec_scan_short(sm_str_n(s.p + slash + 1, s.n - slash - 1), den) && dec_len(den) > 0;
+}
+
+bool sm_dec_is(struct sm_str s) {
+    struct dec_text num, den;
+    bool slash;
+    return dec_scan_fraction(s, &num, &den, &slash);
+}
+
+struct sm_dec *sm_dec_parse(struct sm_str s) {
     struct dec_text num, den = {0};
-    struct sm_str first = slash == SIZE_MAX ? s : sm_str_n(s.p, slash);
-    if (!dec_scan_short(first, &num)) return NULL;
-    if (slash != SIZE_MAX) {
-        if (!dec_scan_short(sm_str_n(s.p + slash + 1, s.n - slash - 1), &den)) return NULL;
-        if (dec_len(&den) == 0) return NULL;
-    }
+    bool slash;
+    if (!dec_scan_fraction(s, &num, &den, &slash)) return NULL;
     struct sm_dec *d = sm_alloc(1, sizeof *d);
     if (d == NULL) return NULL;
     mpq_init(d->q);
     dec_mpq(d->q, &num);
-    if (slash != SIZE_MAX) {
+    if (slash) {
         mpq_t by;
         mpq_init(by);
         dec_mpq(by, &den);
@@ -333,7 +344,7 @@ bool sm_dec_convert(struct sm_str x, const struct sm_dec *offset, const struct s
     return ok;
 }
 
-/* ---- arithmetic ----------------------------------------------------------------------------- */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 /* As dec_convert_fast; b is not zero for / and %. */
 static int dec_arith_fast(char op, struct dec_small a, struct dec_small b,
@@ -398,7 +409,7 @@ bool sm_dec_arith(char op, struct sm_str a, struct sm_str b, char *out, size_t c
     return fast >= 0 ? fast == 1 : dec_arith_slow(op, &x, &y, &o);
 }
 
-/* ---- on the digits alone -------------------------------------------------------------------- */
+/* ---- on the digits alone --------------------------------------------------------------------- */
 
 /* Is the value cut off behind the first `keep` digits enough to raise the last one kept? */
 static bool dec_round_up(const char *digits, size_t n, size_t keep, enum sm_round how) {

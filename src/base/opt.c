@@ -54,7 +54,7 @@ static const struct sm_opt *opt_row(const struct opt_run *r, int c) {
     return NULL;
 }
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool opt_in(const char *choices, struct sm_str word) {
     struct sm_str rest = sm_str(choices), one;
@@ -145,7 +145,7 @@ static int opt_set(struct opt_run *r, const struct sm_opt *o, const char *arg) {
     return rc;
 }
 
-/* ---- complaints ----------------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------------ */
 
 static int opt_unknown_long(struct opt_run *r, struct sm_str name) {
     const struct sm_opt *best = NULL;
@@ -180,7 +180,7 @@ static int opt_complain(struct opt_run *r, int c, char **argv) {
     return sm_str_split(&rest, '=', &name) ? opt_unknown_long(r, name) : SM_EUSAGE;
 }
 
-/* ---- parsing -------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 /* Moves the operands behind everything else; both keep their order. */
 static int opt_permute(struct opt_run *r, int argc, char **argv, int *ret_first) {
@@ -237,7 +237,7 @@ void sm_opt_free(const struct sm_opt *table, void *into) {
     }
 }
 
-/* ---- help ----------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 enum { OPT_COLUMN = 28, OPT_WIDTH = 80 };
 

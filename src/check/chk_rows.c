@@ -10,10 +10,31 @@ struct sm_row_checks {
     const struct sm_domain *d;
     const struct sm_str *files;
     struct sm_diags *diags;
+    uint32_t *limit;  /* [nvar] bytes, 0 = none */
     sm_val *last_key; /* [nkey] of the record before */
     sm_pos last_pos;
     bool have_last;
 };
+
+/* What the standard allows. A short name behind the domain's two letters holds for every domain;
+ * criteria have long texts. */
+static uint32_t standard_limit(const struct sm_domain *d, const struct sm_var *var) {
+    static const struct {
+        const char *name;
+        uint32_t most;
+    } whole[] = {{"ARMCD", 20}, {"ACTARMCD", 20}, {"ETCD", 8}, {"IETEST", 200}, {"TITEST", 200}},
+      tail[] = {{"TESTCD", 8}, {"TEST", 40}, {"PARMCD", 8}, {"PARM", 40}};
+    if (var->supp || var->is_num || !var->model) return 0;
+    for (size_t i = 0; i < SM_ARRAY_LEN(whole); i++)
+        if (sm_str_eq_c(var->name, whole[i].name)) return whole[i].most;
+    if (var->name.n <= 2 ||
+        !sm_str_starts(var->name, sm_str_n(d->name.p, d->name.n < 2 ? d->name.n : 2)))
+        return 0;
+    const struct sm_str rest = sm_str_n(var->name.p + 2, var->name.n - 2);
+    for (size_t i = 0; i < SM_ARRAY_LEN(tail); i++)
+        if (sm_str_eq_c(rest, tail[i].name)) return tail[i].most;
+    return 0;
+}
 
 int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
                        const struct sm_domain *d, const struct sm_str *files,
@@ -22,9 +43,14 @@ int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
     if (!c) return sm_fail(err, SM_ENOMEM, "out of memory");
     *c = (struct sm_row_checks){.spec = spec, .d = d, .files = files, .diags = diags};
     c->last_key = sm_alloc(d->nkey ? d->nkey : 1, sizeof *c->last_key);
-    if (!c->last_key) {
-        sm_free(c);
+    c->limit = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->limit);
+    if (!c->last_key || !c->limit) {
+        sm_row_checks_close(c);
         return sm_fail(err, SM_ENOMEM, "out of memory");
+    }
+    for (uint32_t v = 0; v < d->nvar; v++) {
+        const struct sm_var *var = &d->var[v];
+        c->limit[v] = var->split_supp ? 0 : var->length ? var->length : standard_limit(d, var);
     }
     *ret = c;
     return SM_OK;
@@ -32,6 +58,7 @@ int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
 
 void sm_row_checks_close(struct sm_row_checks *c) {
     if (!c) return;
+    sm_free(c->limit);
     sm_free(c->last_key);
     sm_free(c);
 }
@@ -61,7 +88,19 @@ static void report_missing(struct sm_row_checks *c, uint32_t var, const sm_val *
     struct sm_buf b;
     sm_buf_init(&b, 0);
     sm_buf_printf(&b, "required variable %.*s is empty", SM_STR_FMT(name));
+    if (b.failed) c->diags->failed = true;
     report(c, SM_D_REQUIRED_MISSING, var, row, pos, (struct sm_str){NULL, 0}, sm_buf_str(&b));
+    sm_buf_free(&b);
+}
+
+static void report_long(struct sm_row_checks *c, uint32_t var, const sm_val *row, sm_pos pos,
+                        struct sm_str text) {
+    struct sm_str name = c->d->var[var].name;
+    struct sm_buf b;
+    sm_buf_init(&b, 0);
+    sm_buf_printf(&b, "%.*s has %zu bytes, the limit is %u", SM_STR_FMT(name), text.n,
+                  (unsigned)c->limit[var]);
+    report(c, SM_D_LENGTH_LIMIT, var, row, pos, text, sm_buf_str(&b));
     sm_buf_free(&b);
 }
 
@@ -76,6 +115,7 @@ static void report_same(struct sm_row_checks *c, const sm_val *row, sm_pos pos) 
         struct sm_str name = c->d->var[c->d->key[k]].name;
         sm_buf_printf(&b, "%s%.*s", k ? " " : ": ", SM_STR_FMT(name));
     }
+    if (b.failed) c->diags->failed = true;
     report(c, SM_D_KEY_NOT_UNIQUE, SM_NO, row, pos, (struct sm_str){NULL, 0}, sm_buf_str(&b));
     sm_buf_free(&b);
 }
@@ -84,11 +124,10 @@ static void check_row(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
     for (uint32_t v = 0; v < c->d->nvar; v++) {
         const struct sm_var *var = &c->d->var[v];
         if (var->required && row[v] == SM_MISSING) report_missing(c, v, row, pos);
-        if (!var->length || var->split_supp || row[v] == SM_MISSING) continue;
+        if (!c->limit[v] || row[v] == SM_MISSING) continue;
         struct sm_valbuf b;
         struct sm_str text = sm_val_text(c->spec->texts, row[v], &b);
-        if (text.n > var->length)
-            report(c, SM_D_LENGTH_LIMIT, v, row, pos, text, (struct sm_str){NULL, 0});
+        if (text.n > c->limit[v]) report_long(c, v, row, pos, text);
     }
 }
 

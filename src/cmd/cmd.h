@@ -69,7 +69,8 @@ void cmd_find_library(struct cmd_library *lib);
 /* The standard that was named, or the shipped SDTMIG 3.4, or NULL when that is not found. */
 struct sm_arena;
 struct sm_model;
-int cmd_standard_load(const char *path, struct sm_arena *a, const struct sm_model **ret, struct sm_err *err) SM_MUST_CHECK;
+int cmd_standard_load(const char *path, struct sm_arena *a, const struct sm_model **ret,
+                      struct sm_err *err) SM_MUST_CHECK;
 bool cmd_stopped(void);
 void cmd_catch_signals(void);
 /* Progress on stderr: "auto" draws on a terminal, "ndjson" one object a line, "none". */

@@ -39,7 +39,8 @@ static int check(const char *mapping, const struct check_opts *o, struct sm_diag
         struct sm_run_opts run = {.raw = o->raw};
         data = o->raw || spec->raw.n;
         if (data) rc = sm_run_headers(spec, &run, diags, &err);
-        if (rc && rc != SM_ESPEC && !o->raw) { /* the mapping's own raw folder need not be on this machine */
+        if (rc && rc != SM_ESPEC &&
+            !o->raw) { /* the mapping's own raw folder need not be on this machine */
             fprintf(stderr, "sdtmill check: headers not looked at: %s\n", err.text);
             data = false;
             rc = SM_OK;

@@ -116,7 +116,8 @@ void cmd_find_library(struct cmd_library *lib) {
     add_folder(lib, SM_SHAREDIR, "/mappings");
 }
 
-int cmd_standard_load(const char *path, struct sm_arena *a, const struct sm_model **ret, struct sm_err *err) {
+int cmd_standard_load(const char *path, struct sm_arena *a, const struct sm_model **ret,
+                      struct sm_err *err) {
     struct cmd_library lib;
     struct stat st;
     char shipped[4200];

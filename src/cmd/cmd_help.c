@@ -74,7 +74,7 @@ int cmd_help(const struct cmd_verb *v, int argc, char **argv) {
     return CMD_DONE;
 }
 
-/* ---- completions ------------------------------------------------------------------------------- */
+/* ---- completions ----------------------------------------------------------------------------- */
 static void complete_bash(void) {
     printf("_sdtmill() {\n    local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words=\n    if [ \"$COMP_CWORD\" -eq 1 ]; then words=\"");
     for (const struct cmd_verb *v = cmd_verbs; v->name; v++) printf("%s%s", v == cmd_verbs ? "" : " ", v->name);
@@ -88,13 +88,31 @@ static void complete_bash(void) {
            "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o default -F _sdtmill sdtmill\n");
 }
 
+/* Text inside single quotes, as the shell writes a quote there: fish \', the others '\\''. */
+static void put_quoted(const char *s, bool fish) {
+    for (; *s; s++) {
+        if (*s == '\'') fputs(fish ? "\\'" : "'\\''", stdout);
+        else if (fish && *s == '\\') fputs("\\\\", stdout);
+        else if (!fish && (*s == '[' || *s == ']')) printf("\\%c", *s);
+        else putchar(*s);
+    }
+}
+
 static void complete_zsh(void) {
     printf("#compdef sdtmill\nlocal -a verbs\nverbs=(\n");
-    for (const struct cmd_verb *v = cmd_verbs; v->name; v++) printf("  '%s:%s'\n", v->name, v->summary);
+    for (const struct cmd_verb *v = cmd_verbs; v->name; v++) {
+        printf("  '%s:", v->name);
+        put_quoted(v->summary, false);
+        printf("'\n");
+    }
     printf(")\nif (( CURRENT == 2 )); then _describe verb verbs; return; fi\ncase $words[2] in\n");
     for (const struct cmd_verb *v = cmd_verbs; v->name; v++) {
         printf("%s) _arguments", v->name);
-        for (const struct sm_opt *o = v->opts; o->name; o++) printf(" '--%s[%s]%s'", o->name, o->help, o->kind == SM_OPT_FLAG ? "" : ":value:_files");
+        for (const struct sm_opt *o = v->opts; o->name; o++) {
+            printf(" '--%s[", o->name);
+            put_quoted(o->help, false);
+            printf("]%s'", o->kind == SM_OPT_FLAG ? "" : ":value:_files");
+        }
         printf(" '--help[show help]' '*:file:_files';;\n");
     }
     printf("esac\n");
@@ -102,9 +120,14 @@ static void complete_zsh(void) {
 
 static void complete_fish(void) {
     for (const struct cmd_verb *v = cmd_verbs; v->name; v++) {
-        printf("complete -c sdtmill -n __fish_use_subcommand -a %s -d '%s'\n", v->name, v->summary);
-        for (const struct sm_opt *o = v->opts; o->name; o++)
-            printf("complete -c sdtmill -n '__fish_seen_subcommand_from %s' -l %s%s -d '%s'\n", v->name, o->name, o->kind == SM_OPT_FLAG ? "" : " -r", o->help);
+        printf("complete -c sdtmill -n __fish_use_subcommand -a %s -d '", v->name);
+        put_quoted(v->summary, true);
+        printf("'\n");
+        for (const struct sm_opt *o = v->opts; o->name; o++) {
+            printf("complete -c sdtmill -n '__fish_seen_subcommand_from %s' -l %s%s -d '", v->name, o->name, o->kind == SM_OPT_FLAG ? "" : " -r");
+            put_quoted(o->help, true);
+            printf("'\n");
+        }
     }
 }
 

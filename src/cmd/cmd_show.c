@@ -23,8 +23,10 @@ static void put_text(struct sm_str s, size_t max) {
     size_t n = s.n < max ? s.n : max;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c < 0x20 || c == 0x7f) fputc(' ', stderr);
-        else fputc(c, stderr);
+        if (c < 0x20 || c == 0x7f)
+            fputc(' ', stderr);
+        else
+            fputc(c, stderr);
     }
     if (n < s.n) fputs("...", stderr);
 }
@@ -48,10 +50,11 @@ static void show_one(const struct sm_diag *d, bool color) {
     static const char *const paint[] = {"\033[36m", "\033[33m", "\033[31m"};
     const struct sm_diag_info *info = sm_diag_info(d->code);
     show_place(d);
-    fprintf(stderr, "%s%s[SM%04u]%s ", color ? paint[d->sev < 3 ? d->sev : 2] : "", sm_sev_name((enum sm_sev)d->sev), (unsigned)d->code,
-            color ? "\033[0m" : "");
+    fprintf(stderr, "%s%s[SM%04u]%s ", color ? paint[d->sev < 3 ? d->sev : 2] : "",
+            sm_sev_name((enum sm_sev)d->sev), (unsigned)d->code, color ? "\033[0m" : "");
     put_text(d->detail.n ? d->detail : sm_str(info ? info->title : ""), 600);
-    if (d->effect > SM_EFFECT_NONE) fprintf(stderr, " (%s)", sm_effect_name((enum sm_effect)d->effect));
+    if (d->effect > SM_EFFECT_NONE)
+        fprintf(stderr, " (%s)", sm_effect_name((enum sm_effect)d->effect));
     fputc('\n', stderr);
     if (d->column.n || d->value.n) {
         fputs("  | ", stderr);
@@ -75,13 +78,15 @@ static void show_one(const struct sm_diag *d, bool color) {
     }
 }
 
-static void show_code(const struct sm_diag *const *all, size_t n, unsigned code, const struct cmd_show *how, bool color) {
+static void show_code(const struct sm_diag *const *all, size_t n, unsigned code,
+                      const struct cmd_show *how, bool color) {
     size_t seen = 0;
     for (size_t i = 0; i < n; i++) {
         if (all[i]->code != code || (all[i]->sev == SM_SEV_NOTE && !how->notes)) continue;
         if (seen++ < SHOWN_PER_CODE) show_one(all[i], color);
     }
-    if (seen > SHOWN_PER_CODE) fprintf(stderr, "... and %zu more like this [SM%04u]\n", seen - SHOWN_PER_CODE, code);
+    if (seen > SHOWN_PER_CODE)
+        fprintf(stderr, "... and %zu more like this [SM%04u]\n", seen - SHOWN_PER_CODE, code);
 }
 
 void cmd_show_findings(struct sm_diags *d, const struct cmd_show *how) {
@@ -89,8 +94,10 @@ void cmd_show_findings(struct sm_diags *d, const struct cmd_show *how) {
     const struct sm_diag **all = sm_diags_final(d, &n);
     bool color = use_color(how->color);
     if (!all) return;
-    for (size_t i = 0; i < n; i++) by[all[i]->sev < 3 ? all[i]->sev : 2]++;
-    for (size_t c = 0; !how->quiet && c < sm_diag_count(); c++) show_code(all, n, sm_diag_at(c)->code, how, color);
+    for (size_t i = 0; i < n; i++)
+        by[all[i]->sev < 3 ? all[i]->sev : 2]++;
+    for (size_t c = 0; !how->quiet && c < sm_diag_count(); c++)
+        show_code(all, n, sm_diag_at(c)->code, how, color);
     fprintf(stderr, "findings: %zu errors, %zu warnings, %zu notes\n", by[2], by[1], by[0]);
 }
 
@@ -104,11 +111,13 @@ int cmd_findings_exit(const struct sm_diags *d, const char *fail_on) {
     return CMD_DONE;
 }
 
-/* ---- progress ------------------------------------------------------------------------------------ */
+/* ---- progress -------------------------------------------------------------------------------- */
 void cmd_progress_open(struct cmd_progress *p, const char *mode) {
     *p = (struct cmd_progress){.start = sm_clock_monotonic()};
-    if (strcmp(mode, "ndjson") == 0) p->mode = PROGRESS_NDJSON;
-    else if (strcmp(mode, "auto") == 0 && isatty(STDERR_FILENO) == 1) p->mode = PROGRESS_BAR;
+    if (strcmp(mode, "ndjson") == 0)
+        p->mode = PROGRESS_NDJSON;
+    else if (strcmp(mode, "auto") == 0 && isatty(STDERR_FILENO) == 1)
+        p->mode = PROGRESS_BAR;
 }
 
 void cmd_progress_step(void *ctx, const struct sm_progress *s) {
@@ -118,11 +127,14 @@ void cmd_progress_step(void *ctx, const struct sm_progress *s) {
     p->last = now;
     double secs = now - p->start, rate = secs > 0 ? (double)s->rows / secs : 0;
     if (p->mode == PROGRESS_NDJSON) {
-        fprintf(stderr, "{\"what\":\"%s\",\"bytes\":%" PRIu64 ",\"bytes_total\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"rows_per_second\":%.0f}\n", s->what ? s->what : "",
-                s->bytes, s->bytes_total, s->rows, rate);
+        fprintf(stderr,
+                "{\"what\":\"%s\",\"bytes\":%" PRIu64 ",\"bytes_total\":%" PRIu64
+                ",\"rows\":%" PRIu64 ",\"rows_per_second\":%.0f}\n",
+                s->what ? s->what : "", s->bytes, s->bytes_total, s->rows, rate);
         return;
     }
-    fprintf(stderr, "\r%-20.20s %" PRIu64 " rows, %.1f MB, %.0f rows/s\033[K", s->what ? s->what : "", s->rows, (double)s->bytes / 1e6, rate);
+    fprintf(stderr, "\r%-20.20s %" PRIu64 " rows, %.1f MB, %.0f rows/s\033[K",
+            s->what ? s->what : "", s->rows, (double)s->bytes / 1e6, rate);
     p->drawn = true;
 }
 

@@ -23,7 +23,9 @@ const struct cmd_verb cmd_verbs[] = {
      "sdtmill compare old new --fold-supp --ignore-vars --DTC --tolerance LBSTRESN=0.001 -o "
      "differences.csv\n",
      cmd_compare},
-    {"verify", "an output folder read again: do its files agree with its manifest and with each other?", "OUT", cmd_verify_opts,
+    {"verify",
+     "an output folder read again: do its files agree with its manifest and with each other?",
+     "OUT", cmd_verify_opts,
      "sdtmill verify out\n"
      "sdtmill verify out --quiet\n"
      "sdtmill verify out --standard mappings/standards/sdtmig-3.4.xml\n",

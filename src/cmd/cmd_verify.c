@@ -10,11 +10,14 @@ struct verify_opts {
 };
 #define AT(f) offsetof(struct verify_opts, f)
 const struct sm_opt cmd_verify_opts[] = {
-    {"standard", 0, SM_OPT_TEXT, AT(standard), "FILE", NULL, 0, 0, "standard for the types of CSV files without define.xml (default the shipped one)"},
+    {"standard", 0, SM_OPT_TEXT, AT(standard), "FILE", NULL, 0, 0,
+     "standard for the types of CSV files without define.xml (default the shipped one)"},
     {"quiet", 'q', SM_OPT_FLAG, AT(quiet), NULL, NULL, 0, 0, "no report, only the exit status"},
     {NULL, 0, SM_OPT_FLAG, 0, NULL, NULL, 0, 0, NULL}};
 
-static void count(uint64_t n, const char *what, const char *end) { printf("%" PRIu64 " %s%s%s", n, what, n == 1 ? "" : "s", end); }
+static void count(uint64_t n, const char *what, const char *end) {
+    printf("%" PRIu64 " %s%s%s", n, what, n == 1 ? "" : "s", end);
+}
 
 static void show(const char *folder, const struct sm_buf *text, const struct sm_verify_result *r) {
     (void)fwrite(text->p ? text->p : "", 1, text->n, stdout);
@@ -24,8 +27,10 @@ static void show(const char *folder, const struct sm_buf *text, const struct sm_
     count(r->formats, "format", ", ");
     count(r->records, "record", ", ");
     count(r->cells, "cell", ": ");
-    if (r->problems) count(r->problems, "problem", "\n");
-    else printf("everything agrees\n");
+    if (r->problems)
+        count(r->problems, "problem", "\n");
+    else
+        printf("everything agrees\n");
 }
 
 static int verify(const char *folder, const struct verify_opts *o) {
@@ -37,7 +42,10 @@ static int verify(const char *folder, const struct verify_opts *o) {
     sm_arena_init(&arena);
     sm_buf_init(&text, 0);
     int rc = cmd_standard_load(o->standard, &arena, &model, &err);
-    if (!rc) rc = sm_run_verify(&(struct sm_verify_opts){.out = folder, .model = model, .stopped = cmd_stopped}, &text, &result, &err);
+    if (!rc)
+        rc = sm_run_verify(
+            &(struct sm_verify_opts){.out = folder, .model = model, .stopped = cmd_stopped}, &text,
+            &result, &err);
     if (!rc && !o->quiet) show(folder, &text, &result);
     int code = rc ? cmd_fail(&err) : result.problems ? CMD_OUTPUT : CMD_DONE;
     sm_buf_free(&text);

@@ -88,7 +88,7 @@ int der_sequence_stream(struct sm_deriver *v, uint32_t i, sm_val *cell, size_t n
     return SM_OK;
 }
 
-/* ---- in an order of its own ------------------------------------------------------------------- */
+/* ---- in an order of its own ------------------------------------------------------------------ */
 
 static int cmp_numbers(struct sm_str a, struct sm_str b) {
     int c = 0, x;

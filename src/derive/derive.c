@@ -12,7 +12,8 @@ static const sm_val *subject_values(const struct sm_env *env) {
 
 static void problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot) {
     static const uint16_t code[] = {
-        [SM_EXPR_NOT_A_NUMBER] = SM_D_NOT_A_NUMBER, [SM_EXPR_UNKNOWN_KEY] = SM_D_UNKNOWN_KEY, [SM_EXPR_BAD_DATE] = SM_D_INVALID_DATE};
+        [SM_EXPR_NOT_A_NUMBER] = SM_D_NOT_A_NUMBER, [SM_EXPR_UNKNOWN_KEY] = SM_D_UNKNOWN_KEY, [SM_EXPR_BAD_DATE] = SM_D_INVALID_DATE,
+        [SM_EXPR_NO_RESULT] = SM_D_NOT_A_NUMBER, [SM_EXPR_TOO_COSTLY] = SM_D_EXPRESSION};
     struct sm_deriver *v = ctx;
     struct sm_valbuf b;
     (void)slot;
@@ -123,7 +124,7 @@ void sm_deriver_close(struct sm_deriver *v) {
     sm_free(v);
 }
 
-/* ---- records through --------------------------------------------------------------------------- */
+/* ---- records through ------------------------------------------------------------------------- */
 
 static int check(const struct sm_deriver *v, struct sm_err *err) {
     if (v->diags && v->diags->failed) return sm_fail(err, SM_ENOMEM, "out of memory for findings");

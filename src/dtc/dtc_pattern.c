@@ -669,7 +669,7 @@ static struct run run_start(const struct sm_dtc_pattern *p, const struct sm_dtc_
     r.unknown = u->unknown;
     r.firsts = 0;
     r.cutoff = u->century_cutoff;
-    return r;
+    return r; /* cppcheck-suppress uninitvar ; each alternative sets the rest before it reads it */
 }
 
 enum sm_dtc_fit sm_dtc_pattern_run(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,

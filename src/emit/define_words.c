@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* define_words.c - an expression of the mapping in words. The text has been compiled before, so this
- * reading of it is lenient: what it does not understand is given as it is written. */
+/* define_words.c - an expression of the mapping in words. The text has been compiled before, so
+ * this reading of it is lenient: what it does not understand is given as it is written. */
 #include "define_priv.h"
 
 enum { DEPTH_MAX = 100, ARGS_MAX = 16 };
@@ -9,21 +9,28 @@ struct words {
     const struct sm_spec *spec;
     struct sm_buf *out;
     struct sm_str src;
-    size_t pos, at;        /* behind the token, its start */
+    size_t pos, at; /* behind the token, its start */
     enum tok kind;
-    struct sm_str text;    /* the token; of T_TEXT what is between the quotes */
+    struct sm_str text; /* the token; of T_TEXT what is between the quotes */
     unsigned depth;
-    bool in_lookup;        /* lookups within lookups are named only */
+    bool in_lookup; /* lookups within lookups are named only */
     bool bad;
 };
 
 static void words_expr(struct words *w);
 static void words_part(const struct words *w, struct sm_str src);
 
-/* ---- tokens ---------------------------------------------------------------------------------------- */
-static char at(const struct words *w, size_t i) { return i < w->src.n ? w->src.p[i] : '\0'; }
-static bool is_start(char c) { return sm_is_alpha(c) || c == '_' || (c & 0x80); }
-static bool is_part(char c) { return is_start(c) || sm_is_digit(c) || c == '-' || c == '.'; }
+/* ---- tokens
+ * ---------------------------------------------------------------------------------------- */
+static char at(const struct words *w, size_t i) {
+    return i < w->src.n ? w->src.p[i] : '\0';
+}
+static bool is_start(char c) {
+    return sm_is_alpha(c) || c == '_' || (c & 0x80);
+}
+static bool is_part(char c) {
+    return is_start(c) || sm_is_digit(c) || c == '-' || c == '.';
+}
 
 static size_t quoted_end(const struct words *w, size_t i) {
     char quote = at(w, i++);
@@ -36,7 +43,9 @@ static size_t quoted_end(const struct words *w, size_t i) {
 }
 
 static void next(struct words *w) {
-    while (at(w, w->pos) == ' ' || at(w, w->pos) == '\n' || at(w, w->pos) == '\t' || at(w, w->pos) == '\r') w->pos++;
+    while (at(w, w->pos) == ' ' || at(w, w->pos) == '\n' || at(w, w->pos) == '\t' ||
+           at(w, w->pos) == '\r')
+        w->pos++;
     size_t i = w->at = w->pos;
     char c = at(w, i);
     w->kind = T_OP;
@@ -54,10 +63,12 @@ static void next(struct words *w) {
     }
     if (sm_is_digit(c) || (c == '.' && sm_is_digit(at(w, i + 1)))) {
         w->kind = T_NUMBER;
-        while (sm_is_digit(at(w, i)) || at(w, i) == '.') i++;
+        while (sm_is_digit(at(w, i)) || at(w, i) == '.')
+            i++;
     } else if (c == '$' || is_start(c)) {
         w->kind = c == '$' ? T_PARAM : T_NAME;
-        for (i++; is_part(at(w, i)); i++) {}
+        for (i++; is_part(at(w, i)); i++) {
+        }
     } else {
         char d = at(w, i + 1);
         i += (d == '=' && strchr("!<>", c)) || (c == '|' && d == '|') ? 2 : 1;
@@ -66,8 +77,12 @@ static void next(struct words *w) {
     w->pos = i;
 }
 
-static bool is(const struct words *w, const char *s) { return w->kind != T_TEXT && sm_str_eq_c(w->text, s); }
-static void say(struct words *w, const char *s) { sm_buf_add_c(w->out, s); }
+static bool is(const struct words *w, const char *s) {
+    return w->kind != T_TEXT && sm_str_eq_c(w->text, s);
+}
+static void say(struct words *w, const char *s) {
+    sm_buf_add_c(w->out, s);
+}
 
 static void say_quoted(struct words *w, struct sm_str s) {
     sm_buf_add_byte(w->out, '\'');
@@ -75,20 +90,25 @@ static void say_quoted(struct words *w, struct sm_str s) {
     sm_buf_add_byte(w->out, '\'');
 }
 
-/* Texts between the commas of the parentheses that open at the current token; the token behind them is
- * current afterwards. */
+/* Texts between the commas of the parentheses that open at the current token; the token behind them
+ * is current afterwards. */
 static size_t arguments(struct words *w, struct sm_str arg[ARGS_MAX]) {
     size_t n = 0, from = w->pos, i = w->pos;
     unsigned open = 1;
     for (; i < w->src.n && open; i++) {
         char c = w->src.p[i];
-        if (c == '\'' || c == '"') i = quoted_end(w, i);
-        else if (c == '(') open++;
-        else if (c == ')') open--;
+        if (c == '\'' || c == '"')
+            i = quoted_end(w, i);
+        else if (c == '(')
+            open++;
+        else if (c == ')')
+            open--;
         if ((c == ',' && open == 1) || open == 0) {
             struct sm_str s = sm_str_trim(sm_str_n(w->src.p + from, i - from));
-            if (n < ARGS_MAX && (s.n || n)) arg[n++] = s;
-            else if (n) w->bad = true;
+            if (n < ARGS_MAX && (s.n || n))
+                arg[n++] = s;
+            else if (n)
+                w->bad = true;
             from = i + 1;
         }
     }
@@ -104,31 +124,58 @@ static struct sm_str constant(struct sm_str s) {
     return quoted ? sm_str_n(s.p + 1, s.n - 2) : s;
 }
 
-/* ---- functions -------------------------------------------------------------------------------------- */
+/* ---- functions
+ * -------------------------------------------------------------------------------------- */
 static const struct phrase {
     const char *name;
-    size_t narg;          /* SIZE_MAX: any number */
-    const char *words;    /* $1 in words, '1 a constant as it is, $* all with commas */
+    size_t narg;       /* SIZE_MAX: any number */
+    const char *words; /* $1 in words, '1 a constant as it is, $* all with commas */
 } phrases[] = {
-    {"concat", SIZE_MAX, "the concatenation of ($*)"}, {"number", 1, "$1 as a number"},
-    {"is-number", 1, "$1 is a number"}, {"round", 1, "$1 rounded to a whole number"},
-    {"round", 2, "$1 rounded to $2 decimals"}, {"abs", 1, "the absolute value of $1"},
-    {"floor", 1, "$1 rounded down"}, {"ceiling", 1, "$1 rounded up"}, {"min", SIZE_MAX, "the least of ($*)"},
-    {"max", SIZE_MAX, "the greatest of ($*)"}, {"coalesce", SIZE_MAX, "the first of ($*) that is present"},
-    {"not", 1, "not ($1)"}, {"true", 0, "true"}, {"false", 0, "false"}, {"exists", 1, "$1 is present"},
-    {"datetime", 1, "$1"}, {"datetime", 2, "$1 with time $2"}, {"date-part", 2, "the '2 part of $1"},
-    {"days-between", 2, "the number of days from $1 to $2"}, {"years-between", 2, "the completed years from $1 to $2"},
-    {"codelist", 2, "the term of codelist '1 for $2"}, {"decode", 2, "the decode in codelist '1 of $2"},
-    {"sourcefile", 0, "the name of the raw file"}, {"sourceline", 0, "the line in the raw file"},
-    {"study", 0, "the study identifier"}, {"substring", 2, "$1 from character $2 on"},
-    {"substring", 3, "$3 characters of $1 from character $2 on"}, {"substring-before", 2, "the part of $1 before $2"},
-    {"substring-after", 2, "the part of $1 after $2"}, {"string-length", 1, "the length of $1"},
-    {"normalize-space", 1, "$1 with single blanks"}, {"upper-case", 1, "$1 in capitals"},
-    {"lower-case", 1, "$1 in small letters"}, {"translate", 3, "$1 with the characters $2 replaced by $3"},
-    {"contains", 2, "$1 contains $2"}, {"starts-with", 2, "$1 begins with $2"}, {"ends-with", 2, "$1 ends with $2"},
-    {"matches", 2, "$1 matches the pattern $2"}, {"matches", 3, "$1 matches the pattern $2"},
-    {"replace", 3, "$1 with the pattern $2 replaced by $3"}, {"replace", 4, "$1 with the pattern $2 replaced by $3"},
-    {"tokenize", 2, "the pieces of $1 between $2"}, {"count", 1, "the number of $1"}, {"column", 1, "'1"}, {"var", 1, "'1"},
+    {"concat", SIZE_MAX, "the concatenation of ($*)"},
+    {"number", 1, "$1 as a number"},
+    {"is-number", 1, "$1 is a number"},
+    {"round", 1, "$1 rounded to a whole number"},
+    {"round", 2, "$1 rounded to $2 decimals"},
+    {"abs", 1, "the absolute value of $1"},
+    {"floor", 1, "$1 rounded down"},
+    {"ceiling", 1, "$1 rounded up"},
+    {"min", SIZE_MAX, "the least of ($*)"},
+    {"max", SIZE_MAX, "the greatest of ($*)"},
+    {"coalesce", SIZE_MAX, "the first of ($*) that is present"},
+    {"not", 1, "not ($1)"},
+    {"true", 0, "true"},
+    {"false", 0, "false"},
+    {"exists", 1, "$1 is present"},
+    {"datetime", 1, "$1"},
+    {"datetime", 2, "$1 with time $2"},
+    {"date-part", 2, "the '2 part of $1"},
+    {"days-between", 2, "the number of days from $1 to $2"},
+    {"years-between", 2, "the completed years from $1 to $2"},
+    {"codelist", 2, "the term of codelist '1 for $2"},
+    {"decode", 2, "the decode in codelist '1 of $2"},
+    {"sourcefile", 0, "the name of the raw file"},
+    {"sourceline", 0, "the line in the raw file"},
+    {"study", 0, "the study identifier"},
+    {"substring", 2, "$1 from character $2 on"},
+    {"substring", 3, "$3 characters of $1 from character $2 on"},
+    {"substring-before", 2, "the part of $1 before $2"},
+    {"substring-after", 2, "the part of $1 after $2"},
+    {"string-length", 1, "the length of $1"},
+    {"normalize-space", 1, "$1 with single blanks"},
+    {"upper-case", 1, "$1 in capitals"},
+    {"lower-case", 1, "$1 in small letters"},
+    {"translate", 3, "$1 with the characters $2 replaced by $3"},
+    {"contains", 2, "$1 contains $2"},
+    {"starts-with", 2, "$1 begins with $2"},
+    {"ends-with", 2, "$1 ends with $2"},
+    {"matches", 2, "$1 matches the pattern $2"},
+    {"matches", 3, "$1 matches the pattern $2"},
+    {"replace", 3, "$1 with the pattern $2 replaced by $3"},
+    {"replace", 4, "$1 with the pattern $2 replaced by $3"},
+    {"tokenize", 2, "the pieces of $1 between $2"},
+    {"count", 1, "the number of $1"},
+    {"column", 1, "'1"},
+    {"var", 1, "'1"},
 };
 
 static void say_phrase(struct words *w, const char *words, const struct sm_str *arg, size_t n) {
@@ -141,8 +188,10 @@ static void say_phrase(struct words *w, const char *words, const struct sm_str *
             p++;
         } else if ((p[0] == '$' || p[0] == '\'') && sm_is_digit(p[1])) {
             struct sm_str a = arg[p[1] - '1'];
-            if (p[0] == '$') words_part(w, a);
-            else sm_buf_add_str(w->out, constant(a));
+            if (p[0] == '$')
+                words_part(w, a);
+            else
+                sm_buf_add_str(w->out, constant(a));
             p++;
         } else {
             sm_buf_add_byte(w->out, *p);
@@ -162,7 +211,8 @@ static void say_lookup_from(struct words *w, const struct sm_lookup_from *from) 
 }
 
 static void say_lookup_values(struct words *w, const struct sm_lookup *l) {
-    static const char *const take[] = {"first", "last", "least", "greatest", "sum", "number", "only value"};
+    static const char *const take[] = {"first", "last",   "least",     "greatest",
+                                       "sum",   "number", "only value"};
     sm_buf_printf(w->out, "the %s of ", take[l->take]);
     w->in_lookup = true;
     for (uint32_t i = 0; i < l->nfrom; i++) {
@@ -180,7 +230,8 @@ static void say_keys(struct words *w, const struct sm_str *arg, size_t n) {
     }
 }
 
-/* lookup and lookup-or: what is looked up, by which keys, and what stands for a key that is not there. */
+/* lookup and lookup-or: what is looked up, by which keys, and what stands for a key that is not
+ * there. */
 static bool say_lookup(struct words *w, bool or_else, const struct sm_str *arg, size_t n) {
     struct sm_str name = n ? constant(arg[0]) : (struct sm_str){"", 0}, fallback = {NULL, 0};
     size_t nkey = 0;
@@ -198,13 +249,17 @@ static bool say_lookup(struct words *w, bool or_else, const struct sm_str *arg, 
         if (!sm_str_eq(l->name, name)) continue;
         nkey = l->nkey;
         if (n < nkey + 1) return false;
-        if (!w->in_lookup) say_lookup_values(w, l);
-        else sm_buf_printf(w->out, "the value of %.*s", SM_STR_FMT(name));
+        if (!w->in_lookup)
+            say_lookup_values(w, l);
+        else
+            sm_buf_printf(w->out, "the value of %.*s", SM_STR_FMT(name));
     }
     if (!nkey) return false;
     say_keys(w, arg + 1, nkey);
-    if (fallback.p && fallback.n) sm_buf_printf(w->out, ", '%.*s' if there is none", SM_STR_FMT(fallback));
-    else if (fallback.p) say(w, ", missing if there is none");
+    if (fallback.p && fallback.n)
+        sm_buf_printf(w->out, ", '%.*s' if there is none", SM_STR_FMT(fallback));
+    else if (fallback.p)
+        say(w, ", missing if there is none");
     return true;
 }
 
@@ -215,7 +270,8 @@ static void words_call(struct words *w, struct sm_str name) {
     if (w->bad) return;
     if ((or_else || sm_str_eq_c(name, "lookup")) && say_lookup(w, or_else, arg, n)) return;
     for (size_t i = 0; i < SM_ARRAY_LEN(phrases); i++)
-        if (sm_str_eq_c(name, phrases[i].name) && (phrases[i].narg == n || phrases[i].narg == SIZE_MAX)) {
+        if (sm_str_eq_c(name, phrases[i].name) &&
+            (phrases[i].narg == n || phrases[i].narg == SIZE_MAX)) {
             say_phrase(w, phrases[i].words, arg, n);
             return;
         }
@@ -223,12 +279,15 @@ static void words_call(struct words *w, struct sm_str name) {
     say_phrase(w, "($*)", arg, n);
 }
 
-/* ---- grammar ---------------------------------------------------------------------------------------- */
+/* ---- grammar
+ * ---------------------------------------------------------------------------------------- */
 static void words_name(struct words *w) {
     struct sm_str name = w->text;
     next(w);
-    if (is(w, "(")) words_call(w, name);
-    else sm_buf_add_str(w->out, name);
+    if (is(w, "("))
+        words_call(w, name);
+    else
+        sm_buf_add_str(w->out, name);
 }
 
 static void words_primary(struct words *w) {
@@ -253,8 +312,10 @@ static void words_primary(struct words *w) {
         words_primary(w);
         return;
     } else if (w->kind == T_TEXT) {
-        if (w->text.n) say_quoted(w, w->text);
-        else say(w, "nothing");
+        if (w->text.n)
+            say_quoted(w, w->text);
+        else
+            say(w, "nothing");
     } else if (is(w, "$value")) {
         say(w, "the value of the column");
     } else if (is(w, "$column")) {
@@ -269,8 +330,15 @@ static void words_primary(struct words *w) {
 
 /* Arithmetic and || from left to right: their words need no grouping beyond the written one. */
 static void words_terms(struct words *w) {
-    static const struct { const char *op, *words; } ops[] = {{"+", " + "}, {"-", " - "}, {"*", " * "}, {"div", " divided by "},
-        {"idiv", " divided (whole) by "}, {"mod", " modulo "}, {"||", " followed by "}};
+    static const struct {
+        const char *op, *words;
+    } ops[] = {{"+", " + "},
+               {"-", " - "},
+               {"*", " * "},
+               {"div", " divided by "},
+               {"idiv", " divided (whole) by "},
+               {"mod", " modulo "},
+               {"||", " followed by "}};
     words_primary(w);
     for (bool more = true; more && !w->bad;) {
         if (is(w, "[")) {
@@ -303,8 +371,10 @@ static void words_equal(struct words *w, bool negate) {
     if (is(w, "(")) {
         struct words ahead = *w;
         struct sm_str arg[ARGS_MAX];
-        if (arguments(&ahead, arg) > 1) say(w, negate ? " is none of " : " is one of ");
-        else say(w, negate ? " is not " : " is ");
+        if (arguments(&ahead, arg) > 1)
+            say(w, negate ? " is none of " : " is one of ");
+        else
+            say(w, negate ? " is not " : " is ");
     } else {
         say(w, negate ? " is not " : " is ");
     }
@@ -312,8 +382,12 @@ static void words_equal(struct words *w, bool negate) {
 }
 
 static void words_compare(struct words *w) {
-    static const struct { const char *op, *words; } ops[] = {{"<", " is less than "}, {"<=", " is at most "},
-        {">", " is greater than "}, {">=", " is at least "}};
+    static const struct {
+        const char *op, *words;
+    } ops[] = {{"<", " is less than "},
+               {"<=", " is at most "},
+               {">", " is greater than "},
+               {">=", " is at least "}};
     words_terms(w);
     if (is(w, "=") || is(w, "!=")) {
         words_equal(w, is(w, "!="));
@@ -365,7 +439,11 @@ static void words_expr(struct words *w) {
 
 /* A piece of an expression; as it is written when it is not understood. */
 static void words_part(const struct words *w, struct sm_str src) {
-    struct words in = {.spec = w->spec, .out = w->out, .src = src, .depth = w->depth + 1, .in_lookup = w->in_lookup};
+    struct words in = {.spec = w->spec,
+                       .out = w->out,
+                       .src = src,
+                       .depth = w->depth + 1,
+                       .in_lookup = w->in_lookup};
     size_t was = w->out->n;
     next(&in);
     words_expr(&in);

@@ -3,9 +3,15 @@
 #include "define_priv.h"
 #include "sdtmill/xmlw.h"
 
-static void put(const struct define *f, const char *s) { sm_sink_write(f->sink, s, strlen(s)); }
-static void attr(const struct define *f, const char *name, struct sm_str value) { sm_xmlw_attr(f->sink, name, value); }
-static void attr_c(const struct define *f, const char *name, const char *value) { sm_xmlw_attr(f->sink, name, sm_str(value)); }
+static void put(const struct define *f, const char *s) {
+    sm_sink_write(f->sink, s, strlen(s));
+}
+static void attr(const struct define *f, const char *name, struct sm_str value) {
+    sm_xmlw_attr(f->sink, name, value);
+}
+static void attr_c(const struct define *f, const char *name, const char *value) {
+    sm_xmlw_attr(f->sink, name, sm_str(value));
+}
 
 static void attr_if(const struct define *f, const char *name, struct sm_str value) {
     if (value.n) attr(f, name, value);
@@ -18,7 +24,8 @@ static void attr_n(const struct define *f, const char *name, uint64_t n) {
 }
 
 /* <tag>text</tag> on a line of its own. */
-static void element(const struct define *f, const char *indent, const char *tag, struct sm_str text) {
+static void element(const struct define *f, const char *indent, const char *tag,
+                    struct sm_str text) {
     put(f, indent);
     put(f, "<");
     put(f, tag);
@@ -30,7 +37,8 @@ static void element(const struct define *f, const char *indent, const char *tag,
 }
 
 /* Text of the element that holds it: Description, Decode. */
-static void translated(const struct define *f, const char *indent, const char *tag, struct sm_str text) {
+static void translated(const struct define *f, const char *indent, const char *tag,
+                       struct sm_str text) {
     put(f, indent);
     put(f, "<");
     put(f, tag);
@@ -41,7 +49,8 @@ static void translated(const struct define *f, const char *indent, const char *t
     put(f, ">\n");
 }
 
-static void alias(const struct define *f, const char *indent, const char *context, struct sm_str name) {
+static void alias(const struct define *f, const char *indent, const char *context,
+                  struct sm_str name) {
     put(f, indent);
     put(f, "<Alias");
     attr_c(f, "Context", context);
@@ -49,12 +58,16 @@ static void alias(const struct define *f, const char *indent, const char *contex
     put(f, "/>\n");
 }
 
-/* ---- head ----------------------------------------------------------------------------------------- */
+/* ---- head
+ * ----------------------------------------------------------------------------------------- */
 static void write_head(const struct define *f) {
     const struct sm_emit_study *s = f->study;
-    put(f, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<?xml-stylesheet type=\"text/xsl\" href=\"define2-1.xsl\"?>\n"
-           "<ODM xmlns=\"http://www.cdisc.org/ns/odm/v1.3\"\n     xmlns:def=\"http://www.cdisc.org/ns/def/v2.1\"\n"
-           "     xmlns:xlink=\"http://www.w3.org/1999/xlink\"\n     ODMVersion=\"1.3.2\" FileType=\"Snapshot\"");
+    put(f, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<?xml-stylesheet type=\"text/xsl\" "
+           "href=\"define2-1.xsl\"?>\n"
+           "<ODM xmlns=\"http://www.cdisc.org/ns/odm/v1.3\"\n     "
+           "xmlns:def=\"http://www.cdisc.org/ns/def/v2.1\"\n"
+           "     xmlns:xlink=\"http://www.w3.org/1999/xlink\"\n     ODMVersion=\"1.3.2\" "
+           "FileType=\"Snapshot\"");
     attr(f, "FileOID", s->file_oid);
     attr(f, "CreationDateTime", s->created);
     attr_if(f, "Originator", s->originator);
@@ -65,7 +78,10 @@ static void write_head(const struct define *f) {
     put(f, ">\n    <GlobalVariables>\n");
     element(f, "      ", "StudyName", s->name.n ? s->name : s->oid);
     element(f, "      ", "StudyDescription", s->description.n ? s->description : s->name);
-    element(f, "      ", "ProtocolName", s->protocol.n ? s->protocol : s->name.n ? s->name : s->oid);
+    element(f, "      ", "ProtocolName",
+            s->protocol.n ? s->protocol
+            : s->name.n   ? s->name
+                          : s->oid);
     put(f, "    </GlobalVariables>\n    <MetaDataVersion");
     attr(f, "OID", s->metadata_oid);
     put(f, " Name=\"");
@@ -85,7 +101,8 @@ static void write_standards(const struct define *f) {
         put(f, " Status=\"Final\"/>\n");
     }
     if (f->uses_ct) {
-        put(f, "        <def:Standard OID=\"" DEF_CT "\" Name=\"CDISC/NCI\" Type=\"CT\" PublishingSet=\"SDTM\"");
+        put(f, "        <def:Standard OID=\"" DEF_CT
+               "\" Name=\"CDISC/NCI\" Type=\"CT\" PublishingSet=\"SDTM\"");
         attr(f, "Version", f->ct_version.n ? f->ct_version : SM_STR("not stated"));
         put(f, " Status=\"Final\"");
         attr_if(f, "def:CommentOID", f->ct_comment);
@@ -94,8 +111,10 @@ static void write_standards(const struct define *f) {
     put(f, "      </def:Standards>\n");
 }
 
-/* ---- references ------------------------------------------------------------------------------------ */
-static void write_ref(const struct define *f, const struct def_item *i, uint32_t order, bool in_list) {
+/* ---- references
+ * ------------------------------------------------------------------------------------ */
+static void write_ref(const struct define *f, const struct def_item *i, uint32_t order,
+                      bool in_list) {
     put(f, "        <ItemRef");
     attr(f, "ItemOID", i->oid);
     attr_n(f, "OrderNumber", order);
@@ -119,7 +138,8 @@ static void write_values(const struct define *f) {
         put(f, "      <def:ValueListDef");
         attr(f, "OID", f->values.p[v].oid);
         put(f, ">\n");
-        for (uint32_t i = 0; i < f->values.p[v].nitem; i++) write_ref(f, &f->values.p[v].item[i], i + 1, true);
+        for (uint32_t i = 0; i < f->values.p[v].nitem; i++)
+            write_ref(f, &f->values.p[v].item[i], i + 1, true);
         put(f, "      </def:ValueListDef>\n");
     }
     for (size_t c = 0; c < f->clause.n; c++) {
@@ -133,7 +153,8 @@ static void write_values(const struct define *f) {
     }
 }
 
-/* ---- datasets --------------------------------------------------------------------------------------- */
+/* ---- datasets
+ * --------------------------------------------------------------------------------------- */
 static void write_group(const struct define *f, const struct def_group *g) {
     const struct sm_dsinfo *d = g->d;
     put(f, "      <ItemGroupDef");
@@ -144,15 +165,19 @@ static void write_group(const struct define *f, const struct def_group *g) {
     attr_c(f, "Repeating", d->repeating && !d->reference ? "Yes" : "No");
     attr_c(f, "IsReferenceData", d->reference ? "Yes" : "No");
     attr_c(f, "Purpose", "Tabulation");
-    attr(f, "def:Structure", d->structure.n ? d->structure : SM_STR("One record per event, finding or intervention"));
-    if (g->standard) attr_c(f, "def:StandardOID", DEF_IG);
-    else attr_c(f, "def:IsNonStandard", "Yes");
+    attr(f, "def:Structure",
+         d->structure.n ? d->structure : SM_STR("One record per event, finding or intervention"));
+    if (g->standard)
+        attr_c(f, "def:StandardOID", DEF_IG);
+    else
+        attr_c(f, "def:IsNonStandard", "Yes");
     attr_if(f, "def:ArchiveLocationID", g->leaf);
     if (g->no_data) attr_c(f, "def:HasNoData", "Yes");
     attr_if(f, "def:CommentOID", g->comment);
     put(f, ">\n");
     translated(f, "        ", "Description", d->label.n ? d->label : d->name);
-    for (uint32_t i = 0; i < d->nvar; i++) write_ref(f, &g->item[i], i + 1, false);
+    for (uint32_t i = 0; i < d->nvar; i++)
+        write_ref(f, &g->item[i], i + 1, false);
     if (g->parent_label.n) alias(f, "        ", "DomainDescription", g->parent_label);
     if (g->cls.n) {
         put(f, "        <def:Class");
@@ -170,10 +195,16 @@ static void write_group(const struct define *f, const struct def_group *g) {
     put(f, "      </ItemGroupDef>\n");
 }
 
-/* ---- items ------------------------------------------------------------------------------------------ */
+/* ---- items
+ * ------------------------------------------------------------------------------------------ */
 static void write_origins(const struct define *f, const struct def_item *i) {
-    static const char *const name[] = {[SM_ORIGIN_COLLECTED] = "Collected", [SM_ORIGIN_DERIVED] = "Derived", [SM_ORIGIN_ASSIGNED] = "Assigned",
-        [SM_ORIGIN_PROTOCOL] = "Protocol", [SM_ORIGIN_PREDECESSOR] = "Predecessor", [SM_ORIGIN_NOT_AVAILABLE] = "Not Available", [SM_ORIGIN_OTHER] = "Other"};
+    static const char *const name[] = {[SM_ORIGIN_COLLECTED] = "Collected",
+                                       [SM_ORIGIN_DERIVED] = "Derived",
+                                       [SM_ORIGIN_ASSIGNED] = "Assigned",
+                                       [SM_ORIGIN_PROTOCOL] = "Protocol",
+                                       [SM_ORIGIN_PREDECESSOR] = "Predecessor",
+                                       [SM_ORIGIN_NOT_AVAILABLE] = "Not Available",
+                                       [SM_ORIGIN_OTHER] = "Other"};
     for (unsigned o = SM_ORIGIN_COLLECTED; o <= SM_ORIGIN_OTHER; o++) {
         if (!(i->origins & 1u << o)) continue;
         put(f, "        <def:Origin");
@@ -221,13 +252,17 @@ static void write_item(const struct define *f, const struct def_item *i) {
 
 static void write_items(const struct define *f) {
     for (size_t g = 0; g < f->group.n; g++)
-        for (uint32_t i = 0; i < f->group.p[g].d->nvar; i++) write_item(f, &f->group.p[g].item[i]);
+        for (uint32_t i = 0; i < f->group.p[g].d->nvar; i++)
+            write_item(f, &f->group.p[g].item[i]);
     for (size_t v = 0; v < f->values.n; v++)
-        for (uint32_t i = 0; i < f->values.p[v].nitem; i++) write_item(f, &f->values.p[v].item[i]);
+        for (uint32_t i = 0; i < f->values.p[v].nitem; i++)
+            write_item(f, &f->values.p[v].item[i]);
 }
 
-/* ---- code lists, methods, comments -------------------------------------------------------------------- */
-static void write_term(const struct define *f, const struct def_list *l, const struct def_term *t, uint32_t order) {
+/* ---- code lists, methods, comments
+ * -------------------------------------------------------------------- */
+static void write_term(const struct define *f, const struct def_list *l, const struct def_term *t,
+                       uint32_t order) {
     const char *tag = l->decoded ? "CodeListItem" : "EnumeratedItem";
     put(f, "        <");
     put(f, tag);
@@ -253,10 +288,13 @@ static void write_lists(const struct define *f) {
         attr(f, "OID", l->oid);
         attr(f, "Name", l->name);
         attr_c(f, "DataType", l->type);
-        if (l->standard) attr_c(f, "def:StandardOID", DEF_CT);
-        else attr_c(f, "def:IsNonStandard", "Yes");
+        if (l->standard)
+            attr_c(f, "def:StandardOID", DEF_CT);
+        else
+            attr_c(f, "def:IsNonStandard", "Yes");
         put(f, ">\n");
-        for (uint32_t i = 0; i < l->nterm; i++) write_term(f, l, &l->term[i], i + 1);
+        for (uint32_t i = 0; i < l->nterm; i++)
+            write_term(f, l, &l->term[i], i + 1);
         if (l->standard) alias(f, "        ", "nci:ExtCodeID", l->code);
         put(f, "      </CodeList>\n");
     }
@@ -293,7 +331,8 @@ void def_write(const struct define *f) {
     write_head(f);
     write_standards(f);
     write_values(f);
-    for (size_t i = 0; i < f->group.n; i++) write_group(f, &f->group.p[i]);
+    for (size_t i = 0; i < f->group.n; i++)
+        write_group(f, &f->group.p[i]);
     write_items(f);
     write_lists(f);
     write_methods(f);

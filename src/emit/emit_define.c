@@ -9,7 +9,8 @@
 enum { TEXT_CUT = 60, PATH_CAP = 4200 };
 static const char define_path[] = "define.xml";
 
-/* ---- texts of the model ----------------------------------------------------------------------------- */
+/* ---- texts of the model
+ * ----------------------------------------------------------------------------- */
 static struct sm_str kept(struct define *f, struct sm_str s) {
     if (s.p) return s;
     f->failed = true;
@@ -35,21 +36,27 @@ struct sm_str def_printf(struct define *f, const char *fmt, ...) {
     return def_take(f, &b);
 }
 
-struct sm_str def_keep(struct define *f, struct sm_str s) { return s.n ? kept(f, sm_arena_dup(&f->arena, s)) : (struct sm_str){"", 0}; }
+struct sm_str def_keep(struct define *f, struct sm_str s) {
+    return s.n ? kept(f, sm_arena_dup(&f->arena, s)) : (struct sm_str){"", 0};
+}
 
 struct sm_str def_take(struct define *f, struct sm_buf *b) {
     if (b->failed && !b->over) f->failed = true;
     struct sm_str s = b->n ? sm_str_n(b->p, b->n) : (struct sm_str){"", 0};
-    while (b->over && s.n && ((unsigned char)s.p[s.n - 1] & 0x80)) s.n--; /* no half character */
-    if (b->over) s = kept(f, sm_arena_printf(&f->arena, "%.*s ...", (int)s.n, s.p));
-    else s = def_keep(f, s);
+    while (b->over && s.n && ((unsigned char)s.p[s.n - 1] & 0x80))
+        s.n--; /* no half character */
+    if (b->over)
+        s = kept(f, sm_arena_printf(&f->arena, "%.*s ...", (int)s.n, s.p));
+    else
+        s = def_keep(f, s);
     sm_buf_free(b);
     return s;
 }
 
 struct sm_str def_value(struct define *f, sm_val v) {
     struct sm_valbuf b;
-    return v == SM_MISSING ? (struct sm_str){"", 0} : def_keep(f, sm_val_text(f->study->texts, v, &b));
+    return v == SM_MISSING ? (struct sm_str){"", 0}
+                           : def_keep(f, sm_val_text(f->study->texts, v, &b));
 }
 
 void *def_push(struct define *f, void *array, size_t *n, size_t *cap, size_t size) {
@@ -74,21 +81,25 @@ struct sm_str def_comment(struct define *f, struct sm_str oid, struct sm_str tex
 
 struct sm_str def_method(struct define *f, const struct def_text *m) {
     for (size_t i = 0; i < f->method.n; i++)
-        if (sm_str_eq(f->method.p[i].text, m->text) && sm_str_eq(f->method.p[i].formal, m->formal)) return f->method.p[i].oid;
+        if (sm_str_eq(f->method.p[i].text, m->text) && sm_str_eq(f->method.p[i].formal, m->formal))
+            return f->method.p[i].oid;
     struct def_text *t = DEF_PUSH(f, method);
     if (t) *t = *m;
     return m->oid;
 }
 
-/* ---- datasets ----------------------------------------------------------------------------------------- */
+/* ---- datasets
+ * ----------------------------------------------------------------------------------------- */
 /* Class names of Define-XML 2.1 in the order in which their datasets stand. */
-static const char *const classes[] = {"TRIAL DESIGN", "SPECIAL PURPOSE", "INTERVENTIONS", "EVENTS", "FINDINGS", "FINDINGS ABOUT", "RELATIONSHIP",
-                                      "STUDY REFERENCE"};
+static const char *const classes[] = {"TRIAL DESIGN", "SPECIAL PURPOSE", "INTERVENTIONS",
+                                      "EVENTS",       "FINDINGS",        "FINDINGS ABOUT",
+                                      "RELATIONSHIP", "STUDY REFERENCE"};
 
 static void set_class(struct def_group *g) {
     char text[TEXT_CUT];
     size_t n = 0;
-    for (; n < g->d->cls.n && n + 1 < sizeof text; n++) text[n] = g->d->cls.p[n] == '-' ? ' ' : sm_to_upper(g->d->cls.p[n]);
+    for (; n < g->d->cls.n && n + 1 < sizeof text; n++)
+        text[n] = g->d->cls.p[n] == '-' ? ' ' : sm_to_upper(g->d->cls.p[n]);
     text[n] = '\0';
     g->rank = (int)SM_ARRAY_LEN(classes);
     for (size_t i = 0; i < SM_ARRAY_LEN(classes); i++)
@@ -103,13 +114,15 @@ static void set_leaf(struct define *f, struct def_group *g) {
     static const char *const formats[] = {"xpt", "xml", "json", "ndjson", "dsjc", "csv"};
     char title[PATH_CAP], path[PATH_CAP], lower[TEXT_CUT + 1];
     size_t n = 0;
-    for (; n < g->d->name.n && n < TEXT_CUT; n++) lower[n] = sm_to_lower(g->d->name.p[n]);
+    for (; n < g->d->name.n && n < TEXT_CUT; n++)
+        lower[n] = sm_to_lower(g->d->name.p[n]);
     lower[n] = '\0';
     for (size_t i = 0; i < SM_ARRAY_LEN(formats) && !g->no_data; i++) {
         const struct sm_emit_ops *ops = sm_emit_find(sm_str(formats[i]));
         if (!ops) continue;
         (void)snprintf(title, sizeof title, "%s%s", lower, ops->suffix);
-        int len = snprintf(path, sizeof path, "%s/%s/%s", sm_stage_path(f->study->stage), ops->folder, title);
+        int len = snprintf(path, sizeof path, "%s/%s/%s", sm_stage_path(f->study->stage),
+                           ops->folder, title);
         if (len < 0 || len >= PATH_CAP || access(path, F_OK) != 0) continue;
         g->title = def_keep(f, sm_str(title));
         g->href = def_printf(f, "%s/%s", ops->folder, title);
@@ -121,11 +134,15 @@ static void set_leaf(struct define *f, struct def_group *g) {
 static void set_group_comment(struct define *f, struct def_group *g) {
     struct sm_str own = g->domain && !g->d->is_supp ? g->domain->comment : (struct sm_str){NULL, 0};
     struct sm_str none = g->no_data ? SM_STR("No data: the dataset has no records.") : SM_STR("");
-    struct sm_str text = own.n && none.n ? def_printf(f, "%.*s %.*s", SM_STR_FMT(own), SM_STR_FMT(none)) : own.n ? own : none;
+    struct sm_str text = own.n && none.n
+                             ? def_printf(f, "%.*s %.*s", SM_STR_FMT(own), SM_STR_FMT(none))
+                         : own.n ? own
+                                 : none;
     g->comment = def_comment(f, def_printf(f, "COM.%.*s", SM_STR_FMT(g->d->name)), text);
 }
 
-static void add_group(struct define *f, const struct sm_dsinfo *d, const struct sm_dsinfo *const *all, size_t n) {
+static void add_group(struct define *f, const struct sm_dsinfo *d,
+                      const struct sm_dsinfo *const *all, size_t n) {
     char oid[SM_EMIT_OID_MAX];
     struct def_group g = {.d = d, .domain = f->spec ? d->source : NULL, .no_data = d->rows == 0};
     sm_oid_group(d, oid, sizeof oid);
@@ -134,7 +151,9 @@ static void add_group(struct define *f, const struct sm_dsinfo *d, const struct 
     set_class(&g);
     set_leaf(f, &g);
     for (size_t i = 0; i < n && !g.parent_label.n; i++)
-        if (!sm_str_eq(d->name, d->domain) && !all[i]->is_supp && sm_str_eq(all[i]->domain, d->domain)) g.parent_label = all[i]->label;
+        if (!sm_str_eq(d->name, d->domain) && !all[i]->is_supp &&
+            sm_str_eq(all[i]->domain, d->domain))
+            g.parent_label = all[i]->label;
     set_group_comment(f, &g);
     struct def_group *to = DEF_PUSH(f, group);
     if (to) *to = g;
@@ -148,14 +167,17 @@ static void sort_groups(struct define *f) {
     for (size_t i = 1; i < f->group.n; i++) {
         struct def_group g = f->group.p[i];
         size_t k = i;
-        for (; k > 0 && stands_before(&g, &f->group.p[k - 1]); k--) f->group.p[k] = f->group.p[k - 1];
+        for (; k > 0 && stands_before(&g, &f->group.p[k - 1]); k--)
+            f->group.p[k] = f->group.p[k - 1];
         f->group.p[k] = g;
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------------ */
 static bool is_known_standard(const struct sm_emit_study *s) {
-    static const char *const known[] = {"SDTMIG", "SDTMIG-AP", "SDTMIG-MD", "SENDIG", "SENDIG-AR", "SENDIG-DART", "SENDIG-GENETOX", "BIMO"};
+    static const char *const known[] = {"SDTMIG",    "SDTMIG-AP",   "SDTMIG-MD",      "SENDIG",
+                                        "SENDIG-AR", "SENDIG-DART", "SENDIG-GENETOX", "BIMO"};
     for (size_t i = 0; i < SM_ARRAY_LEN(known); i++)
         if (sm_str_eq_c(s->standard_name, known[i]) && s->standard_version.n) return true;
     return false;
@@ -174,7 +196,9 @@ static void make_model(struct define *f, const struct sm_dsinfo *const *all, siz
     }
     if (f->spec) f->ct_version = sm_ct_version(f->spec->ct);
     if (f->uses_ct && !f->ct_version.n)
-        f->ct_comment = def_comment(f, SM_STR("COM." DEF_CT), SM_STR("The terminology files of the mapping do not say which package they are from."));
+        f->ct_comment = def_comment(
+            f, SM_STR("COM." DEF_CT),
+            SM_STR("The terminology files of the mapping do not say which package they are from."));
 }
 
 static int write_file(struct define *f, struct sm_err *err) {
@@ -184,14 +208,18 @@ static int write_file(struct define *f, struct sm_err *err) {
     if (rc) return rc;
     def_write(f);
     rc = sm_sink_close(f->sink, &size, digest, err);
-    if (!rc && f->study->wrote) f->study->wrote(f->study->wrote_ctx, define_path, (struct sm_str){NULL, 0}, 0, size, digest);
+    if (!rc && f->study->wrote)
+        f->study->wrote(f->study->wrote_ctx, define_path, (struct sm_str){NULL, 0}, 0, size,
+                        digest);
     return rc;
 }
 
-static int define_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n, struct sm_err *err) {
+static int define_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
+                         struct sm_err *err) {
     struct define f = {.study = e->study, .spec = e->study->spec};
     make_model(&f, all, n);
-    int rc = f.failed ? sm_fail(err, SM_ENOMEM, "out of memory for define.xml") : write_file(&f, err);
+    int rc =
+        f.failed ? sm_fail(err, SM_ENOMEM, "out of memory for define.xml") : write_file(&f, err);
     sm_free(f.group.p);
     sm_free(f.method.p);
     sm_free(f.comment.p);
@@ -202,4 +230,5 @@ static int define_finish(struct sm_emitter *e, const struct sm_dsinfo *const *al
     return rc;
 }
 
-const struct sm_emit_ops emit_define = {.name = "define", .suffix = "define.xml", .caps = SM_EMIT_STUDY, .finish = define_finish};
+const struct sm_emit_ops emit_define = {
+    .name = "define", .suffix = "define.xml", .caps = SM_EMIT_STUDY, .finish = define_finish};

@@ -139,11 +139,10 @@ static void put_variables(struct sm_emitter *e, const struct xpt *x) {
     put_header(e->sink, "OBS", "000000000000000000000000000000");
 }
 
-/* A length that is no mapping's is that of another format, and may count characters. */
 static uint32_t width_of(const struct sm_dsvar *v, const struct sm_emit_study *s) {
     if (v->is_num) return NUMBER;
     uint32_t need = s->transliterate ? v->max_ascii : v->max_bytes;
-    uint32_t n = v->length && (s->spec || v->length > need) ? v->length : need;
+    uint32_t n = v->length && (!v->length_planned || v->length > need) ? v->length : need;
     return n < 1 ? 1 : n > TEXT_MOST ? TEXT_MOST : n;
 }
 
@@ -183,7 +182,7 @@ static void report_text(const struct cell *c, struct sm_str s, uint32_t ascii) {
     const struct sm_dsvar *v = &c->e->ds->var[c->var];
     struct emit_breach b = {.var = c->var, .block = c->b, .row = c->row, .value = s};
     uint32_t width = ((const struct xpt *)c->e->state)->width[c->var];
-    if (s.n > width) emit_report_too_long(c->e, &b, width, c->e->study->spec && v->length && v->length <= TEXT_MOST);
+    if (s.n > width) emit_report_too_long(c->e, &b, width, !v->length_planned && v->length && v->length <= TEXT_MOST);
     if (ascii < s.n) emit_report_not_ascii(c->e, &b);
 }
 

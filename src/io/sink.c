@@ -72,7 +72,7 @@ static int put_bytes(const struct sink *o, const char *p, size_t n) {
     return 0;
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 static void *write_behind(void *arg) {
     struct sink *o = arg;
     struct writer *w = &o->w;
@@ -149,7 +149,7 @@ static void hand_over(struct sink *o, size_t n) {
     o->next = full;
 }
 
-/* ---- buffers ------------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 /* Makes the buffer empty. A short one is not worth a thread. */
 static void flush(struct sink *o) {
     wait_idle(o);

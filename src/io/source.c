@@ -67,8 +67,7 @@ static int own_read(void *ctx, char *buf, size_t cap, size_t *ret_n, struct sm_e
     return SM_OK;
 }
 
-/* ---- behind the BOM
- * ------------------------------------------------------------------------------ */
+/* ---- behind the BOM -------------------------------------------------------------------------- */
 static int text_read(void *ctx, char *buf, size_t cap, size_t *ret_n, struct sm_err *err) {
     struct sm_bytes *b = ctx;
     if (b->head_at == b->nhead) return b->plain.read(b->plain.ctx, buf, cap, ret_n, err);
@@ -125,8 +124,7 @@ static void encoding_find(struct sm_bytes *b, const char *declared) {
         encoding_set(b, name.p);
 }
 
-/* ---- opening
- * -------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 static int bytes_inflate(struct sm_bytes *b, struct sm_err *err) {
     struct sm_feed own = {own_read, b};
     b->plain = own;

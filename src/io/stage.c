@@ -31,7 +31,7 @@ struct sm_stage {
 
 static int out_of_memory(struct sm_err *err) { return sm_fail(err, SM_ENOMEM, "out of memory"); }
 
-/* ---- where ------------------------------------------------------------------------------------- */
+/* ---- where ----------------------------------------------------------------------------------- */
 static int make_folders(char *path, struct sm_err *err) {
     for (char *p = path + 1;; p++) {
         if (*p != '/' && *p != '\0') continue;
@@ -96,7 +96,7 @@ static int find_out(struct sm_stage *s, const char **ret, struct sm_err *err) {
     return find_new(s, path, ret, err);
 }
 
-/* ---- may it be replaced? ------------------------------------------------------------------------ */
+/* ---- may it be replaced? --------------------------------------------------------------------- */
 static bool skip_text(const char **p, const char *want) {
     while (**p == ' ' || **p == '\t' || **p == '\n' || **p == '\r') ++*p;
     size_t n = strlen(want);
@@ -136,7 +136,7 @@ static int check_old(const struct sm_stage *s, struct sm_err *err) {
                 : sm_fail(err, SM_EIO, "%s holds files that sdtmill did not make; choose another folder, or use --force", s->out);
 }
 
-/* ---- open --------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 static int open_parent(struct sm_stage *s, const char *real, struct sm_err *err) {
     const char *slash = strrchr(real, '/');
     size_t n = (size_t)(slash - real);
@@ -175,7 +175,7 @@ int sm_stage_open(struct sm_stage **ret, const char *out, bool force, struct sm_
 
 const char *sm_stage_path(const struct sm_stage *s) { return s->path; }
 
-/* ---- files --------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 static int note_item(struct sm_stage *s, struct sm_str name, const char **ret, struct sm_err *err) {
     int rc = sm_grow(&s->item, &s->cap_item, s->nitem + 1, sizeof *s->item, err);
     if (rc) return rc;
@@ -211,7 +211,7 @@ int sm_stage_file(struct sm_stage *s, const char *relative, struct sm_sink **ret
     return rc;
 }
 
-/* ---- commit -------------------------------------------------------------------------------------- */
+/* ---- commit ---------------------------------------------------------------------------------- */
 int stage_exchange(int dir, const char *a, const char *b) {
 #ifdef SYS_renameat2
     return syscall(SYS_renameat2, dir, a, dir, b, RENAME_EXCHANGE) == 0 ? 0 : errno;

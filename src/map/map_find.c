@@ -144,6 +144,9 @@ static const struct {
     [SM_EXPR_NOT_A_NUMBER] = {SM_D_NOT_A_NUMBER, "is no number"},
     [SM_EXPR_UNKNOWN_KEY] = {SM_D_UNKNOWN_KEY, "is no key of the table"},
     [SM_EXPR_BAD_DATE] = {SM_D_INVALID_DATE, "is no date of the declared formats"},
+    [SM_EXPR_NO_RESULT] = {SM_D_NOT_A_NUMBER,
+                           "cannot be calculated with: it is 0, or the result too long"},
+    [SM_EXPR_TOO_COSTLY] = {SM_D_EXPRESSION, "is too much work for the pattern"},
 };
 
 void map_expr_problem(void *ctx, enum sm_expr_problem what, struct sm_str text,

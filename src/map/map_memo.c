@@ -51,7 +51,7 @@ static bool memo_ready(struct map_run *m, struct map_rule *r, uint32_t n) {
         if (useless)
             memo->settled = memo_resize(m->w, memo, MEMO_BITS_MIN);
         else if (more)
-            more = memo_resize(m->w, memo, memo->bits + 2);
+            (void)memo_resize(m->w, memo, memo->bits + 2);
         memo->looks = memo->misses = 0;
     }
     memo->looks += n;
@@ -181,7 +181,7 @@ static uint32_t test_plain(struct map_run *m, struct map_rule *r, const struct m
 static inline __attribute__((always_inline)) uint32_t
 test_memo(struct map_run *m, struct map_rule *r, const struct map_src *src, uint32_t nkey,
           const struct map_sel *sel, bool want, uint32_t *rec, uint32_t *row) {
-    sm_val tmp[MAP_OUTS];
+    sm_val tmp[MAP_OUTS] = {SM_MISSING};
     uint32_t n = 0;
     for (uint32_t k = 0; k < sel->n; k++) {
         const sm_val *v = memo_look(m, r, src, nkey, sel, k, tmp);

@@ -322,8 +322,7 @@ int sm_map_block(struct sm_map_worker *w, const struct sm_domain *d, const struc
     return rc ? rc : run_domain(&m, out, err);
 }
 
-/* ---- lookups
- * ------------------------------------------------------------------------------------- */
+/* ---- lookups --------------------------------------------------------------------------------- */
 
 /* Drops entries that say nothing, compacting the columns. */
 static void lookup_end(struct map_run *m, const struct sm_lookup *l, const struct map_sel *rows,

@@ -61,8 +61,7 @@ sm_val map_finish(struct map_run *m, const struct map_rule *r, uint32_t var, sm_
     return v;
 }
 
-/* ---- assign
- * --------------------------------------------------------------------------------------- */
+/* ---- assign ---------------------------------------------------------------------------------- */
 
 static bool source_is(const struct map_rule *r, struct sm_slot s, enum sm_col_type type) {
     return s.kind == SM_SLOT_COLUMN && r->source && s.index < r->source->ncolumn &&
@@ -123,8 +122,7 @@ void map_copy_dtc_bulk(struct map_run *m, struct map_rule *r, const struct map_s
     }
 }
 
-/* ---- constant
- * ------------------------------------------------------------------------------------- */
+/* ---- constant -------------------------------------------------------------------------------- */
 
 void map_constant_prepare(struct map_rule *r, const struct sm_spec *spec) {
     (void)spec;

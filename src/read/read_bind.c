@@ -23,8 +23,7 @@ static void bind_find(struct bind *b, uint16_t code, uint32_t field, struct sm_s
     if (!b->r->opts.quiet) sm_diags_add(b->diags, &d, -1);
 }
 
-/* ---- names
- * ----------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 /* Case-blind form of a name, without outer blanks. */
 static struct sm_str bind_fold(struct sm_arena *a, struct sm_str s) {
     s = sm_str_trim_unicode(s);
@@ -108,8 +107,7 @@ static void bind_raw(struct bind *b, uint32_t k, const struct sm_str *folded) {
         bind_text(b, sm_arena_printf(&r->arena, "the mapping says \"%.*s\"", SM_STR_FMT(want))));
 }
 
-/* ---- what is needed
- * --------------------------------------------------------------------------------- */
+/* ---- what is needed -------------------------------------------------------------------------- */
 static void bind_need_inputs(struct bind *b, const struct sm_expr *e) {
     const struct sm_slot *input;
     size_t n = sm_expr_inputs(e, &input);
@@ -136,8 +134,7 @@ static void bind_need_all(struct bind *b) {
         bind_need_inputs(b, f->skip_when[i].when);
 }
 
-/* ---- plans
- * ----------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 static bool bind_tokens(struct sm_reader *r, struct sm_str tokens, const struct sm_str **ret,
                         uint32_t *ret_n) {
     *ret = NULL;
@@ -200,8 +197,8 @@ static bool bind_plan(struct sm_reader *r, struct read_plan *plan, const struct 
 static void bind_raw_tokens(struct sm_reader *r, const struct read_plan *plan) {
     for (uint32_t i = 0; i < plan->ncell; i++) {
         const struct read_cell *c = &plan->cell[i];
-        struct read_raw *raw = c->fc->how == SM_SUPPLY_HEADER ? &r->raw[c->fc->raw] : NULL;
-        if (raw) {
+        if (c->fc->how == SM_SUPPLY_HEADER) {
+            struct read_raw *raw = &r->raw[c->fc->raw];
             raw->token = c->token;
             raw->ntoken = c->ntoken;
         }
@@ -242,8 +239,7 @@ static void bind_subject(struct sm_reader *r) {
     }
 }
 
-/* ---- columns that nobody reads
- * ----------------------------------------------------------------------- */
+/* ---- columns that nobody reads --------------------------------------------------------------- */
 static bool bind_is_named(const struct sm_reader *r, struct sm_arena *a, uint32_t i) {
     struct sm_str low = bind_fold(a, r->name[i]);
     for (uint32_t k = 0; k < r->file->nnot_submitted; k++) {

@@ -95,8 +95,7 @@ static int chunk_keep(struct sm_reader *r, struct sm_chunk *c, size_t n, struct 
     return sm_buf_check(&r->carry, err);
 }
 
-/* ---- ends that refuse the file
- * ----------------------------------------------------------------------- */
+/* ---- ends that refuse the file --------------------------------------------------------------- */
 static int chunk_fail_long(struct sm_reader *r, const struct sm_chunk *c, struct sm_diags *diags,
                            struct sm_err *err) {
     uint64_t line = c->rec.n ? c->line + c->rec.v[0].line : r->split.start_line;
@@ -135,8 +134,7 @@ static int chunk_fail_quote(struct sm_reader *r, struct sm_diags *diags, struct 
     return read_refuse(r, diags, &d, err);
 }
 
-/* ---- the end of the file
- * ------------------------------------------------------------------------------ */
+/* ---- the end of the file --------------------------------------------------------------------- */
 /* The number in what follows the declared text. */
 static void footer_number(struct sm_reader *r, struct sm_str rest) {
     size_t at = 0;

@@ -68,8 +68,7 @@ bool read_is_token(const struct sm_str *token, uint32_t n, struct sm_str s) {
     return false;
 }
 
-/* ---- numbers
- * -------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 struct clean_num {
     struct sm_str s; /* what is left */
     char *out;
@@ -160,8 +159,7 @@ static bool num_read_result(struct sm_str s, const struct sm_filecol *fc, char *
     return num_read(s, fc, false, out, n);
 }
 
-/* ---- types
- * ---------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------- */
 struct clean_raw {
     uint32_t field;
     struct sm_str text;
@@ -327,8 +325,7 @@ static sm_val clean_convert(struct read_job *j, const struct read_cell *cell, sm
     return clean_type(j, cell, v, s);
 }
 
-/* ---- remembered conversions
- * ----------------------------------------------------------------------- */
+/* ---- remembered conversions ------------------------------------------------------------------ */
 struct read_memo *read_memo_find(struct read_memo *table, const void *who,
                                  const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
     uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
@@ -398,7 +395,9 @@ void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n) {
 void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot) {
     static const uint16_t codes[] = {[SM_EXPR_NOT_A_NUMBER] = SM_D_NOT_A_NUMBER,
                                      [SM_EXPR_UNKNOWN_KEY] = SM_D_UNKNOWN_KEY,
-                                     [SM_EXPR_BAD_DATE] = SM_D_INVALID_DATE};
+                                     [SM_EXPR_BAD_DATE] = SM_D_INVALID_DATE,
+                                     [SM_EXPR_NO_RESULT] = SM_D_NOT_A_NUMBER,
+                                     [SM_EXPR_TOO_COSTLY] = SM_D_EXPRESSION};
     struct read_job *j = ctx;
     uint32_t field = SM_NO;
     if (slot.kind == SM_SLOT_COLUMN && !j->subject) {

@@ -141,8 +141,7 @@ int sm_dedup_add(struct sm_dedup *d, const struct sm_input *input, const struct 
     return rc;
 }
 
-/* ---- finding rows again
- * ------------------------------------------------------------------------------ */
+/* ---- finding rows again ---------------------------------------------------------------------- */
 struct dedup_table {
     uint32_t *slot;
     size_t mask;
@@ -179,8 +178,7 @@ static uint32_t *dedup_slot(const struct sm_dedup *d, const struct dedup_table *
     }
 }
 
-/* ---- findings
- * ------------------------------------------------------------------------------------------ */
+/* ---- findings -------------------------------------------------------------------------------- */
 static struct sm_str dedup_name(const struct sm_dedup *d, const struct dedup_row *r) {
     for (size_t i = 0; i < d->nfile; i++)
         if (d->file[i].index == sm_pos_file(r->pos)) return d->file[i].name;
@@ -209,8 +207,7 @@ static void dedup_find(const struct sm_dedup *d, const struct dedup_row *lost,
     sm_diags_add(diags, &f, -1);
 }
 
-/* ---- who wins
- * -------------------------------------------------------------------------------------------- */
+/* ---- who wins -------------------------------------------------------------------------------- */
 /* Greater one of two values: dates and texts by their order, numbers by their size. */
 static int dedup_order(const struct sm_dedup *d, sm_val a, sm_val b) {
     struct sm_valbuf x, y;

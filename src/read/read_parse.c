@@ -65,8 +65,7 @@ static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struc
     return SM_OK;
 }
 
-/* ---- batches
- * ------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------- */
 void sm_batch_init(struct sm_batch *b) {
     *b = (struct sm_batch){0};
     sm_diags_init(&b->diags);
@@ -137,8 +136,7 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     return SM_OK;
 }
 
-/* ---- findings
- * ------------------------------------------------------------------------------------- */
+/* ---- findings -------------------------------------------------------------------------------- */
 static struct sm_str parse_detail(char *to, size_t cap, const char *fmt, ...) SM_PRINTF(3, 4);
 static struct sm_str parse_detail(char *to, size_t cap, const char *fmt, ...) {
     va_list ap;
@@ -194,8 +192,7 @@ static bool parse_reject(struct read_job *j, uint16_t code, uint32_t field, stru
     return false;
 }
 
-/* ---- what can be wrong with a record
- * -------------------------------------------------------------- */
+/* ---- what can be wrong with a record --------------------------------------------------------- */
 static uint32_t parse_stored(const struct read_job *j) {
     uint32_t max = j->r->opts.max_columns;
     return j->f->n < max ? j->f->n : max;
@@ -225,6 +222,7 @@ static struct sm_str parse_escape(struct read_job *j, struct sm_str s) {
         sm_buf_printf(b, "\\x%02X", c);
         i += mark ? 3 : 1;
     }
+    if (b->failed) j->failed = true;
     return sm_buf_str(b);
 }
 
@@ -356,8 +354,7 @@ int sm_reader_parse(const struct sm_reader *r, struct sm_read_worker *w, const s
     return SM_OK;
 }
 
-/* ---- looking back
- * --------------------------------------------------------------------------------- */
+/* ---- looking back ---------------------------------------------------------------------------- */
 /* Only findings ask for it, so the record is cut into fields once more. */
 static struct sm_raw_cell batch_raw(const struct sm_batch *b, uint32_t row, uint32_t column,
                                     struct sm_str *ret_header) {
@@ -376,8 +373,9 @@ static struct sm_raw_cell batch_raw(const struct sm_batch *b, uint32_t row, uint
     struct read_fields f;
     const struct sm_span *span = &back->c->rec.v[i];
     struct sm_str raw = {back->c->data + span->at, span->n};
-    if (read_fields_open(&f, NULL) == SM_OK && read_fields_run(&f, r, raw, span->flags) &&
-        field < f.n) {
+    if (read_fields_open(&f, NULL) || !read_fields_run(&f, r, raw, span->flags)) {
+        ((struct sm_batch *)(uintptr_t)b)->diags.failed = true;
+    } else if (field < f.n) {
         ret.text = sm_arena_dup((struct sm_arena *)(uintptr_t)&b->arena, f.v[field]);
         ret.field = field + 1;
         if (ret_header) *ret_header = r->name[field];

@@ -128,8 +128,7 @@ int read_more(struct sm_reader *r, char *to, size_t cap, size_t *ret_n,
 /* Is the last character of a UTF-8 text cut off? */
 bool read_is_cut(struct sm_str text);
 
-/* ---- workers
- * ------------------------------------------------------------------------------------- */
+/* ---- workers --------------------------------------------------------------------------------- */
 struct read_memo { /* what a text, or a tuple of values, became the last time */
     const void *who;
     uint64_t key[READ_KEY];

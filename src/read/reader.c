@@ -17,8 +17,7 @@ int read_refuse(struct sm_reader *r, struct sm_diags *diags, const struct sm_dia
                    d->line, SM_STR_FMT(what), column.n ? ": " : "", SM_STR_FMT(column));
 }
 
-/* ---- the header
- * ------------------------------------------------------------------------------------- */
+/* ---- the header ------------------------------------------------------------------------------ */
 static int header_fail(struct sm_reader *r, struct sm_diags *diags, uint16_t code, uint64_t line,
                        struct sm_err *err) {
     struct sm_diag d = {.code = code, .file = r->input->name, .line = line};
@@ -175,8 +174,7 @@ int read_header(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err)
     return rc ? rc : header_take(r, at, err);
 }
 
-/* ---- the file
- * ---------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 static void reader_opts(struct sm_reader *r, const struct sm_read_opts *opts) {
     r->opts = opts ? *opts : (struct sm_read_opts){0};
     struct sm_read_opts *o = &r->opts;

@@ -5,7 +5,9 @@
 #include "sdtmill/dsinfo.h"
 #include "sdtmill/err.h"
 
-static uint64_t mix(sm_val v) { return v * UINT64_C(0x9E3779B97F4A7C15); }
+static uint64_t mix(sm_val v) {
+    return v * UINT64_C(0x9E3779B97F4A7C15);
+}
 
 static bool set_grow(struct sm_dsset *s, struct sm_arena *a) {
     uint32_t n = s->nslot ? s->nslot * 2 : 16;
@@ -14,7 +16,8 @@ static bool set_grow(struct sm_dsset *s, struct sm_arena *a) {
     if (!slot || !value) return false;
     for (uint32_t i = 0; i < s->n; i++) {
         uint32_t at = (uint32_t)(mix(s->value[i]) >> 32) & (n - 1);
-        while (slot[at]) at = (at + 1) & (n - 1);
+        while (slot[at])
+            at = (at + 1) & (n - 1);
         slot[at] = i + 1;
         value[i] = s->value[i];
     }
@@ -43,7 +46,9 @@ static uint32_t set_add(struct sm_dsvalues *w, struct sm_dsset *s, sm_val v) {
 static uint32_t find_var(const struct sm_dsinfo *d, struct sm_str stem, const char *suffix) {
     for (uint32_t i = 0; i < d->nvar; i++) {
         struct sm_str name = d->var[i].name;
-        if (name.n == stem.n + strlen(suffix) && sm_str_starts(name, stem) && sm_str_ends(name, sm_str(suffix))) return i;
+        if (name.n == stem.n + strlen(suffix) && sm_str_starts(name, stem) &&
+            sm_str_ends(name, sm_str(suffix)))
+            return i;
     }
     return UINT32_MAX;
 }
@@ -98,15 +103,22 @@ static struct sm_dsslice *slice_of(struct sm_dsinfo *d, sm_val by, sm_val label)
     s->label = label;
     for (uint32_t k = 0; k < w->nsplit; k++) {
         const struct sm_dsvar *v = &d->var[w->split[k]];
-        s->var[k] = (struct sm_dsvar){.name = v->name, .label = v->label, .is_num = v->is_num, .source = v->source,
-                                      .all_integer = true, .all_ascii = true, .all_number = true};
-        if (d->is_supp || v->coded || sm_str_ends(v->name, SM_STR("ORRESU")) || sm_str_ends(v->name, SM_STR("STRESU")))
+        s->var[k] = (struct sm_dsvar){.name = v->name,
+                                      .label = v->label,
+                                      .is_num = v->is_num,
+                                      .source = v->source,
+                                      .all_integer = true,
+                                      .all_ascii = true,
+                                      .all_number = true};
+        if (d->is_supp || v->coded || sm_str_ends(v->name, SM_STR("ORRESU")) ||
+            sm_str_ends(v->name, SM_STR("STRESU")))
             s->set[k].max = SM_DSSLICE_SET_MAX;
     }
     return w->slice[at] = s;
 }
 
-static void slice_fold(struct sm_dsinfo *d, const struct sm_texts *t, struct sm_dsslice *s, const sm_val *row) {
+static void slice_fold(struct sm_dsinfo *d, const struct sm_texts *t, struct sm_dsslice *s,
+                       const sm_val *row) {
     struct sm_dsvalues *w = d->values;
     for (uint32_t k = 0; k < w->nsplit; k++) {
         sm_val v = row[d->column[w->split[k]]];

@@ -90,6 +90,7 @@ int run_emitters_open(struct run *r, struct sm_err *err) {
     const struct sm_spec *s = r->spec;
     if (!r->opts->out) return SM_OK;
     int rc = run_place_check(r, err);
+    if (!rc) rc = run_keep_check(r, err);
     if (!rc) rc = sm_stage_open(&r->stage, r->opts->out, r->opts->force, err);
     if (rc) return rc;
     r->tmpdir = r->opts->tmpdir ? r->opts->tmpdir : sm_stage_path(r->stage);

@@ -70,13 +70,14 @@ int run_write_issues(struct run *r, struct sm_err *err) {
     sm_buf_init(&b, 0);
     sm_buf_add_c(&b, "SEVERITY,CODE,KIND,EFFECT,DOMAIN,VARIABLE,USUBJID,FILE,LINE,COLUMN,FIELD,RAW_"
                      "VALUE,MESSAGE,MEND,MAPPING\n");
-    for (size_t i = 0; i < n; i++) {
+    rc = sm_buf_check(&b, err);
+    for (size_t i = 0; i < n && !rc; i++) {
         issue_line(r, &b, all[i]);
+        rc = sm_buf_check(&b, err);
         sm_sink_write(k, b.p, b.n);
         sm_buf_clear(&b);
     }
     if (!n) sm_sink_write(k, b.p, b.n);
-    rc = sm_buf_check(&b, err);
     sm_buf_free(&b);
     uint64_t size;
     char digest[65];

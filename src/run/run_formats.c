@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run_formats.c - `convert --from`: load -> write, one dataset after the other, through the same stage,
- * writers and manifest as a conversion with a mapping. */
+/* run_formats.c - `convert --from`: load -> write, one dataset after the other, through the same
+ * stage, writers and manifest as a conversion with a mapping. */
 #include <sys/stat.h>
 
 #include "run_priv.h"
@@ -12,15 +12,16 @@
 struct formats {
     const struct sm_formats_opts *o;
     struct run r;
-    struct sm_spec spec;             /* holds what the frame of a run asks for; there is no mapping */
+    struct sm_spec spec; /* holds what the frame of a run asks for; there is no mapping */
     struct sm_intern *in;
     const struct sm_load_file *list;
     size_t nlist;
-    struct sm_ledger_row *row;       /* [ninput] */
+    struct sm_ledger_row *row; /* [ninput] */
     uint64_t recoded;
 };
 
-int run_file_digest(const char *path, bool (*stopped)(void), uint64_t *ret_n, char digest[65], struct sm_err *err) {
+int run_file_digest(const char *path, bool (*stopped)(void), uint64_t *ret_n, char digest[65],
+                    struct sm_err *err) {
     char piece[65536];
     struct sm_sha256 *h;
     FILE *f = fopen(path, "rb");
@@ -39,9 +40,13 @@ int run_file_digest(const char *path, bool (*stopped)(void), uint64_t *ret_n, ch
     return rc;
 }
 
-/* ---- what there is ----------------------------------------------------------------------------------- */
+/* ---- what there is
+ * ----------------------------------------------------------------------------------- */
 static struct sm_load_opts load_opts(const struct formats *f, size_t i) {
-    return (struct sm_load_opts){.model = f->o->model, .encoding = f->o->encoding, .open_end = f->o->open_end, .file = (uint32_t)i};
+    return (struct sm_load_opts){.model = f->o->model,
+                                 .encoding = f->o->encoding,
+                                 .open_end = f->o->open_end,
+                                 .file = (uint32_t)i};
 }
 
 /* A define.xml is part of the input too: what it says shapes the output. */
@@ -63,16 +68,21 @@ static int inputs_list(struct formats *f, struct sm_err *err) {
     size_t skip = strlen(f->o->from);
     int rc = sm_load_list(f->o->from, f->o->from_format, &r->arena, &f->list, &f->nlist, err);
     if (!rc && f->nlist == 0) rc = sm_fail(err, SM_EDATA, "%s: no dataset files", f->o->from);
-    if (!rc && !(r->input = sm_alloc(f->nlist, sizeof *r->input))) rc = sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!rc && !(r->input = sm_alloc(f->nlist, sizeof *r->input)))
+        rc = sm_fail(err, SM_ENOMEM, "out of memory");
     for (size_t i = 0; !rc && i < f->nlist; i++) {
         const struct sm_load_file *file = &f->list[i];
         if (file->again) continue;
-        struct sm_str name = file->path.n > skip ? sm_str_n(file->path.p + skip, file->path.n - skip) : file->path;
-        while (name.n > 0 && name.p[0] == '/') name = sm_str_n(name.p + 1, name.n - 1);
-        r->input[r->ninput] = (struct run_input){.in = {.index = (uint32_t)i, .name = name, .path = file->path.p}};
+        struct sm_str name =
+            file->path.n > skip ? sm_str_n(file->path.p + skip, file->path.n - skip) : file->path;
+        while (name.n > 0 && name.p[0] == '/')
+            name = sm_str_n(name.p + 1, name.n - 1);
+        r->input[r->ninput] =
+            (struct run_input){.in = {.index = (uint32_t)i, .name = name, .path = file->path.p}};
         r->ninput++;
     }
-    if (!rc && !(f->row = sm_arena_array(&r->arena, r->ninput, sizeof *f->row))) rc = sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!rc && !(f->row = sm_arena_array(&r->arena, r->ninput, sizeof *f->row)))
+        rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (!rc) rc = define_note(f, err);
     return rc ? rc : run_find_created(r, err);
 }
@@ -89,10 +99,12 @@ static int study_find(struct formats *f, struct sm_err *err) {
         if (rc) return rc;
         const struct sm_dsinfo *d = sm_loader_info(l);
         uint32_t at = 0;
-        while (at < d->nvar && !sm_str_eq_c(d->var[at].name, "STUDYID")) at++;
+        while (at < d->nvar && !sm_str_eq_c(d->var[at].name, "STUDYID"))
+            at++;
         struct sm_blocks in = sm_loader_blocks(l);
         rc = at < d->nvar ? in.next(in.ctx, &b, err) : SM_EOF;
-        struct sm_str s = rc ? (struct sm_str){NULL, 0} : sm_val_text(f->spec.texts, b.cell[at], &buf);
+        struct sm_str s =
+            rc ? (struct sm_str){NULL, 0} : sm_val_text(f->spec.texts, b.cell[at], &buf);
         if (s.n > 0) s = sm_arena_dup(&f->r.arena, s);
         sm_loader_close(l);
         if (rc < 0) return rc;
@@ -104,7 +116,8 @@ static int study_find(struct formats *f, struct sm_err *err) {
     return SM_OK;
 }
 
-/* ---- a dataset ----------------------------------------------------------------------------------------- */
+/* ---- a dataset
+ * ----------------------------------------------------------------------------------------- */
 static struct sm_str own(struct formats *f, struct sm_str s) {
     return s.n ? sm_arena_dup(&f->r.arena, s) : SM_STR("");
 }
@@ -112,15 +125,19 @@ static struct sm_str own(struct formats *f, struct sm_str s) {
 static const struct sm_model_ds *model_of(const struct formats *f, struct sm_str name) {
     if (!f->o->model) return NULL;
     const struct sm_model_ds *m = sm_model_find(f->o->model, name);
-    return m || name.n < 3 || sm_str_starts(name, SM_STR("SUPP")) ? m : sm_model_find(f->o->model, sm_str_n(name.p, 2));
+    return m || name.n < 3 || sm_str_starts(name, SM_STR("SUPP"))
+               ? m
+               : sm_model_find(f->o->model, sm_str_n(name.p, 2));
 }
 
 /* Everything that outlives the loader, in the run's arena. */
-static int info_make(struct formats *f, const struct sm_dsinfo *from, struct sm_dsinfo **ret, struct sm_err *err) {
+static int info_make(struct formats *f, const struct sm_dsinfo *from, struct sm_dsinfo **ret,
+                     struct sm_err *err) {
     struct sm_arena *a = &f->r.arena;
     struct sm_dsinfo *d = sm_arena_alloc(a, sizeof *d);
     uint32_t *column = sm_arena_array(a, from->nvar, sizeof *column);
-    if (!d || !column || !(d->var = sm_arena_array(a, from->nvar, sizeof *d->var))) return sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!d || !column || !(d->var = sm_arena_array(a, from->nvar, sizeof *d->var)))
+        return sm_fail(err, SM_ENOMEM, "out of memory");
     const struct sm_model_ds *m = model_of(f, from->name);
     bool good = true;
     d->name = own(f, from->name);
@@ -128,14 +145,23 @@ static int info_make(struct formats *f, const struct sm_dsinfo *from, struct sm_
     d->is_supp = sm_str_starts(d->name, SM_STR("SUPP")) && d->name.n > 4;
     d->domain = d->is_supp ? sm_str_n(d->name.p + 4, d->name.n - 4) : m ? m->name : d->name;
     d->cls = m ? m->cls : d->is_supp ? SM_STR("Relationship") : SM_STR("");
-    d->structure = m ? m->structure : d->is_supp ? SM_STR("One record per IDVAR, IDVARVAL, and QNAM value per subject") : SM_STR("");
+    d->structure = m ? m->structure
+                   : d->is_supp
+                       ? SM_STR("One record per IDVAR, IDVARVAL, and QNAM value per subject")
+                       : SM_STR("");
     d->reference = from->reference || (m && m->reference);
     d->repeating = !m || m->repeating;
     for (uint32_t i = 0; i < from->nvar; i++) {
         const struct sm_dsvar *v = &from->var[i];
         const struct sm_model_var *mv = m ? sm_model_ds_var(m, v->name) : NULL;
-        d->var[i] = (struct sm_dsvar){.name = own(f, v->name), .label = own(f, v->label), .is_num = v->is_num, .is_dtc = v->is_dtc, .key = v->key,
-                                      .length = v->is_num ? 0 : v->length, .coded = mv && mv->codelist.n > 0};
+        d->var[i] = (struct sm_dsvar){.name = own(f, v->name),
+                                      .label = own(f, v->label),
+                                      .is_num = v->is_num,
+                                      .is_dtc = v->is_dtc,
+                                      .key = v->key,
+                                      .length = v->is_num ? 0 : v->length,
+                                      .length_planned = true,
+                                      .coded = mv && mv->codelist.n > 0};
         good = good && d->var[i].name.p && d->var[i].label.p;
         column[i] = i;
     }
@@ -145,7 +171,10 @@ static int info_make(struct formats *f, const struct sm_dsinfo *from, struct sm_
     return good && d->name.p && d->label.p ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
-struct tap { struct formats *f; struct sm_dsinfo *d; };
+struct tap {
+    struct formats *f;
+    struct sm_dsinfo *d;
+};
 
 /* A length that the data do not keep is none. */
 static int tap_block(void *ctx, const struct sm_block *b, struct sm_err *err) {
@@ -173,10 +202,13 @@ static int dataset_write(struct formats *f, size_t i, struct sm_err *err) {
     if (!rc) rc = info_make(f, sm_loader_info(l), &d, err);
     struct tap tap = {f, d};
     for (size_t k = 0; !rc && k < r->ndataset; k++)
-        if (sm_str_eq_nocase(r->dataset[k]->name, d->name)) rc = sm_fail(err, SM_EDATA, "%s: holds dataset %.*s, and so does another file", path, SM_STR_FMT(d->name));
+        if (sm_str_eq_nocase(r->dataset[k]->name, d->name))
+            rc = sm_fail(err, SM_EDATA, "%s: holds dataset %.*s, and so does another file", path,
+                         SM_STR_FMT(d->name));
     if (!rc) {
         r->progress.what = d->name.p;
-        rc = run_write_blocks(r, d, sm_loader_blocks(l), (struct run_tap){tap_block, &tap}, NULL, err);
+        rc = run_write_blocks(r, d, sm_loader_blocks(l), (struct run_tap){tap_block, &tap}, NULL,
+                              err);
     }
     if (!rc) {
         row->file = r->input[i].in.name;
@@ -189,11 +221,13 @@ static int dataset_write(struct formats *f, size_t i, struct sm_err *err) {
     return rc;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * ----------------------------------------------------------------------------------------- */
 static void report_recoded(struct formats *f) {
     char detail[96];
     if (!f->recoded) return;
-    (void)snprintf(detail, sizeof detail, "%" PRIu64 " values are no UTF-8 and were read as Windows-1252", f->recoded);
+    (void)snprintf(detail, sizeof detail,
+                   "%" PRIu64 " values are no UTF-8 and were read as Windows-1252", f->recoded);
     const struct sm_diag d = {.code = SM_D_RECODED, .detail = sm_str(detail)};
     sm_diags_add(f->r.diags, &d, -1);
 }
@@ -227,21 +261,25 @@ static int work(struct formats *f, struct sm_run_result *ret, struct sm_err *err
     r->study.spec = NULL;
     r->study.file = NULL; /* findings name the record: a line of which file says little here */
     r->study.nfile = 0;
-    for (size_t i = 0; i < r->ninput && !rc; i++) rc = dataset_write(f, i, err);
+    for (size_t i = 0; i < r->ninput && !rc; i++)
+        rc = dataset_write(f, i, err);
     if (!rc) rc = run_emitters_finish(r, err);
     if (!rc) report_recoded(f);
     if (!rc && r->diags->failed) rc = sm_fail(err, SM_ENOMEM, "out of memory for findings");
     return rc ? rc : reports_write(f, ret, err);
 }
 
-int sm_run_formats(const struct sm_formats_opts *o, const struct sm_run_opts *run, struct sm_diags *diags, struct sm_run_result *ret, struct sm_err *err) {
+int sm_run_formats(const struct sm_formats_opts *o, const struct sm_run_opts *run,
+                   struct sm_diags *diags, struct sm_run_result *ret, struct sm_err *err) {
     struct formats *f = sm_alloc(1, sizeof *f);
     memset(ret, 0, sizeof *ret);
     if (!f) return sm_fail(err, SM_ENOMEM, "out of memory");
     f->o = o;
     f->spec.path = SM_STR("");
     f->spec.model = o->model;
-    if (o->model) f->spec.standard = sm_arena_printf(&f->r.arena, "%.*s %.*s", SM_STR_FMT(o->model->name), SM_STR_FMT(o->model->version));
+    if (o->model)
+        f->spec.standard = sm_arena_printf(&f->r.arena, "%.*s %.*s", SM_STR_FMT(o->model->name),
+                                           SM_STR_FMT(o->model->version));
     f->r.spec = &f->spec;
     f->r.opts = run;
     f->r.diags = diags;

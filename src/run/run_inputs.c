@@ -59,8 +59,10 @@ static int list_dir(struct run *r, struct listing *l, const char *root, const ch
     DIR *dir = opendir(path.p);
     if (!dir) return sm_fail_sys(err, SM_EDATA, "raw folder %s", path.p);
     int rc = SM_OK;
-    for (const struct dirent *e; !rc && (e = readdir(dir));)
+    errno = 0;
+    for (const struct dirent *e; !rc && (e = readdir(dir)); errno = 0)
         rc = list_entry(r, l, root, rel, e->d_name, depth, err);
+    if (!rc && errno) rc = sm_fail_sys(err, SM_EDATA, "raw folder %s", path.p);
     closedir(dir);
     return rc;
 }
@@ -155,6 +157,7 @@ static int check_missing(struct run *r, const char *root, struct sm_err *err) {
 
 int run_inputs_list(struct run *r, struct sm_err *err) {
     const char *root = run_raw_dir(r);
+    if (!root && r->spec->raw.n) return sm_fail(err, SM_ENOMEM, "out of memory");
     if (!root || !*root)
         return sm_fail(err, SM_EUSAGE, "%s names no raw folder: say --raw DIR",
                        root ? "--raw" : "the mapping");

@@ -33,26 +33,35 @@ void run_jobs_free(struct run *r) {
     }
 }
 
-/* Runs in a worker: parse, then map. A failure is kept in the job and met in order by the consumer. */
+/* Runs in a worker: parse, then map. A failure is kept in the job and met in order by the consumer.
+ */
 void run_job_work(void *job, void *state) {
     struct run_job *j = job;
     struct run_worker *w = state;
     const struct run_pass *p = j->pass;
     sm_err_reset(&j->err);
     sm_recs_clear(&j->recs);
-    if (sm_reader_parse(j->reader, w->read, j->chunk, j->fate, j->nfate, &j->batch, &j->err)) return;
+    if (sm_reader_parse(j->reader, w->read, j->chunk, j->fate, j->nfate, &j->batch, &j->err))
+        return;
     int rc = SM_OK;
     if (p->kind == RUN_DOMAIN)
-        rc = sm_map_batch(w->map, p->domain, p->from, p->source, j->input->in.file, &j->batch, &j->recs, &j->err);
+        rc = sm_map_batch(w->map, p->domain, p->from, p->source, j->input->in.file, &j->batch,
+                          &j->recs, &j->err);
     else if (p->kind == RUN_LOOKUP)
-        rc = sm_map_lookup(w->map, p->lookup, p->lookup_from, p->source, j->input->in.file, &j->batch, &j->recs, &j->err);
-    if (!rc && sm_intern_failed(w->in)) sm_fail(&j->err, SM_ELIMIT, "a value is longer than 1 MiB, a regular expression takes too much work, or memory is short");
+        rc = sm_map_lookup(w->map, p->lookup, p->lookup_from, p->source, j->input->in.file,
+                           &j->batch, &j->recs, &j->err);
+    if (!rc && sm_intern_failed(w->in))
+        sm_fail(&j->err, SM_ELIMIT,
+                "a value is longer than 1 MiB, a regular expression takes too much work, or memory "
+                "is short");
 }
 
 static bool feeds_domain(const struct run *r, const struct sm_source *s) {
     for (uint32_t d = 0; d < r->spec->ndomain; d++)
         for (uint32_t f = 0; f < r->spec->domain[d].nfrom; f++)
-            if (r->spec->domain[d].from[f].source != SM_NO && &r->spec->source[r->spec->domain[d].from[f].source] == s) return true;
+            if (r->spec->domain[d].from[f].source != SM_NO &&
+                &r->spec->source[r->spec->domain[d].from[f].source] == s)
+                return true;
     return false;
 }
 
@@ -65,7 +74,8 @@ static void mark_verdicts(struct run *r, const struct run_job *j) {
 }
 
 /* Books one finished job: findings, fates, counts; then the pass takes its records. */
-static int job_take(struct run *r, const struct run_pass *p, struct run_job *j, bool first, struct sm_err *err) {
+static int job_take(struct run *r, const struct run_pass *p, struct run_job *j, bool first,
+                    struct sm_err *err) {
     if (j->err.code) {
         *err = j->err;
         return err->code;
@@ -77,15 +87,18 @@ static int job_take(struct run *r, const struct run_pass *p, struct run_job *j, 
         int rc = run_fate_reserve(j->input, b->first_record - 1 + b->nrecord, err);
         if (rc) return rc;
         for (uint32_t i = 0; i < b->nlost; i++)
-            run_fate_mark(r, j->input, b->lost[i].record, (enum sm_fate)b->lost[i].fate, b->lost[i].code, b->lost[i].where);
+            run_fate_mark(r, j->input, b->lost[i].record, (enum sm_fate)b->lost[i].fate,
+                          b->lost[i].code, b->lost[i].where);
     }
-    if (p->kind == RUN_DOMAIN || (p->kind == RUN_LOOKUP && !feeds_domain(r, p->source))) mark_verdicts(r, j);
+    if (p->kind == RUN_DOMAIN || (p->kind == RUN_LOOKUP && !feeds_domain(r, p->source)))
+        mark_verdicts(r, j);
     if (p->kind == RUN_DOMAIN) j->input->records_out += j->recs.nrow;
     r->progress.bytes += j->bytes;
     r->progress.rows += b->nrow;
     if (r->opts->progress) r->opts->progress(r->opts->progress_ctx, &r->progress);
     if (r->opts->max_errors && r->diags->n > r->opts->max_errors) {
-        return sm_fail(err, SM_ELIMIT, "more than %" PRIu64 " findings (--max-errors)", r->opts->max_errors);
+        return sm_fail(err, SM_ELIMIT, "more than %" PRIu64 " findings (--max-errors)",
+                       r->opts->max_errors);
     }
     return p->take ? p->take(p->ctx, j, err) : SM_OK;
 }
@@ -97,7 +110,8 @@ static int drain_one(struct run *r, const struct run_pass *p, bool first, struct
     return rc;
 }
 
-static int put_one(struct run *r, const struct run_pass *p, struct run_input *in, struct sm_reader *reader, struct sm_err *err) {
+static int put_one(struct run *r, const struct run_pass *p, struct run_input *in,
+                   struct sm_reader *reader, struct sm_err *err) {
     struct run_job *j = NULL;
     int rc = job_new(r, &j, err);
     if (rc) return rc;
@@ -115,28 +129,35 @@ static int put_one(struct run *r, const struct run_pass *p, struct run_input *in
     return SM_OK;
 }
 
-static int pass_chunks(struct run *r, const struct run_pass *p, struct run_input *in, struct sm_reader *reader, struct sm_err *err) {
+static int pass_chunks(struct run *r, const struct run_pass *p, struct run_input *in,
+                       struct sm_reader *reader, struct sm_err *err) {
     int rc = SM_OK;
     while (!rc) {
         if (run_stopped(r)) {
             rc = sm_fail(err, SM_EINTR, "interrupted");
             break;
         }
-        while (!rc && sm_pool_full(r->pool)) rc = drain_one(r, p, !in->seen, err);
+        while (!rc && sm_pool_full(r->pool))
+            rc = drain_one(r, p, !in->seen, err);
         if (!rc) rc = put_one(r, p, in, reader, err);
     }
     bool end = rc == SM_EOF;
     if (end) rc = SM_OK;
-    for (struct run_job *j; (j = sm_pool_get(r->pool));) { /* also after a failure: the reader must outlive its jobs */
+    for (struct run_job *j;
+         (j = sm_pool_get(r->pool));) { /* also after a failure: the reader must outlive its jobs */
         if (!rc) rc = job_take(r, p, j, !in->seen, err);
         job_release(r, j);
     }
     return rc;
 }
 
-static int pass_file(struct run *r, const struct run_pass *p, struct run_input *in, struct sm_err *err) {
+static int pass_file(struct run *r, const struct run_pass *p, struct run_input *in,
+                     struct sm_err *err) {
     struct sm_reader *reader = NULL;
-    struct sm_read_opts o = {.chunk = r->opts->chunk, .max_field = r->opts->max_field, .quiet = in->seen, .row_hash = p->row_hash,
+    struct sm_read_opts o = {.chunk = r->opts->chunk,
+                             .max_field = r->opts->max_field,
+                             .quiet = in->seen,
+                             .row_hash = p->row_hash,
                              .hash = !in->seen};
     int rc = sm_reader_open(&reader, r->spec, &in->in, &o, r->diags, err);
     if (rc) return rc;
@@ -162,7 +183,8 @@ int run_pass_all(struct run *r, const struct run_pass *p, struct sm_err *err) {
     return SM_OK;
 }
 
-/* ---- survey: repeated rows, and who the subjects are ------------------------------------------- */
+/* ---- survey: repeated rows, and who the subjects are -------------------------------------------
+ */
 struct survey {
     struct run *r;
     struct sm_dedup *dedup;
@@ -174,21 +196,24 @@ static int survey_take(void *ctx, struct run_job *j, struct sm_err *err) {
     return s->dedup ? sm_dedup_add(s->dedup, &j->input->in, &j->batch, err) : SM_OK;
 }
 
-static void survey_mark(void *ctx, uint32_t file, uint64_t record, enum sm_fate fate, uint16_t code) {
+static void survey_mark(void *ctx, uint32_t file, uint64_t record, enum sm_fate fate,
+                        uint16_t code) {
     struct survey *s = ctx;
     run_fate_mark(s->r, &s->r->input[file], record, fate, code, NULL);
 }
 
 static bool has_key(const struct sm_source *s) {
     bool any = s->key && s->key->dups != SM_DUPS_KEEP;
-    for (uint32_t f = 0; f < s->nfile && !any; f++) any = s->file[f].key && s->file[f].key->dups != SM_DUPS_KEEP;
+    for (uint32_t f = 0; f < s->nfile && !any; f++)
+        any = s->file[f].key && s->file[f].key->dups != SM_DUPS_KEEP;
     return any;
 }
 
 static int survey_source(struct run *r, const struct sm_source *source, struct sm_err *err) {
     struct survey s = {r, NULL, source};
     int rc = sm_dedup_open(&s.dedup, r->spec, source, err);
-    struct run_pass p = {.kind = RUN_SURVEY, .source = source, .take = survey_take, .ctx = &s, .row_hash = true};
+    struct run_pass p = {
+        .kind = RUN_SURVEY, .source = source, .take = survey_take, .ctx = &s, .row_hash = true};
     if (!rc) rc = run_pass_all(r, &p, err);
     if (!rc) rc = sm_dedup_finish(s.dedup, survey_mark, &s, r->diags, err);
     sm_dedup_close(s.dedup);
@@ -214,7 +239,8 @@ int run_survey(struct run *r, struct sm_err *err) {
         int rc = has_key(s) ? survey_source(r, s, err) : SM_OK;
         if (rc) return rc;
     }
-    if (r->spec->subject_source == SM_NO || r->spec->unknown_subject == SM_SUBJECT_KEEP) return SM_OK;
+    if (r->spec->subject_source == SM_NO || r->spec->unknown_subject == SM_SUBJECT_KEEP)
+        return SM_OK;
     const struct sm_source *s = &r->spec->source[r->spec->subject_source];
     int rc = sm_lut_open(&r->subjects, r->spec->texts, 1, 0, false, err);
     if (rc) return rc;
@@ -229,7 +255,8 @@ static int rest_take(void *ctx, struct run_job *j, struct sm_err *err) {
     struct survey *s = ctx;
     (void)err;
     for (uint32_t i = 0; i < j->batch.nrow; i++)
-        run_fate_mark(s->r, j->input, j->batch.record[i], SM_FATE_FILTERED, 0, &j->input->in.source->where);
+        run_fate_mark(s->r, j->input, j->batch.record[i], SM_FATE_FILTERED, 0,
+                      &j->input->in.source->where);
     return SM_OK;
 }
 
@@ -245,22 +272,24 @@ int run_survey_rest(struct run *r, struct sm_err *err) {
     return SM_OK;
 }
 
-/* ---- lookups ------------------------------------------------------------------------------------ */
+/* ---- lookups ------------------------------------------------------------------------------------
+ */
 enum { LOOKUP_KEYS = 16 };
 
 struct lookup {
     struct run *r;
     const struct sm_lookup *l;
-    struct sm_lut *lut;      /* the spec's own, empty until now */
+    struct sm_lut *lut; /* the spec's own, empty until now */
 };
 
 static int lookup_take(void *ctx, struct run_job *j, struct sm_err *err) {
     struct lookup *k = ctx;
     uint32_t nkey = k->l->nkey;
-    sm_val key[LOOKUP_KEYS];
+    sm_val key[LOOKUP_KEYS] = {SM_MISSING};
     struct sm_intern *in = k->r->spec->in;
     for (uint32_t i = 0; i < j->recs.nrow; i++) {
-        for (uint32_t c = 0; c < nkey; c++) key[c] = j->recs.col[c][i];
+        for (uint32_t c = 0; c < nkey; c++)
+            key[c] = j->recs.col[c][i];
         sm_val v = j->recs.col[nkey][i], *old;
         if (k->l->take == SM_TAKE_COUNT) v = sm_val_from_i64(in, 1);
         int rc = sm_lut_add(k->lut, key, &v, &old, err);
@@ -269,10 +298,20 @@ static int lookup_take(void *ctx, struct run_job *j, struct sm_err *err) {
         enum sm_take how = k->l->take == SM_TAKE_COUNT ? SM_TAKE_SUM : k->l->take;
         if (how == SM_TAKE_ONLY && !sm_val_eq(k->r->spec->texts, *old, v)) {
             struct sm_valbuf b1, b2;
-            struct sm_str name = sm_val_text(k->r->spec->texts, key[0], &b1), val = sm_val_text(k->r->spec->texts, v, &b2);
-            struct sm_str detail = sm_arena_printf(&k->r->arena, "lookup %.*s: a second value for key \"%.*s\"", SM_STR_FMT(k->l->name), SM_STR_FMT(name));
-            sm_diags_add(k->r->diags, &(struct sm_diag){.code = SM_D_LOOKUP_TWICE, .file = j->input->in.name, .line = sm_pos_line(j->recs.pos[i]),
-                         .value = val, .detail = detail, .map_file = k->l->place.file, .map_line = k->l->place.line}, -1);
+            struct sm_str name = sm_val_text(k->r->spec->texts, key[0], &b1),
+                          val = sm_val_text(k->r->spec->texts, v, &b2);
+            struct sm_str detail =
+                sm_arena_printf(&k->r->arena, "lookup %.*s: a second value for key \"%.*s\"",
+                                SM_STR_FMT(k->l->name), SM_STR_FMT(name));
+            sm_diags_add(k->r->diags,
+                         &(struct sm_diag){.code = SM_D_LOOKUP_TWICE,
+                                           .file = j->input->in.name,
+                                           .line = sm_pos_line(j->recs.pos[i]),
+                                           .value = val,
+                                           .detail = detail,
+                                           .map_file = k->l->place.file,
+                                           .map_line = k->l->place.line},
+                         -1);
         }
         sm_take_combine(how, old, v, in);
     }
@@ -281,11 +320,17 @@ static int lookup_take(void *ctx, struct run_job *j, struct sm_err *err) {
 
 int run_lookup(struct run *r, const struct sm_lookup *l, struct sm_err *err) {
     struct lookup k = {.r = r, .l = l, .lut = r->spec->lut[l->lut]};
-    int rc = l->nkey <= LOOKUP_KEYS ? SM_OK : sm_fail(err, SM_ELIMIT, "lookup %s has more than %d keys", l->name.p, (int)LOOKUP_KEYS);
+    int rc = l->nkey <= LOOKUP_KEYS ? SM_OK
+                                    : sm_fail(err, SM_ELIMIT, "lookup %s has more than %d keys",
+                                              l->name.p, (int)LOOKUP_KEYS);
     r->progress.what = l->name.p;
     for (uint32_t f = 0; f < l->nfrom && !rc; f++) {
-        struct run_pass p = {.kind = RUN_LOOKUP, .source = &r->spec->source[l->from[f].source], .lookup = l, .lookup_from = &l->from[f],
-                             .take = lookup_take, .ctx = &k};
+        struct run_pass p = {.kind = RUN_LOOKUP,
+                             .source = &r->spec->source[l->from[f].source],
+                             .lookup = l,
+                             .lookup_from = &l->from[f],
+                             .take = lookup_take,
+                             .ctx = &k};
         rc = run_pass_all(r, &p, err);
     }
     return rc;

@@ -32,10 +32,16 @@ static bool real_output(struct run *r, char *real, bool *ret_is_there) {
     return errno == ENOENT && realpath(".", real) != NULL;
 }
 
-static int refuse_if_in(const struct run *r, const char *input, const char *out, struct sm_err *err) {
+static int refuse_if_in(const struct run *r, const char *input, const char *out,
+                        struct sm_err *err) {
     char real[PATH_MAX];
     if (!realpath(input, real) || !lies_in(real, out)) return SM_OK;
-    return sm_fail(err, SM_EUSAGE, "%s holds %s, which is read, and would be replaced; choose another folder",
+    if (strcmp(real, out) == 0)
+        return sm_fail(err, SM_EUSAGE,
+                       "%s is what is read, and would be replaced; choose another folder",
+                       r->opts->out);
+    return sm_fail(err, SM_EUSAGE,
+                   "%s holds %s, which is read, and would be replaced; choose another folder",
                    r->opts->out, input);
 }
 
@@ -44,8 +50,10 @@ int run_place_check(struct run *r, struct sm_err *err) {
     bool is_there;
     const char *folder = run_raw_dir(r);
     if (!real_output(r, out, &is_there)) return SM_OK;
-    if (folder && realpath(folder, raw) && lies_in(out, raw) && (!is_there || strcmp(out, raw) != 0))
-        return sm_fail(err, SM_EUSAGE, "%s lies in the raw folder %s; choose another folder", r->opts->out, folder);
+    if (folder && realpath(folder, raw) && lies_in(out, raw) &&
+        (!is_there || strcmp(out, raw) != 0))
+        return sm_fail(err, SM_EUSAGE, "%s lies in the raw folder %s; choose another folder",
+                       r->opts->out, folder);
     if (!is_there) return SM_OK;
     int rc = folder ? refuse_if_in(r, folder, out, err) : SM_OK;
     for (size_t i = 0; i < r->ninput && !rc; i++)

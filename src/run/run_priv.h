@@ -116,6 +116,9 @@ const char *run_raw_dir(struct run *r);
 /* run_place.c: SM_EUSAGE if the output folder is, holds or lies in the raw folder, or holds a file
  * that the run reads: replacing it would destroy the input. */
 int run_place_check(struct run *r, struct sm_err *err) SM_MUST_CHECK;
+/* run_keep.c: SM_EIO if the output folder holds files that sdtmill did not write, or that were changed
+ * since (unless --force). */
+int run_keep_check(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 /* run_pass.c */
 int run_pass_all(struct run *r, const struct run_pass *p, struct sm_err *err) SM_MUST_CHECK;
 int run_survey(struct run *r, struct sm_err *err) SM_MUST_CHECK;      /* keys, subjects */
@@ -161,7 +164,8 @@ int run_write_issues(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_write_rejects(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_write_manifest(struct run *r, const struct sm_run_result *res,
                        struct sm_err *err) SM_MUST_CHECK;
-/* rver_manifest.c: gives the JSON object a last member with the SHA-256 of all that stands before it. */
+/* rver_manifest.c: gives the JSON object a last member with the SHA-256 of all that stands before
+ * it. */
 int run_manifest_seal(struct sm_buf *b, struct sm_err *err) SM_MUST_CHECK;
 void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows,
                      uint64_t bytes, const char *sha256);

@@ -12,7 +12,8 @@ void rver_say(struct rver *v, const char *fmt, ...) {
     size_t len = n < 0 ? 0 : (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7F) line[i] = ' ';
-    struct sm_str before = v->text->n ? sm_str_n(v->text->p + v->last, v->text->n - v->last) : SM_STR("");
+    struct sm_str before =
+        v->text->n ? sm_str_n(v->text->p + v->last, v->text->n - v->last) : SM_STR("");
     if (before.n == len + 1 && memcmp(before.p, line, len) == 0) return;
     v->last = v->text->n;
     sm_buf_add(v->text, line, len);
@@ -20,20 +21,25 @@ void rver_say(struct rver *v, const char *fmt, ...) {
     v->ret->problems++;
 }
 
-void rver_say_unread(struct rver *v, const struct rver_file *f, const char *what, const struct sm_err *e) {
+void rver_say_unread(struct rver *v, const struct rver_file *f, const char *what,
+                     const struct sm_err *e) {
     struct sm_str s = sm_str(e->text);
-    if (sm_str_starts(s, f->full) && s.n > f->full.n + 2) s = sm_str_n(s.p + f->full.n + 2, s.n - f->full.n - 2);
+    if (sm_str_starts(s, f->full) && s.n > f->full.n + 2)
+        s = sm_str_n(s.p + f->full.n + 2, s.n - f->full.n - 2);
     rver_say(v, "%.*s: cannot be read%s: %.*s", SM_STR_FMT(f->path), what, SM_STR_FMT(s));
 }
 
-/* ---- one dataset ----------------------------------------------------------------------------------- */
+/* ---- one dataset
+ * ----------------------------------------------------------------------------------- */
 /* Damage is a problem that is named; anything else ends the work. */
 static int side_open(struct rver_ds *d, struct rver_file *f, struct sm_err *err) {
     struct rver *v = d->v;
     struct rver_side *s = &d->side[d->n];
-    struct sm_load_opts o = {.model = v->o->model, .define = v->define && v->define->there ? v->define->full.p : NULL};
+    struct sm_load_opts o = {.model = v->o->model,
+                             .define = v->define && v->define->there ? v->define->full.p : NULL};
     struct sm_err own = {0};
-    if (!f->there || (f->rows == 0 && !o.define && sm_str_eq_c(f->format, "xml"))) return SM_OK; /* that one names no variables */
+    if (!f->there || (f->rows == 0 && !o.define && sm_str_eq_c(f->format, "xml")))
+        return SM_OK; /* that one names no variables */
     *s = (struct rver_side){.file = f};
     int rc = sm_loader_open(&s->l, f->full.p, &o, d->in, &own);
     if (rc == SM_EFORMAT || rc == SM_EDATA) {
@@ -43,10 +49,12 @@ static int side_open(struct rver_ds *d, struct rver_file *f, struct sm_err *err)
     if (rc) return sm_fail(err, (enum sm_rc)rc, "%s", own.text);
     s->info = sm_loader_info(s->l);
     s->knows = sm_loader_knows(s->l);
-    s->binary = strcmp(sm_loader_format(s->l), "xpt") == 0 || strcmp(sm_loader_format(s->l), "sas7bdat") == 0;
+    s->binary = strcmp(sm_loader_format(s->l), "xpt") == 0 ||
+                strcmp(sm_loader_format(s->l), "sas7bdat") == 0;
     s->in = sm_loader_blocks(s->l);
     d->n++;
-    if (!sm_str_eq_c(f->format, sm_loader_format(s->l))) rver_say(v, "%.*s: holds %s", SM_STR_FMT(f->path), sm_loader_format(s->l));
+    if (!sm_str_eq_c(f->format, sm_loader_format(s->l)))
+        rver_say(v, "%.*s: holds %s", SM_STR_FMT(f->path), sm_loader_format(s->l));
     return SM_OK;
 }
 
@@ -56,7 +64,9 @@ static int sides_open(struct rver_ds *d, size_t from, struct sm_err *err) {
     for (size_t i = from; i < v->nfile && !rc; i++) {
         if (!v->file[i].dataset.n || !sm_str_eq(v->file[i].dataset, d->name)) continue;
         v->file[i].taken = true;
-        if (d->n == RVER_SIDES) return sm_fail(err, SM_ELIMIT, "%.*s: more than %d files", SM_STR_FMT(d->name), (int)RVER_SIDES);
+        if (d->n == RVER_SIDES)
+            return sm_fail(err, SM_ELIMIT, "%.*s: more than %d files", SM_STR_FMT(d->name),
+                           (int)RVER_SIDES);
         rc = side_open(d, &v->file[i], err);
     }
     return rc;
@@ -73,7 +83,8 @@ static void reference_first(struct rver_ds *d) {
     for (uint32_t i = 1; i < d->n; i++)
         if (weight(&d->side[i]) > weight(&d->side[best])) best = i;
     struct rver_side t = d->side[best];
-    for (uint32_t i = best; i > 0; i--) d->side[i] = d->side[i - 1];
+    for (uint32_t i = best; i > 0; i--)
+        d->side[i] = d->side[i - 1];
     d->side[0] = t;
 }
 
@@ -83,7 +94,8 @@ static int ds_verify(struct rver_ds *d, size_t from, struct sm_err *err) {
     if (!rc) rc = sides_open(d, from, err);
     if (!rc && d->n > 0) {
         reference_first(d);
-        for (uint32_t i = 0; i < d->n && !rc; i++) rc = rver_meta(d, &d->side[i], err);
+        for (uint32_t i = 0; i < d->n && !rc; i++)
+            rc = rver_meta(d, &d->side[i], err);
         if (!rc) rc = rver_meta_define(d, err);
         if (!rc) rc = rver_cells(d, err);
     }
@@ -96,15 +108,19 @@ static int ds_verify(struct rver_ds *d, size_t from, struct sm_err *err) {
     return rc;
 }
 
-/* ---- define.xml by itself --------------------------------------------------------------------------- */
+/* ---- define.xml by itself
+ * --------------------------------------------------------------------------- */
 static int define_verify(struct rver *v, struct sm_err *err) {
     struct sm_diags diags;
     struct sm_err own = {0};
     if (!v->define || !v->define->there) return SM_OK;
     sm_diags_init(&diags);
     int rc = sm_check_define(v->define->full.p, v->define->path, &diags, &own);
-    for (const struct sm_diag *d = diags.first; d; d = d->next) /* the other findings are no disagreement */
-        if (d->code == SM_D_DEFINE_REFERENCE) rver_say(v, "define.xml:%" PRIu64 ": %.*s%s%.*s", d->line, SM_STR_FMT(d->detail), d->value.n ? ": " : "", SM_STR_FMT(d->value));
+    for (const struct sm_diag *d = diags.first; d;
+         d = d->next) /* the other findings are no disagreement */
+        if (d->code == SM_D_DEFINE_REFERENCE)
+            rver_say(v, "define.xml:%" PRIu64 ": %.*s%s%.*s", d->line, SM_STR_FMT(d->detail),
+                     d->value.n ? ": " : "", SM_STR_FMT(d->value));
     sm_diags_free(&diags);
     if (rc == SM_EDATA || rc == SM_EIO) {
         rver_say(v, "%s", own.text);
@@ -117,13 +133,15 @@ static uint64_t count_formats(const struct rver *v) {
     uint64_t n = 0;
     for (size_t i = 0; i < v->nfile; i++) {
         bool seen = !v->file[i].dataset.n;
-        for (size_t k = 0; k < i && !seen; k++) seen = v->file[k].dataset.n && sm_str_eq(v->file[k].format, v->file[i].format);
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = v->file[k].dataset.n && sm_str_eq(v->file[k].format, v->file[i].format);
         n += !seen;
     }
     return n;
 }
 
-int sm_run_verify(const struct sm_verify_opts *o, struct sm_buf *text, struct sm_verify_result *ret, struct sm_err *err) {
+int sm_run_verify(const struct sm_verify_opts *o, struct sm_buf *text, struct sm_verify_result *ret,
+                  struct sm_err *err) {
     struct rver v = {.o = o, .text = text, .ret = ret};
     memset(ret, 0, sizeof *ret);
     sm_arena_init(&v.arena);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rver_manifest.c - the files of an output folder against its manifest.json: all there, unchanged, and
- * no dataset beside them that nobody vouches for. */
+/* rver_manifest.c - the files of an output folder against its manifest.json: all there, unchanged,
+ * and no dataset beside them that nobody vouches for. */
 #include <errno.h>
 #include <jansson.h>
 #include <sys/stat.h>
@@ -12,7 +12,8 @@
 
 enum { MANIFEST_MOST = 256 << 20, FILES_MOST = 30000, DATASET_FILES_MOST = 10000, PIECE = 1 << 16 };
 
-/* ---- manifest.json --------------------------------------------------------------------------------- */
+/* ---- manifest.json
+ * --------------------------------------------------------------------------------- */
 static int slurp(const char *path, struct sm_buf *to, struct sm_err *err) {
     char piece[PIECE];
     struct stat st;
@@ -20,7 +21,8 @@ static int slurp(const char *path, struct sm_buf *to, struct sm_err *err) {
     if (!S_ISREG(st.st_mode)) return sm_fail(err, SM_EDATA, "%s is no file", path);
     FILE *f = fopen(path, "rb");
     if (!f) return sm_fail_sys(err, SM_EDATA, "%s", path);
-    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;) sm_buf_add(to, piece, n);
+    for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0;)
+        sm_buf_add(to, piece, n);
     int bad = ferror(f), number = errno;
     (void)fclose(f);
     errno = number;
@@ -49,21 +51,27 @@ static bool count_get(const json_t *o, const char *name, uint64_t *ret) {
 static struct sm_str format_of(struct sm_str path) {
     size_t slash = sm_str_find_byte(path, '/', 0), dot = 0;
     if (slash != SIZE_MAX) return sm_str_n(path.p, slash);
-    while (sm_str_find_byte(path, '.', dot) != SIZE_MAX) dot = sm_str_find_byte(path, '.', dot) + 1;
+    while (sm_str_find_byte(path, '.', dot) != SIZE_MAX)
+        dot = sm_str_find_byte(path, '.', dot) + 1;
     return sm_str_n(path.p + dot, path.n - dot);
 }
 
 static int entry_take(struct rver *v, const json_t *o, struct rver_file *f, struct sm_err *err) {
-    const char *path = json_string_value(json_object_get(o, "file")), *hash = json_string_value(json_object_get(o, "sha256"));
+    const char *path = json_string_value(json_object_get(o, "file")),
+               *hash = json_string_value(json_object_get(o, "sha256"));
     const json_t *dataset = json_object_get(o, "dataset");
-    if (!path_good(path) || !hash || strlen(hash) != 64 || !count_get(o, "rows", &f->rows) || !count_get(o, "bytes", &f->bytes) ||
-        (dataset && !json_string_length(dataset)))
-        return sm_fail(err, SM_EFORMAT, "%s/manifest.json: output %zu has no file, rows, bytes or sha256 that could be one", v->o->out, v->nfile + 1);
+    if (!path_good(path) || !hash || strlen(hash) != 64 || !count_get(o, "rows", &f->rows) ||
+        !count_get(o, "bytes", &f->bytes) || (dataset && !json_string_length(dataset)))
+        return sm_fail(
+            err, SM_EFORMAT,
+            "%s/manifest.json: output %zu has no file, rows, bytes or sha256 that could be one",
+            v->o->out, v->nfile + 1);
     memcpy(f->sha256, hash, 65);
     f->path = sm_arena_dup(&v->arena, sm_str(path));
     f->full = sm_arena_printf(&v->arena, "%s/%s", v->o->out, path);
     if (dataset) f->dataset = sm_arena_dup(&v->arena, sm_str(json_string_value(dataset)));
-    if (!f->path.p || !f->full.p || (dataset && !f->dataset.p)) return sm_fail(err, SM_ENOMEM, "out of memory");
+    if (!f->path.p || !f->full.p || (dataset && !f->dataset.p))
+        return sm_fail(err, SM_ENOMEM, "out of memory");
     f->format = format_of(f->path);
     if (sm_str_eq_c(f->path, "define.xml")) v->define = f;
     v->nfile++;
@@ -72,12 +80,15 @@ static int entry_take(struct rver *v, const json_t *o, struct rver_file *f, stru
 
 static int entries_take(struct rver *v, const json_t *root, struct sm_err *err) {
     const json_t *list = json_object_get(root, "outputs");
-    const char *program = json_string_value(json_object_get(root, "program")), *command = json_string_value(json_object_get(root, "command"));
+    const char *program = json_string_value(json_object_get(root, "program")),
+               *command = json_string_value(json_object_get(root, "command"));
     size_t n = json_array_size(list), datasets = 0;
     int rc = SM_OK;
     if (!program || strcmp(program, "sdtmill") != 0 || !json_is_array(list))
         return sm_fail(err, SM_EFORMAT, "%s/manifest.json is no manifest of sdtmill", v->o->out);
-    if (n > FILES_MOST) return sm_fail(err, SM_ELIMIT, "%s/manifest.json: more than %d files", v->o->out, (int)FILES_MOST);
+    if (n > FILES_MOST)
+        return sm_fail(err, SM_ELIMIT, "%s/manifest.json: more than %d files", v->o->out,
+                       (int)FILES_MOST);
     v->transliterated = command && strstr(command, " --transliterate") != NULL;
     v->file = sm_arena_array(&v->arena, n ? n : 1, sizeof *v->file);
     if (!v->file) return sm_fail(err, SM_ENOMEM, "out of memory");
@@ -85,11 +96,14 @@ static int entries_take(struct rver *v, const json_t *root, struct sm_err *err) 
         rc = entry_take(v, json_array_get(list, i), &v->file[i], err);
         datasets += !rc && v->file[i].dataset.n > 0;
     }
-    if (!rc && datasets > DATASET_FILES_MOST) return sm_fail(err, SM_ELIMIT, "%s/manifest.json: more than %d dataset files", v->o->out, (int)DATASET_FILES_MOST);
+    if (!rc && datasets > DATASET_FILES_MOST)
+        return sm_fail(err, SM_ELIMIT, "%s/manifest.json: more than %d dataset files", v->o->out,
+                       (int)DATASET_FILES_MOST);
     return rc;
 }
 
-/* ---- the seal -------------------------------------------------------------------------------------- */
+/* ---- the seal
+ * -------------------------------------------------------------------------------------- */
 static const char seal_before[] = ",\n \"sha256\": \"", seal_after[] = "\"\n}\n";
 
 static bool digest_of(struct sm_str s, char out[65]) {
@@ -104,7 +118,8 @@ static bool digest_of(struct sm_str s, char out[65]) {
 int run_manifest_seal(struct sm_buf *b, struct sm_err *err) {
     char digest[65];
     struct sm_str s = sm_str_trim(sm_buf_str(b));
-    if (s.n < 2 || s.p[s.n - 1] != '}') return sm_fail(err, SM_ESTATE, "a manifest that is no object");
+    if (s.n < 2 || s.p[s.n - 1] != '}')
+        return sm_fail(err, SM_ESTATE, "a manifest that is no object");
     s = sm_str_trim(sm_str_n(s.p, s.n - 1));
     if (!digest_of(s, digest)) return sm_fail(err, SM_ENOMEM, "no SHA-256");
     b->n = s.n;
@@ -115,12 +130,13 @@ int run_manifest_seal(struct sm_buf *b, struct sm_err *err) {
 }
 
 static bool sealed(struct sm_str s) {
-    const size_t before = sizeof seal_before - 1, after = sizeof seal_after - 1, tail = before + 64 + after;
+    const size_t before = sizeof seal_before - 1, after = sizeof seal_after - 1,
+                 tail = before + 64 + after;
     char digest[65];
     if (s.n < tail) return false;
     const char *p = s.p + s.n - tail;
-    return memcmp(p, seal_before, before) == 0 && memcmp(p + before + 64, seal_after, after) == 0 && digest_of(sm_str_n(s.p, s.n - tail), digest) &&
-           memcmp(p + before, digest, 64) == 0;
+    return memcmp(p, seal_before, before) == 0 && memcmp(p + before + 64, seal_after, after) == 0 &&
+           digest_of(sm_str_n(s.p, s.n - tail), digest) && memcmp(p + before, digest, 64) == 0;
 }
 
 int rver_manifest(struct rver *v, struct sm_err *err) {
@@ -130,8 +146,11 @@ int rver_manifest(struct rver *v, struct sm_err *err) {
     if (!path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
     sm_buf_init(&text, MANIFEST_MOST);
     int rc = slurp(path.p, &text, err);
-    if (!rc && !sealed(sm_buf_str(&text))) rver_say(v, "manifest.json: was changed: the SHA-256 at its end is not that of what stands before it");
-    json_t *root = rc ? NULL : json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &why);
+    if (!rc && !sealed(sm_buf_str(&text)))
+        rver_say(v, "manifest.json: was changed: the SHA-256 at its end is not that of what stands "
+                    "before it");
+    json_t *root =
+        rc ? NULL : json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &why);
     if (!rc && !root) rc = sm_fail(err, SM_EFORMAT, "%s: line %d: %s", path.p, why.line, why.text);
     if (!rc) rc = entries_take(v, root, err);
     json_decref(root);
@@ -139,7 +158,8 @@ int rver_manifest(struct rver *v, struct sm_err *err) {
     return rc;
 }
 
-/* ---- the files ------------------------------------------------------------------------------------- */
+/* ---- the files
+ * ------------------------------------------------------------------------------------- */
 static int file_check(struct rver *v, struct rver_file *f, struct sm_err *err) {
     struct stat st;
     char digest[65] = "";
@@ -152,8 +172,12 @@ static int file_check(struct rver *v, struct rver_file *f, struct sm_err *err) {
     int rc = run_file_digest(f->full.p, v->o->stopped, &n, digest, err);
     if (rc) return rc;
     f->good = n == f->bytes && strcmp(digest, f->sha256) == 0;
-    if (n != f->bytes) rver_say(v, "%.*s: has %" PRIu64 " bytes, the manifest says %" PRIu64, SM_STR_FMT(f->path), n, f->bytes);
-    else if (!f->good) rver_say(v, "%.*s: was changed: its SHA-256 is not that of the manifest", SM_STR_FMT(f->path));
+    if (n != f->bytes)
+        rver_say(v, "%.*s: has %" PRIu64 " bytes, the manifest says %" PRIu64, SM_STR_FMT(f->path),
+                 n, f->bytes);
+    else if (!f->good)
+        rver_say(v, "%.*s: was changed: its SHA-256 is not that of the manifest",
+                 SM_STR_FMT(f->path));
     return SM_OK;
 }
 
@@ -169,9 +193,11 @@ static int unnamed_find(struct rver *v, struct sm_err *err) {
     size_t n, skip = strlen(v->o->out) + 1;
     int rc = sm_load_list(v->o->out, NULL, &v->arena, &list, &n, err);
     for (size_t i = 0; !rc && i < n; i++)
-        if (!is_named(v, list[i].path.p)) rver_say(v, "%s: is not in the manifest", list[i].path.p + skip);
+        if (!is_named(v, list[i].path.p))
+            rver_say(v, "%s: is not in the manifest", list[i].path.p + skip);
     struct sm_str define = sm_arena_printf(&v->arena, "%s/define.xml", v->o->out);
-    if (!rc && define.p && !v->define && stat(define.p, &st) == 0) rver_say(v, "define.xml: is not in the manifest");
+    if (!rc && define.p && !v->define && stat(define.p, &st) == 0)
+        rver_say(v, "define.xml: is not in the manifest");
     return rc;
 }
 

@@ -172,7 +172,7 @@ static void split(const struct sort_index *x, uint32_t *number, uint32_t *tmp, s
 
 /* Sorts n records whose first `bit` key bits are equal. */
 static int big_sort(struct sort_index *x, uint32_t *number, uint32_t *tmp, size_t n, unsigned bit, struct sm_err *err) {
-    size_t end[256];
+    size_t end[256] = {0};
     for (; bit < x->plan->words * 64; bit += SPLIT_BITS) {
         if (n <= x->most) return bucket_sort(x, number, (uint32_t)n, err);
         split(x, number, tmp, n, bit, end);

@@ -138,9 +138,8 @@ static int inner(struct ct_xml *x, const char *name) {
         return SM_OK;
     }
     if (strcmp(name, "CDISCSynonym") == 0 || strcmp(name, "synonym") == 0) return synonym_add(x);
-    if (strcmp(name, "PreferredTerm") == 0)
-        x->now.t.decode = xml_text(x);
-    else if (strcmp(name, "TranslatedText") == 0 && !x->now.t.decode.p)
+    bool text = strcmp(name, "TranslatedText") == 0 && !x->now.t.decode.p;
+    if (text || strcmp(name, "PreferredTerm") == 0)
         x->now.t.decode = xml_text(x);
     return SM_OK;
 }

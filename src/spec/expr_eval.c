@@ -265,7 +265,7 @@ static void arith(struct xrun *r, char op, struct sm_str a, struct sm_str b, str
         return;
     }
     xval_missing(out);
-    if (p) xproblem(r, SM_EXPR_NOT_A_NUMBER, b, n->slot);
+    if (p) xproblem(r, SM_EXPR_NO_RESULT, b, n->slot);
 }
 
 void xrun_arith(const struct xnode *n, struct xrun *r, struct xval *out) {

@@ -49,7 +49,7 @@ void xout_add(struct xout *o, const char *p, size_t n) {
     o->n += n;
 }
 
-/* ---- logic and choice -------------------------------------------------------------------- */
+/* ---- logic and choice ------------------------------------------------------------------------ */
 
 static void f_not(const struct xnode *n, struct xrun *r, struct xval *out) {
     struct xval x;
@@ -285,9 +285,7 @@ static void f_lookup(const struct xnode *n, struct xrun *r, struct xval *out) {
         missing |= key[i] == SM_MISSING;
     }
     const sm_val *row = sm_lut_find(r->env->lut[l->lut], key);
-    if (row && !l->silent) {
-        xval_val(out, row[l->val]);
-    } else if (row && row[l->val] != SM_MISSING) {
+    if (row && (!l->silent || row[l->val] != SM_MISSING)) {
         xval_val(out, row[l->val]);
     } else if (l->silent) {
         xeval(n->arg[n->narg - 1], r, out);

@@ -81,7 +81,9 @@ static void fold_problem(void *ctx, enum sm_expr_problem what, struct sm_str tex
                          struct sm_slot slot) {
     struct xparse *p = ctx;
     (void)slot;
-    static const char *const say[] = {"is not a number", "is not in the table", "is not a date"};
+    static const char *const say[] = {"is not a number", "is not in the table", "is not a date",
+                                      "cannot be calculated with: it is 0, or the result too long",
+                                      "is too much work for the pattern"};
     xfail(p, p->fail_at, "'%.*s' %s", SM_STR_FMT(text), say[what]);
 }
 

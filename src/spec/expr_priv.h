@@ -184,7 +184,8 @@ const struct xregex *xregex_const(struct sm_intern *in, struct sm_str pattern, s
 /* The one used last is kept, for patterns that are not constant. */
 const struct xregex *xregex_last(struct sm_intern *in, struct sm_str pattern, struct sm_str flags);
 /* Matches from `from` on. ret_span[2 * g], [2 * g + 1]: offsets of group g, SIZE_MAX if it took no
- * part; valid until the next call. Groups in *ret_n; 0 = no match; false = a limit ended it. */
+ * part; valid until the next call. Groups in *ret_n; 0 = no match; false = the limit on the work
+ * ended it, or memory did (then the front has failed). */
 bool xregex_match(struct sm_intern *in, const struct xregex *re, struct sm_str text, size_t from,
                   const size_t **ret_span, size_t *ret_n);
 #endif

@@ -208,6 +208,7 @@ bool xregex_match(struct sm_intern *in, const struct xregex *re, struct sm_str t
     }
     if (rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21))
         return true;
-    sm_intern_fail(in);
+    if (rc != PCRE2_ERROR_MATCHLIMIT && rc != PCRE2_ERROR_DEPTHLIMIT && rc != PCRE2_ERROR_HEAPLIMIT)
+        sm_intern_fail(in);
     return false;
 }

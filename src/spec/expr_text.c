@@ -234,12 +234,23 @@ static const struct xregex *regex_now(const struct xnode *n, struct xrun *r, uin
     return xregex_last(r->env->in, pattern, flags);
 }
 
+/* False: the text was too much work, which is said. */
+static bool match_from(const struct xnode *n, struct xrun *r, const struct xregex *re,
+                       struct sm_str s, size_t from, const size_t **span, size_t *groups) {
+    if (xregex_match(r->env->in, re, s, from, span, groups)) return true;
+    if (!sm_intern_failed(r->env->in)) xproblem(r, SM_EXPR_TOO_COSTLY, s, n->arg[0]->slot);
+    return false;
+}
+
 static void f_matches(const struct xnode *n, struct xrun *r, struct xval *out) {
     struct sm_str s = xeval_str(n->arg[0], r);
     const struct xregex *re = regex_now(n, r, 2);
     const size_t *span;
     size_t groups = 0;
-    xval_bool(out, re && xregex_match(r->env->in, re, s, 0, &span, &groups) && groups > 0);
+    if (re && !match_from(n, r, re, s, 0, &span, &groups))
+        xval_missing(out);
+    else
+        xval_bool(out, groups > 0);
 }
 
 static size_t char_len(struct sm_str s, size_t at) {
@@ -249,17 +260,19 @@ static size_t char_len(struct sm_str s, size_t at) {
     return n;
 }
 
-/* The next match of at least one character at or after `from`. */
-static bool next_match(struct xrun *r, const struct xregex *re, struct sm_str s, size_t from,
-                       const size_t **span, size_t *groups) {
+/* The next match of at least one character at or after `from`: 1 if there is one, 0 if there is
+ * none, -1 if it was too much work. */
+static int next_match(const struct xnode *n, struct xrun *r, const struct xregex *re,
+                      struct sm_str s, size_t from, const size_t **span, size_t *groups) {
     while (from < s.n) {
-        if (!xregex_match(r->env->in, re, s, from, span, groups) || *groups == 0) return false;
-        if ((*span)[1] > (*span)[0]) return true;
+        if (!match_from(n, r, re, s, from, span, groups)) return -1;
+        if (*groups == 0) return 0;
+        if ((*span)[1] > (*span)[0]) return 1;
         from = (*span)[1] >= from ? (*span)[1] : from;
-        if (from >= s.n) return false;
+        if (from >= s.n) return 0;
         from += char_len(s, from);
     }
-    return false;
+    return 0;
 }
 
 /* $1 is group 1, $0 the match; \$ and \\ stand for themselves. */
@@ -288,14 +301,16 @@ static void f_replace(const struct xnode *n, struct xrun *r, struct xval *out) {
     struct xout o = {.r = r};
     const size_t *span;
     size_t groups, at = 0;
+    int more = 0;
     xval_missing(out);
     if (!re) return;
-    while (!o.failed && next_match(r, re, s, at, &span, &groups)) {
+    while (!o.failed && (more = next_match(n, r, re, s, at, &span, &groups)) > 0) {
         size_t end = span[1];
         if (span[0] > at) xout_add(&o, s.p + at, span[0] - at);
         add_replacement(&o, with, s, span, groups);
         at = end;
     }
+    if (more < 0) return;
     if (at == 0) {
         xval_text(out, s);
         return;
@@ -310,9 +325,9 @@ size_t xtokens(const struct xnode *n, struct xrun *r, struct xval **ret) {
     const size_t *span;
     size_t groups, at = 0, count = 0, cap = 0;
     struct xval *item = NULL;
-    bool more = re != NULL;
+    int more = re != NULL;
     *ret = NULL;
-    while (more) {
+    while (more > 0) {
         if (count == cap) {
             cap = cap ? cap * 2 : 4;
             struct xval *now = (struct xval *)(void *)xscratch(r, cap * sizeof *now);
@@ -323,7 +338,8 @@ size_t xtokens(const struct xnode *n, struct xrun *r, struct xval **ret) {
             if (count) memcpy(now, item, count * sizeof *now);
             item = now;
         }
-        more = next_match(r, re, s, at, &span, &groups);
+        more = next_match(n, r, re, s, at, &span, &groups);
+        if (more < 0) return 0;
         xval_text(&item[count++], sm_str_n(s.p + at, (more ? span[0] : s.n) - at));
         if (more) at = span[1];
     }
@@ -331,7 +347,7 @@ size_t xtokens(const struct xnode *n, struct xrun *r, struct xval **ret) {
     return count;
 }
 
-/* ---- the table -------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 const struct xfn xfns_text[] = {
     {"substring", 2, 3, 0, f_substring, NULL},

@@ -38,7 +38,7 @@ static struct sm_rule *derive_rule(struct derive *d, const xmlNode *n, enum sm_r
     return r;
 }
 
-/* ---- row-wise ---- */
+/* ---- row-wise -------------------------------------------------------------------------------- */
 
 static void derive_study_day(struct derive *d, const xmlNode *n) {
     uint32_t from = derive_input(d, n, "from");
@@ -175,7 +175,7 @@ static void derive_standardize(struct derive *d, const xmlNode *n) {
                SM_STR_FMT(d->x->d->name));
 }
 
-/* ---- subject-wise ---- */
+/* ---- subject-wise ---------------------------------------------------------------------------- */
 
 static void derive_sequence(struct derive *d, const xmlNode *n) {
     struct sm_derive *v = sp_push(d->l, &d->derives, sizeof *v);
@@ -232,7 +232,7 @@ static void derive_flag(struct derive *d, const xmlNode *n) {
     sp_gives(&d->b, v->var, v->where, SM_NO);
 }
 
-/* ---- relations ---- */
+/* ---- relations ------------------------------------------------------------------------------- */
 
 static bool derive_pair(struct derive *d, const xmlNode *n, struct sp_dom *to, struct sm_str word,
                         uint32_t *mine, uint32_t *theirs) {
@@ -290,7 +290,7 @@ static void derive_relate(struct derive *d, const xmlNode *n) {
                                 .where = sp_at(n)};
 }
 
-/* ---- all of <derive> ---- */
+/* ---- all of <derive> ------------------------------------------------------------------------- */
 
 static void derive_children(struct derive *d, const xmlNode *parent);
 

@@ -3,7 +3,7 @@
  * compiled, so that rules can read each other's. */
 #include "spec/spec_priv.h"
 
-/* ---- finding ---- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 struct sp_dom *sp_domain_find(struct sp_load *l, struct sm_str name, uint32_t *ret_index) {
     struct sp_dom *v = l->doms.p;
@@ -109,7 +109,7 @@ struct sm_str sp_prefixed(struct sp_load *l, const struct sm_domain *d, const ch
     return sp_printf(l, "%.*s%s", SM_STR_FMT(d->name), suffix);
 }
 
-/* ---- what a domain may have ---- */
+/* ---- what a domain may have ------------------------------------------------------------------ */
 
 static struct sm_str domain_swap(struct sp_load *l, struct sm_str name, struct sm_str from,
                                  struct sm_str to) {
@@ -221,6 +221,15 @@ static bool domain_check_name(struct sp_load *l, const xmlNode *n, const char *a
     return false;
 }
 
+/* Labels of variables and of supplements: SDTMIG 3.4 section 4.2.1. */
+static void domain_check_label(struct sp_load *l, const xmlNode *n, struct sm_str label) {
+    enum { LABEL_MAX = 40 };
+    if (label.n <= LABEL_MAX) return;
+    sp_lint(l, SM_D_LENGTH_LIMIT, sp_at_attr(n, "label", 1),
+            &(struct sp_about){.mend = "shorten it"}, "label has %zu bytes, the limit is %d",
+            label.n, LABEL_MAX);
+}
+
 static void domain_decls(struct sp_load *l, struct sp_dom *x) {
     for (const xmlNode *n = sp_first(x->top.node); n && !l->failed; n = sp_next(n)) {
         if (!sp_is(n, "variable")) continue;
@@ -233,10 +242,11 @@ static void domain_decls(struct sp_load *l, struct sp_dom *x) {
         }
         struct sp_decl *d = sp_push(l, &x->decls, sizeof *d);
         if (d) *d = (struct sp_decl){sp_dup(l, name), sp_word(n, "after"), n, false};
+        domain_check_label(l, n, sp_word(n, "label"));
     }
 }
 
-/* ---- what its rules give ---- */
+/* ---- what its rules give --------------------------------------------------------------------- */
 
 static struct sp_give *domain_given(const struct sp_dom *x, struct sm_str name) {
     struct sp_give *v = x->gives.p;
@@ -280,6 +290,7 @@ static void domain_give_supp(struct sp_load *l, struct sp_dom *x, struct sm_str 
         sp_too_large(l, sp_at(n), "variables and supplements of a domain", SP_VARS_MAX);
         return;
     }
+    domain_check_label(l, n, label);
     struct sp_give *g = sp_push(l, &x->gives, sizeof *g);
     if (g) *g = (struct sp_give){sp_dup(l, name), sp_dup(l, label), true, n};
 }
@@ -397,7 +408,7 @@ static void domain_gather_auto(struct sp_load *l, struct sp_dom *x) {
         if (sp_yes(v[i].node, "keep", false)) domain_give(l, x, v[i].name, v[i].node);
 }
 
-/* ---- variables in order ---- */
+/* ---- variables in order ---------------------------------------------------------------------- */
 
 static enum sm_origin domain_origin(struct sm_str s) {
     static const char *const names[] = {"",         "Collected",   "Derived",       "Assigned",
@@ -511,7 +522,7 @@ static void domain_subjectwise(struct sp_dom *x) {
     }
 }
 
-/* ---- all domains ---- */
+/* ---- all domains ----------------------------------------------------------------------------- */
 
 static void domain_declare(struct sp_load *l, struct sp_dom *x) {
     struct sm_domain *d = x->d;
@@ -519,6 +530,11 @@ static void domain_declare(struct sp_load *l, struct sp_dom *x) {
     d->where = sp_at(n);
     d->name = sp_dup(l, sp_word(n, "name"));
     d->dataset = sp_has(n, "dataset") ? sp_dup(l, sp_word(n, "dataset")) : d->name;
+    if (sp_has(n, "dataset") && !domain_good_name(d->dataset))
+        sp_say(l, SM_D_MAPPING_INVALID, sp_at_attr(n, "dataset", 1),
+               &(struct sp_about){
+                   .mend = "use at most 8 capital letters, digits and _, a letter first"},
+               "'%.*s' cannot be the name of a dataset", SM_STR_FMT(d->dataset));
     d->usubjid = d->seq = SM_NO;
     if (d->name.n) (void)domain_check_name(l, n, "name", d->name);
     domain_decls(l, x);
@@ -567,7 +583,7 @@ void sp_domains_declare(struct sp_load *l) {
     }
 }
 
-/* ---- after the rules ---- */
+/* ---- after the rules ------------------------------------------------------------------------- */
 
 static void domain_keys(struct sp_load *l, struct sp_dom *x) {
     const xmlNode *n = x->top.node;

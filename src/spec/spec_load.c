@@ -8,7 +8,7 @@
 #include "sdtmill/hash.h"
 #include "sdtmill/mem.h"
 
-/* ---- memory ---- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 void sp_nomem(struct sp_load *l) {
     l->failed = true;
@@ -72,7 +72,7 @@ struct sm_str sp_printf(struct sp_load *l, const char *fmt, ...) {
     return sp_dup(l, sm_str_n(small, (size_t)n < sizeof small ? (size_t)n : sizeof small - 1));
 }
 
-/* ---- findings ---- */
+/* ---- findings -------------------------------------------------------------------------------- */
 
 /* One mistake is met as often as its element is compiled; it is said once. */
 static bool load_said(struct sp_load *l, int code, struct sm_where at, const char *detail) {
@@ -155,7 +155,7 @@ void sp_unknown(struct sp_load *l, struct sm_where at, const char *what, struct 
     sp_say(l, SM_D_UNKNOWN_NAME, at, &about, "no %s '%.*s'", what, SM_STR_FMT(name));
 }
 
-/* ---- files ---- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static bool load_is_file(const char *path) {
     struct stat st;
@@ -261,7 +261,7 @@ struct sm_str sp_find_file(struct sp_load *l, struct sm_where at, const struct s
     return found;
 }
 
-/* ---- where files may come from ---- */
+/* ---- where files may come from --------------------------------------------------------------- */
 
 static void load_root(struct sp_load *l, const char *path) {
     char real[PATH_MAX];
@@ -314,7 +314,7 @@ static bool load_roots(struct sp_load *l, const char *path) {
     return !l->failed;
 }
 
-/* ---- the standard ---- */
+/* ---- the standard ---------------------------------------------------------------------------- */
 
 static void load_standard(struct sp_load *l) {
     struct sm_where at = sp_at_attr(l->study, "standard", 1);
@@ -391,7 +391,7 @@ static void load_ignores(struct sp_load *l) {
     }
 }
 
-/* ---- all of it ---- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 /* What others need of the vectors, before their elements' addresses are used. */
 static void load_publish(struct sp_load *l) {

@@ -46,7 +46,7 @@ const struct sm_guard *sp_guard(struct sp_load *l, const struct sm_expr *test, b
     return g;
 }
 
-/* ---- given twice ---- */
+/* ---- given twice ----------------------------------------------------------------------------- */
 
 /* Two chains never hold together when one has a test that the other has negated. */
 static bool rule_exclusive(const struct sm_guard *a, const struct sm_guard *b) {
@@ -83,7 +83,7 @@ void sp_gives(struct sp_build *b, uint32_t var, struct sm_where at, uint32_t col
     if (b->trace[var] == SM_NO) b->trace[var] = column;
 }
 
-/* ---- shared parts ---- */
+/* ---- shared parts ---------------------------------------------------------------------------- */
 
 static uint32_t rule_slot_column(const struct sp_build *b, struct sm_slot s) {
     if (s.kind == SM_SLOT_COLUMN && b->scope.source) return s.index;
@@ -158,7 +158,7 @@ static void rule_finish(struct sp_build *b, struct sm_rule *r, const xmlNode *n,
     rule_take(b, n, &b->x->var[var]);
 }
 
-/* ---- the rules ---- */
+/* ---- the rules ------------------------------------------------------------------------------- */
 
 static void rule_assign(struct sp_build *b, const xmlNode *n, uint32_t var) {
     struct sm_slot from = sp_slot(&b->scope, n, "from");

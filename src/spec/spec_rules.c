@@ -30,7 +30,7 @@ static bool rules_on_path(const struct rules_from *w, const xmlNode *n) {
     return false;
 }
 
-/* ---- what a record gives by itself ---- */
+/* ---- what a record gives by itself ----------------------------------------------------------- */
 
 /* Does a rule for the variable lie on the way to the leaf? */
 static bool rules_name(const struct rules_from *w, const xmlNode *parent, const char *var) {
@@ -76,7 +76,7 @@ static void rules_auto(struct rules_from *w, struct sp_build *b) {
     }
 }
 
-/* ---- one record ---- */
+/* ---- one record ------------------------------------------------------------------------------ */
 
 static void rules_walk(struct rules_from *w, struct sp_build *b, const xmlNode *parent);
 
@@ -181,7 +181,7 @@ static void rules_one(struct rules_from *w, const xmlNode *leaf, struct sm_str c
                             .where = at};
 }
 
-/* ---- all records ---- */
+/* ---- all records ----------------------------------------------------------------------------- */
 
 static bool rules_has_record(const xmlNode *parent) {
     for (const xmlNode *n = sp_first(parent); n; n = sp_next(n))

@@ -10,7 +10,7 @@
 
 static const struct sm_slot scope_none = {SM_SLOT_NONE, 0};
 
-/* ---- who uses what ---- */
+/* ---- who uses what --------------------------------------------------------------------------- */
 
 void sp_edge(struct sp_load *l, uint32_t used, struct sm_where where) {
     enum { RECENT = 64 };
@@ -33,7 +33,7 @@ uint32_t sp_ref(struct sp_load *l, uint32_t domain, uint32_t var) {
     return l->refs.n - 1;
 }
 
-/* ---- names ---- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 uint32_t sp_raw(struct sp_load *l, struct sp_rawset *r, struct sm_str name) {
     if (r->names.n * 2 >= r->nslot) {
@@ -264,7 +264,7 @@ static void scope_lists(struct sp_load *l, struct sm_str text) {
     }
 }
 
-/* ---- compiling ---- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 const struct sm_expr *sp_expr_part(struct sp_scope *c, const xmlNode *n, const char *attr,
                                    struct sm_str text, uint32_t first) {
@@ -342,7 +342,7 @@ uint32_t sp_expr_column(const struct sm_expr *e, const uint32_t *trace) {
     return SM_NO;
 }
 
-/* ---- lookups ---- */
+/* ---- lookups --------------------------------------------------------------------------------- */
 
 struct scope_key {
     struct sm_str text;
@@ -533,7 +533,7 @@ void sp_lookups(struct sp_load *l) {
     l->step = SM_NO;
 }
 
-/* ---- epochs ---- */
+/* ---- epochs ---------------------------------------------------------------------------------- */
 
 void sp_epochs(struct sp_load *l) {
     const struct sp_top *t = l->tops.p;

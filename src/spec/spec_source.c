@@ -7,7 +7,7 @@
 #include "sdtmill/err.h"
 #include "sdtmill/utf8.h"
 
-/* ---- shared ---- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 void sp_habits(struct sp_load *l, const xmlNode *n, struct sp_habits *h) {
     const struct {
@@ -98,7 +98,7 @@ bool sp_decimal(struct sp_load *l, const xmlNode *n, const char *attr, struct sm
     return ret->p != NULL;
 }
 
-/* ---- canonical columns ---- */
+/* ---- canonical columns ----------------------------------------------------------------------- */
 
 static void source_column(struct sp_load *l, const xmlNode *n, struct sm_column *c) {
     static const struct {
@@ -143,7 +143,7 @@ static void source_columns(struct sp_load *l, const xmlNode *n, struct sm_source
     s->ncolumn = v.n;
 }
 
-/* ---- keys ---- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static uint32_t source_key_column(struct sp_load *l, const xmlNode *n, const struct sm_source *s,
                                   const char *attr, struct sm_str name) {
@@ -208,7 +208,7 @@ static void source_keys(struct sp_load *l, const xmlNode *n, struct sm_source *s
     }
 }
 
-/* ---- files ---- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 struct source_file { /* one <file> while it is built */
     struct sp_load *l;
@@ -397,7 +397,7 @@ static void file_said(struct source_file *w, const xmlNode *n, const xmlNode **s
     }
 }
 
-/* ---- unpivot ---- */
+/* ---- unpivot --------------------------------------------------------------------------------- */
 
 static uint32_t unpivot_target(struct source_file *w, const char *attr) {
     struct sm_str name = sp_word(w->unpivot, attr);
@@ -492,7 +492,7 @@ static void file_unpivot(struct source_file *w) {
     if (n == 0) sp_say(l, SM_D_MAPPING_INVALID, sp_at(w->unpivot), NULL, "<unpivot> has no <from>");
 }
 
-/* ---- the rest of a file ---- */
+/* ---- the rest of a file ---------------------------------------------------------------------- */
 
 static void file_name(struct sp_load *l, const xmlNode *n, struct sp_vec *v, struct sm_str name) {
     struct sm_str *slot = sp_budget(l, 1, sp_at(n)) ? sp_push(l, v, sizeof *slot) : NULL;
@@ -650,7 +650,7 @@ void sp_sources(struct sp_load *l) {
         if (sp_is(t[i].node, "source")) source_one(l, &t[i]);
 }
 
-/* ---- the subject ---- */
+/* ---- the subject ----------------------------------------------------------------------------- */
 
 static const struct sm_expr *subject_expr(struct sp_load *l, struct sm_source *s,
                                           const xmlNode *own, const char *attr) {

@@ -39,7 +39,7 @@ static bool tables_is_new(struct sp_load *l, const xmlNode *n, const char *what,
     return false;
 }
 
-/* ---- codelists ---- */
+/* ---- codelists ------------------------------------------------------------------------------- */
 
 static void tables_synonyms(struct sp_load *l, const xmlNode *n, struct sm_term *t) {
     uint32_t k = 0;
@@ -211,7 +211,7 @@ void sp_terms_check(struct sp_load *l, const xmlNode *n, const struct sm_terms *
            SM_STR_FMT(value), extensible ? "extensible " : "", SM_STR_FMT(t->list[0]->name));
 }
 
-/* ---- recodes ---- */
+/* ---- recodes --------------------------------------------------------------------------------- */
 
 static void tables_recode_add(struct sp_load *l, struct sm_recode *r, struct sm_where at,
                               struct sm_str from, struct sm_str to) {
@@ -317,7 +317,7 @@ const struct sm_table *sp_table(struct sp_load *l, const xmlNode *n, const char 
     SP_FIND(l, n, attr, tables, struct sm_table, table_own, "table");
 }
 
-/* ---- tables ---- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static void tables_rows(struct sp_load *l, const struct sp_csv *csv, struct sm_table *t,
                         const uint32_t *from, struct sm_lut *lut) {
@@ -409,7 +409,7 @@ void sp_tables(struct sp_load *l) {
         if (sp_is(t[i].node, "table")) tables_table(l, &t[i]);
 }
 
-/* ---- units ---- */
+/* ---- units ----------------------------------------------------------------------------------- */
 
 /* What one row says, from an element or from a line of a file. */
 struct unit_row {
@@ -422,6 +422,10 @@ static const struct sm_dec *units_dec(struct sp_load *l, struct sm_where at, str
     s = sm_str_trim(s);
     if (s.n == 0) return NULL;
     struct sm_dec *d = sm_dec_parse(s), **slot;
+    if (d == NULL && sm_dec_is(s)) {
+        sp_nomem(l);
+        return NULL;
+    }
     if (d == NULL) {
         sp_say(l, SM_D_MAPPING_INVALID, at,
                &(struct sp_about){.mend = "write a decimal or a fraction such as 5/9"},

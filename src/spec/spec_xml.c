@@ -18,7 +18,7 @@
 #define SP_NS "urn:sdtmill:mapping:1"
 #define SP_XI "http://www.w3.org/2001/XInclude"
 
-/* ---- nodes ---- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static bool xml_is_ours(const xmlNode *n) {
     return n->type == XML_ELEMENT_NODE && n->ns && n->ns->href &&
@@ -88,7 +88,7 @@ struct sm_str sp_text(struct sp_load *l, const xmlNode *n) {
     return sm_str_n(p, at);
 }
 
-/* ---- places ---- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 struct sp_file *sp_file_of(const xmlNode *n) {
     return n->doc->_private;
@@ -201,7 +201,7 @@ uint32_t sp_text_line(const xmlNode *n) {
     return xml_where(f, i).line;
 }
 
-/* ---- element offsets ---- */
+/* ---- element offsets ------------------------------------------------------------------------- */
 
 static xmlNode *xml_after(xmlNode *n, const xmlNode *root) {
     xmlNode *next = n->children;
@@ -289,7 +289,7 @@ static bool xml_lines(struct sp_load *l, struct sp_file *f) {
     return true;
 }
 
-/* ---- parsing ---- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 struct sm_str sp_read_file(struct sp_load *l, const char *path, const char **ret_why) {
     struct sm_str none = {NULL, 0};
@@ -444,7 +444,7 @@ void sp_xml_free(struct sm_spec_own *own) {
     sm_arena_init(&own->scratch);
 }
 
-/* ---- inclusion ---- */
+/* ---- inclusion ------------------------------------------------------------------------------- */
 
 static bool xml_is_include(const xmlNode *n) {
     return n->type == XML_ELEMENT_NODE && n->ns && n->ns->href &&

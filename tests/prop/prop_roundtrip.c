@@ -19,7 +19,8 @@
 
 enum { ROWS = 90, COLS = 8, FLIPS = 500, TEXT_CAP = 1400 };
 enum { C_STUDY, C_SUBJECT, C_SEQ, C_TEXT, C_SHORT, C_NUM, C_DATE, C_EMPTY };
-static const char *const names[COLS] = {"STUDYID", "USUBJID", "XXSEQ", "XXORRES", "XXSPID", "XXSTRESN", "XXDTC", "XXREASND"};
+static const char *const names[COLS] = {"STUDYID", "USUBJID",  "XXSEQ", "XXORRES",
+                                        "XXSPID",  "XXSTRESN", "XXDTC", "XXREASND"};
 static const char *const formats[] = {"csv", "xml", "xpt", "json", "ndjson", "dsjc"};
 enum { FORMATS = SM_ARRAY_LEN(formats), XML = 1, XPT = 2 };
 static const char all_formats[] = "csv,xml,xpt,json,ndjson,dsjc,define";
@@ -30,7 +31,8 @@ static size_t pick(size_t n) {
     return (size_t)(seed >> 33) % n;
 }
 
-/* ---- the datasets ---------------------------------------------------------------------------------- */
+/* ---- the datasets
+ * ---------------------------------------------------------------------------------- */
 enum profile { PLAIN, UNICODE, CONTROL, LONG, HUGE_NUMBER, PROFILES };
 struct table {
     char *cell[ROWS][COLS];
@@ -46,21 +48,91 @@ static void set(struct table *t, size_t row, int col, const char *text) {
     t->used += n;
 }
 
-static const char *const awkward[] = {
-    "\"", "\"\"", "'", ",", ";", "|", "\\", "/", "\\n", "&amp;", "<b>&", "]]>", "<!--", "--", "{", "[1,\"x\"]", "null", "NA", ".", "=1+1", "@", "%s%n", "a,b",
-    "\"q\"", "it's", "1e5", "007", "+5", "-", "TRUE", " leading", "  ", "x  y", "~", "#", "$0", "`", "?", "SELECT *", "2024-13-45", "a longer text than seven"};
-static const char *const unicode[] = {
-    "\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F", "\xC2\xB5g/mL", "\xE2\x89\xA4 5", "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E", "\xF0\x9F\xA7\xAA", "e\xCC\x81",
-    "\xD7\xA2\xD7\x91\xD7\xA8", "line\nbreak", "cr\r\nlf", "tab\there", "\xC2\xA0nbsp", "\xE2\x80\xA8", "\xEF\xBB\xBF" "bom", "\n", " \t", "trailing "};
-static const char *const dates[] = {
-    "2024", "2024-05", "2024-05-06", "2024-05-06T07", "2024-05-06T07:08", "2024-05-06T07:08:09", "--05-06", "2024---06", "-----T07:08", "2024-05-06T-:08",
-    "2024-05-06T07:08:09+02:00", "2024-05-06/2024-05-08", "P1Y2M", "1899-12-31", "2024-02-30", "UNK", "2024-05-06T24:00", "0001-01-01"};
+static const char *const awkward[] = {"\"",
+                                      "\"\"",
+                                      "'",
+                                      ",",
+                                      ";",
+                                      "|",
+                                      "\\",
+                                      "/",
+                                      "\\n",
+                                      "&amp;",
+                                      "<b>&",
+                                      "]]>",
+                                      "<!--",
+                                      "--",
+                                      "{",
+                                      "[1,\"x\"]",
+                                      "null",
+                                      "NA",
+                                      ".",
+                                      "=1+1",
+                                      "@",
+                                      "%s%n",
+                                      "a,b",
+                                      "\"q\"",
+                                      "it's",
+                                      "1e5",
+                                      "007",
+                                      "+5",
+                                      "-",
+                                      "TRUE",
+                                      " leading",
+                                      "  ",
+                                      "x  y",
+                                      "~",
+                                      "#",
+                                      "$0",
+                                      "`",
+                                      "?",
+                                      "SELECT *",
+                                      "2024-13-45",
+                                      "a longer text than seven"};
+static const char *const unicode[] = {"\xC3\xA4\xC3\xB6\xC3\xBC\xC3\x9F",
+                                      "\xC2\xB5g/mL",
+                                      "\xE2\x89\xA4 5",
+                                      "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E",
+                                      "\xF0\x9F\xA7\xAA",
+                                      "e\xCC\x81",
+                                      "\xD7\xA2\xD7\x91\xD7\xA8",
+                                      "line\nbreak",
+                                      "cr\r\nlf",
+                                      "tab\there",
+                                      "\xC2\xA0nbsp",
+                                      "\xE2\x80\xA8",
+                                      "\xEF\xBB\xBFxyz",
+                                      "\n",
+                                      " \t",
+                                      "trailing "};
+static const char *const dates[] = {"2024",
+                                    "2024-05",
+                                    "2024-05-06",
+                                    "2024-05-06T07",
+                                    "2024-05-06T07:08",
+                                    "2024-05-06T07:08:09",
+                                    "--05-06",
+                                    "2024---06",
+                                    "-----T07:08",
+                                    "2024-05-06T-:08",
+                                    "2024-05-06T07:08:09+02:00",
+                                    "2024-05-06/2024-05-08",
+                                    "P1Y2M",
+                                    "1899-12-31",
+                                    "2024-02-30",
+                                    "UNK",
+                                    "2024-05-06T24:00",
+                                    "0001-01-01"};
 
 static void make_number(struct table *t, size_t row, enum profile p) {
-    static const double edges[] = {0.1, 0.3, -7, 118.625, 123456789, 9007199254740992.0, 0.000001, 5.4, -0.5, 1e15, 4294967296.0, 2.5e-7, 7.2e75, 5.5e-79, -7e70};
+    static const double edges[] = {
+        0.1,      0.3,     -7,   118.625, 123456789,    9007199254740992.0,
+        0.000001, 5.4,     -0.5, 1e15,    4294967296.0, 2.5e-7,
+        7.2e75,   5.5e-79, -7e70};
     static const double beyond[] = {8e75, 1e76, -1e300, 5e-79, 1e-300};
     char out[401];
-    double v = pick(3) ? edges[pick(SM_ARRAY_LEN(edges))] : (double)pick(1000000) / (double)(1 + pick(997));
+    double v = pick(3) ? edges[pick(SM_ARRAY_LEN(edges))]
+                       : (double)pick(1000000) / (double)(1 + pick(997));
     if (p == HUGE_NUMBER && row % 7 == 0) v = beyond[pick(SM_ARRAY_LEN(beyond))];
     if (pick(2)) v = -v;
     out[sm_num_format_plain(v, out)] = '\0';
@@ -72,12 +144,15 @@ static void make_text(struct table *t, size_t row, int col, enum profile p) {
     size_t n = 0, words = pick(col == C_SHORT ? 2 : 6);
     out[0] = '\0';
     for (size_t i = 0; i < words; i++) {
-        const char *w = p == UNICODE && pick(2) ? unicode[pick(SM_ARRAY_LEN(unicode))] : awkward[pick(SM_ARRAY_LEN(awkward))];
+        const char *w = p == UNICODE && pick(2) ? unicode[pick(SM_ARRAY_LEN(unicode))]
+                                                : awkward[pick(SM_ARRAY_LEN(awkward))];
         n += (size_t)snprintf(out + n, sizeof out - n, "%s%s", i && pick(2) ? " " : "", w);
     }
-    if (p == CONTROL && row % 9 == 0) n += (size_t)snprintf(out + n, sizeof out - n, "bell\x07%c", (int)(1 + pick(8)));
+    if (p == CONTROL && row % 9 == 0)
+        n += (size_t)snprintf(out + n, sizeof out - n, "bell\x07%c", (int)(1 + pick(8)));
     if (p == LONG && row % 9 == 0)
-        while (n < 201 + pick(1000)) out[n++] = (char)('a' + pick(26));
+        while (n < 201 + pick(1000))
+            out[n++] = (char)('a' + pick(26));
     out[n] = '\0';
     set(t, row, col, out);
 }
@@ -95,14 +170,17 @@ static void make(struct table *t, enum profile p) {
         set(t, r, C_SEQ, text);
         make_text(t, r, C_TEXT, p);
         make_text(t, r, C_SHORT, p);
-        if (pick(4)) make_number(t, r, p);
-        else set(t, r, C_NUM, "");
+        if (pick(4))
+            make_number(t, r, p);
+        else
+            set(t, r, C_NUM, "");
         set(t, r, C_DATE, pick(5) ? dates[pick(SM_ARRAY_LEN(dates))] : "");
         set(t, r, C_EMPTY, "");
     }
 }
 
-/* ---- written by the writers themselves -------------------------------------------------------------- */
+/* ---- written by the writers themselves
+ * -------------------------------------------------------------- */
 struct world {
     struct tmp tmp;
     struct table table;
@@ -133,18 +211,36 @@ static void close_world(struct world *w) {
 }
 
 static void describe(struct world *w) {
-    w->ds = (struct sm_dsinfo){.name = SM_STR("XX"), .label = SM_STR("Made & \"Generated\" <Records>"), .domain = SM_STR("XX"), .cls = SM_STR("FINDINGS"),
-                               .structure = SM_STR("One record per record"), .repeating = true, .var = w->var, .column = w->column, .nvar = COLS, .block_ncol = COLS};
+    w->ds = (struct sm_dsinfo){.name = SM_STR("XX"),
+                               .label = SM_STR("Made & \"Generated\" <Records>"),
+                               .domain = SM_STR("XX"),
+                               .cls = SM_STR("FINDINGS"),
+                               .structure = SM_STR("One record per record"),
+                               .repeating = true,
+                               .var = w->var,
+                               .column = w->column,
+                               .nvar = COLS,
+                               .block_ncol = COLS};
     for (uint32_t i = 0; i < COLS; i++) {
-        w->var[i] = (struct sm_dsvar){.name = sm_str(names[i]), .label = sm_str(i ? "A Label, \"with\" <all> & sundry" : "Study Identifier"),
-                                      .is_num = i == C_SEQ || i == C_NUM, .is_dtc = i == C_DATE, .key = i < 3 ? i + 1 : 0};
+        w->var[i] = (struct sm_dsvar){
+            .name = sm_str(names[i]),
+            .label = sm_str(i ? "A Label, \"with\" <all> & sundry" : "Study Identifier"),
+            .is_num = i == C_SEQ || i == C_NUM,
+            .is_dtc = i == C_DATE,
+            .key = i < 3 ? i + 1 : 0};
         w->column[i] = i;
     }
 }
 
 static void emit(struct world *w, const char *format, struct sm_stage *stage) {
-    struct sm_emit_study study = {.oid = SM_STR("S-1"), .name = SM_STR("S-1"), .metadata_oid = SM_STR("MDV.S-1"), .file_oid = SM_STR("S-1.define"),
-                                  .created = SM_STR("2024-05-06T07:08:09"), .texts = w->texts, .stage = stage, .diags = &w->diags};
+    struct sm_emit_study study = {.oid = SM_STR("S-1"),
+                                  .name = SM_STR("S-1"),
+                                  .metadata_oid = SM_STR("MDV.S-1"),
+                                  .file_oid = SM_STR("S-1.define"),
+                                  .created = SM_STR("2024-05-06T07:08:09"),
+                                  .texts = w->texts,
+                                  .stage = stage,
+                                  .diags = &w->diags};
     struct sm_emitter *e = NULL;
     const struct sm_dsinfo *all[1] = {&w->ds};
     const struct sm_emit_ops *ops = sm_emit_find(sm_str(format));
@@ -175,7 +271,8 @@ static void write_first(struct world *w) {
     struct sm_block b = {w->cell, w->pos, (uint32_t)w->table.n, COLS};
     if (b.nrow) sm_dsinfo_fold(&w->ds, w->texts, &b, true);
     assert_int_equal(sm_stage_open(&stage, tmp_path(&w->tmp, "first"), true, &w->err), SM_OK);
-    for (size_t i = 0; i < FORMATS; i++) emit(w, formats[i], stage);
+    for (size_t i = 0; i < FORMATS; i++)
+        emit(w, formats[i], stage);
     emit(w, "define", stage);
     assert_int_equal(sm_stage_commit(stage, &w->err), SM_OK);
     sm_stage_close(stage);
@@ -183,27 +280,35 @@ static void write_first(struct world *w) {
 
 static size_t findings_of(const struct sm_diags *d, uint16_t code) {
     size_t n = 0;
-    for (const struct sm_diag *x = d->first; x; x = x->next) n += x->code == code;
+    for (const struct sm_diag *x = d->first; x; x = x->next)
+        n += x->code == code;
     return n;
 }
 
-/* ---- read again ------------------------------------------------------------------------------------- */
+/* ---- read again
+ * ------------------------------------------------------------------------------------- */
 static struct sm_str blanks_off(struct sm_str s) {
-    while (s.n > 0 && s.p[s.n - 1] == ' ') s.n--;
+    while (s.n > 0 && s.p[s.n - 1] == ' ')
+        s.n--;
     return s;
 }
 
-static void assert_cell(const char *path, size_t row, size_t col, struct sm_str want, struct sm_str got, bool xpt) {
+static void assert_cell(const char *path, size_t row, size_t col, struct sm_str want,
+                        struct sm_str got, bool xpt) {
     double a, b;
     if (xpt) want = blanks_off(want);
     if (want.n == got.n && (want.n == 0 || memcmp(want.p, got.p, want.n) == 0)) return;
-    if (xpt && (col == C_NUM || col == C_SEQ) && sm_num_parse(want, true, &a) && sm_num_parse(got, true, &b) && !(a < b) && !(a > b)) return;
-    fail_msg("%s: record %zu, %s: \"%.*s\" became \"%.*s\"", path, row + 1, names[col], SM_STR_FMT(want), SM_STR_FMT(got));
+    if (xpt && (col == C_NUM || col == C_SEQ) && sm_num_parse(want, true, &a) &&
+        sm_num_parse(got, true, &b) && !(a < b) && !(a > b))
+        return;
+    fail_msg("%s: record %zu, %s: \"%.*s\" became \"%.*s\"", path, row + 1, names[col],
+             SM_STR_FMT(want), SM_STR_FMT(got));
 }
 
-/* The file holds the table; xpt: it came through a format that holds no blanks at the end. blank: a cell
- * that this format cannot hold is left out. */
-static void assert_table(struct world *w, const char *name, bool xpt, bool (*blank)(const char *text)) {
+/* The file holds the table; xpt: it came through a format that holds no blanks at the end. blank: a
+ * cell that this format cannot hold is left out. */
+static void assert_table(struct world *w, const char *name, bool xpt,
+                         bool (*blank)(const char *text)) {
     struct sm_loader *l = NULL;
     struct sm_block b;
     struct sm_valbuf buf;
@@ -213,13 +318,15 @@ static void assert_table(struct world *w, const char *name, bool xpt, bool (*bla
     int rc = sm_loader_open(&l, path, NULL, w->in, &w->err);
     if (rc) fail_msg("%s", w->err.text);
     assert_int_equal(sm_loader_info(l)->nvar, COLS);
-    for (uint32_t c = 0; c < COLS; c++) assert_true(sm_str_eq_c(sm_loader_info(l)->var[c].name, names[c]));
+    for (uint32_t c = 0; c < COLS; c++)
+        assert_true(sm_str_eq_c(sm_loader_info(l)->var[c].name, names[c]));
     struct sm_blocks in = sm_loader_blocks(l);
     while (!(rc = in.next(in.ctx, &b, &w->err)))
         for (uint32_t r = 0; r < b.nrow; r++, row++)
             for (size_t c = 0; c < COLS && row < w->table.n; c++) {
                 const char *want = w->table.cell[row][c];
-                assert_cell(path, row, c, blank && blank(want) ? SM_STR("") : sm_str(want), sm_val_text(w->texts, b.cell[r * COLS + c], &buf), xpt);
+                assert_cell(path, row, c, blank && blank(want) ? SM_STR("") : sm_str(want),
+                            sm_val_text(w->texts, b.cell[r * COLS + c], &buf), xpt);
             }
     if (rc != SM_EOF) fail_msg("%s", w->err.text);
     assert_int_equal(row, w->table.n);
@@ -237,7 +344,10 @@ static void write_second(struct world *w, const char *from) {
     struct sm_run_result res;
     (void)snprintf(in, sizeof in, "%s/first/%s", w->tmp.dir, from);
     (void)snprintf(out, sizeof out, "%s/second", w->tmp.dir);
-    struct sm_run_opts run = {.out = out, .formats = all_formats, .command = "sdtmill convert --from", .created = "2024-05-06"};
+    struct sm_run_opts run = {.out = out,
+                              .formats = all_formats,
+                              .command = "sdtmill convert --from",
+                              .created = "2024-05-06"};
     struct sm_formats_opts o = {.from = in};
     int rc = sm_run_formats(&o, &run, &w->diags, &res, &w->err);
     if (rc) fail_msg("from %s: %s", from, w->err.text);
@@ -258,7 +368,8 @@ static void assert_verified(struct world *w, const char *from) {
 
 static bool has_control(const char *text) {
     for (; *text; text++)
-        if ((unsigned char)*text < 0x20 && *text != '\t' && *text != '\n' && *text != '\r') return true;
+        if ((unsigned char)*text < 0x20 && *text != '\t' && *text != '\n' && *text != '\r')
+            return true;
     return false;
 }
 
@@ -273,7 +384,9 @@ static void assert_pairs(struct world *w, bool with_xpt, bool (*blank_in_xml)(co
         write_second(w, formats[a]);
         for (size_t b = 0; b < FORMATS; b++) {
             (void)snprintf(name, sizeof name, "second/%s/xx.%s", formats[b], formats[b]);
-            assert_int_equal(is_there(w, name), b != XPT || with_xpt || (a == XML && blank_in_xml && !with_xpt && is_there(w, name)));
+            assert_int_equal(is_there(w, name),
+                             b != XPT || with_xpt ||
+                                 (a == XML && blank_in_xml && !with_xpt && is_there(w, name)));
             if (b == XPT && !is_there(w, name)) continue;
             assert_table(w, name, a == XPT || b == XPT, a == XML || b == XML ? blank_in_xml : NULL);
         }
@@ -281,22 +394,26 @@ static void assert_pairs(struct world *w, bool with_xpt, bool (*blank_in_xml)(co
     }
 }
 
-static void run_profile(enum profile p, size_t times, uint16_t code, bool (*blank_in_xml)(const char *)) {
+static void run_profile(enum profile p, size_t times, uint16_t code,
+                        bool (*blank_in_xml)(const char *)) {
     for (size_t i = 0; i < times; i++) {
         struct world *w = test_malloc(sizeof *w);
         seed = 7919 * (i + 1) + (size_t)p;
         open_world(w);
         make(&w->table, p);
         write_first(w);
-        if (code) assert_true(findings_of(&w->diags, code) > 0);
-        else assert_int_equal(w->diags.n, 0);
+        if (code)
+            assert_true(findings_of(&w->diags, code) > 0);
+        else
+            assert_int_equal(w->diags.n, 0);
         assert_pairs(w, code == 0, blank_in_xml);
         close_world(w);
         test_free(w);
     }
 }
 
-/* ---- the properties ---------------------------------------------------------------------------------- */
+/* ---- the properties
+ * ---------------------------------------------------------------------------------- */
 static void every_pair_of_formats_keeps_plain_texts_numbers_and_dates(void **state) {
     (void)state;
     run_profile(PLAIN, 6, 0, NULL);
@@ -318,8 +435,12 @@ static void control_characters_go_through_all_but_xml_which_names_them(void **st
     run_profile(CONTROL, 2, SM_D_NOT_XML, has_control);
 }
 
-/* ---- verify -------------------------------------------------------------------------------------------- */
-struct files { char path[64][200]; size_t n; };
+/* ---- verify
+ * -------------------------------------------------------------------------------------------- */
+struct files {
+    char path[64][200];
+    size_t n;
+};
 
 static void collect(const char *root, const char *below, struct files *f) {
     char path[500];
@@ -330,11 +451,14 @@ static void collect(const char *root, const char *below, struct files *f) {
         char rel[200];
         struct stat st;
         if (e->d_name[0] == '.') continue;
-        assert_true(snprintf(rel, sizeof rel, "%s%s%s", below, *below ? "/" : "", e->d_name) < (int)sizeof rel);
+        assert_true(snprintf(rel, sizeof rel, "%s%s%s", below, *below ? "/" : "", e->d_name) <
+                    (int)sizeof rel);
         (void)snprintf(path, sizeof path, "%s/%s", root, rel);
         assert_int_equal(stat(path, &st), 0);
-        if (S_ISDIR(st.st_mode)) collect(root, rel, f);
-        else assert_true(f->n < 64 && snprintf(f->path[f->n++], 200, "%s", rel) > 0);
+        if (S_ISDIR(st.st_mode))
+            collect(root, rel, f);
+        else
+            assert_true(f->n < 64 && snprintf(f->path[f->n++], 200, "%s", rel) > 0);
     }
     (void)closedir(dir);
 }
@@ -358,7 +482,8 @@ static void flip(const char *root, const char *rel) {
     sm_buf_init(&text, 0);
     int rc = sm_run_verify(&(struct sm_verify_opts){.out = root}, &text, &res, &err);
     const char *said = rc ? err.text : text.p ? text.p : "";
-    if ((!rc && !res.problems) || !strstr(said, rel)) fail_msg("byte %ld of %s, 0x%02x made 0x%02x: %d \"%s\"", at, rel, was, now, rc, said);
+    if ((!rc && !res.problems) || !strstr(said, rel))
+        fail_msg("byte %ld of %s, 0x%02x made 0x%02x: %d \"%s\"", at, rel, was, now, rc, said);
     sm_buf_free(&text);
     assert_int_equal(fseek(f, at, SEEK_SET), 0);
     assert_int_equal(fputc(was, f), was);
@@ -373,7 +498,8 @@ static void five_hundred_changed_bytes_are_all_noticed_and_the_file_is_named(voi
     seed = 4242;
     open_world(w);
     make(&w->table, PLAIN);
-    while (w->table.n < 8) make(&w->table, PLAIN);
+    while (w->table.n < 8)
+        make(&w->table, PLAIN);
     w->table.n = 8;
     write_first(w);
     write_second(w, "json");
@@ -381,7 +507,8 @@ static void five_hundred_changed_bytes_are_all_noticed_and_the_file_is_named(voi
     collect(root, "", &f);
     assert_int_equal(f.n, FORMATS + 3); /* define.xml, issues.csv, manifest.json */
     assert_verified(w, "json");
-    for (size_t i = 0; i < FLIPS; i++) flip(root, f.path[i % f.n]);
+    for (size_t i = 0; i < FLIPS; i++)
+        flip(root, f.path[i % f.n]);
     assert_verified(w, "json");
     close_world(w);
     test_free(w);

@@ -61,3 +61,37 @@ print('\n'.join(bad))
 sys.exit(1 if bad else 0)
 EOF
 say $? "agrees with every value of the datasets"
+
+# ---- a study of every dataset of the standard: one subject, every variable filled -----------------------
+python3 - "$SRC/mappings/standards/sdtmig-3.4.xml" "$dir" >"$dir/log" 2>&1 <<'EOF'
+import os, sys
+from xml.etree import ElementTree as E
+from xml.sax.saxutils import quoteattr as q
+ns = '{urn:sdtmill:standard:1}'
+out = ['<study xmlns="urn:sdtmill:mapping:1" oid="ALL" name="ALL" title="All datasets" standard="SDTMIG 3.4" raw="raw">',
+       '<subject source="s" usubjid="SUBJ" subjid="SUBJ"/>',
+       '<source name="s"><column name="SUBJ"/><column name="TERM"/><file path="s.csv"/></source>']
+for d in E.parse(sys.argv[1]).getroot():
+    if d.get('name') in ('SUPPQUAL', 'RELREC'): continue
+    out.append(f'<domain name={q(d.get("name"))}><from source="s">')
+    for i, v in enumerate(d):
+        n = v.get('name')
+        if n in ('STUDYID', 'DOMAIN', 'USUBJID', 'SUBJID'): continue
+        value = str(i) if v.get('type') == 'Num' else '2024-01-02T03:04' if n.endswith('DTC') else f'{n[:4]} {i}'
+        if i % 3 == 0: out.append(f'<assign var={q(n)} from="TERM"/>' if v.get('type') == 'Char' and not n.endswith('DTC') else f'<hardcode var={q(n)} value={q(value)}/>')
+        elif i % 3 == 1: out.append(f"<compute var={q(n)} value={q(chr(39) + value + chr(39))}/>")
+        else: out.append(f'<hardcode var={q(n)} value={q(value)}/>')
+    out.append('<supplement name="EXTRA" label="Something &lt;more&gt;" from="TERM"/></from></domain>')
+open(sys.argv[2] + '/all.xml', 'w').write('\n'.join(out + ['</study>']))
+os.mkdir(sys.argv[2] + '/raw')
+open(sys.argv[2] + '/raw/s.csv', 'w').write('SUBJ,TERM\n001,"a & b <c> ""d"""\n')
+EOF
+cp -r "$SRC/mappings/standards" "$SRC/mappings/schema" "$dir"
+[ -r "$dir/all.xml" ] && { "$SDTMILL" convert "$dir/all.xml" --raw "$dir/raw" -o "$dir/all" --format xml,define >"$dir/log" 2>&1; [ $? -le 1 ]; }
+say $? "of a study of all datasets is written"
+n=$(grep -c '<ItemGroupDef ' "$dir/all/define.xml" 2>"$dir/log"); [ "${n:-0}" -ge 61 ]; say $? "has every dataset of the standard"
+if [ -r "$xsd" ]; then
+    xmllint --nonet --noout --schema "$xsd" "$dir/all/define.xml" >"$dir/log" 2>&1; say $? "of all datasets is valid by the schema"
+else
+    echo "skip define of all datasets is valid by the schema: no schema at $xsd"
+fi

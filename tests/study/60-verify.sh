@@ -78,8 +78,8 @@ open(f'{out}/manifest.json', 'w').write(body + ',\n "sha256": "%s"\n}\n' % hashl
 P
 for f in csv xml xpt json ndjson dsjc; do
     fresh
-    python3 "$dir/change.py" "$dir/out" $f/cm.$f Naproxen Naproxem 2>"$dir/log" || { say 1 "changing $f"; continue; }
-    expect 5 "one other cell in $f" 'CM: record' 'CMTRT: ' '"Naproxen' '"Naproxem' "$f/cm.$f" ': 1 problem'
+    python3 "$dir/change.py" "$dir/out" $f/cm.$f PREDNISOLONE PREDNISOLINE 2>"$dir/log" || { say 1 "changing $f"; continue; }
+    expect 5 "one other cell in $f" 'CM: record' 'CMTRT: ' '"PREDNISOLONE"' '"PREDNISOLINE"' "$f/cm.$f"
 done
 fresh; python3 "$dir/change.py" "$dir/out" json/vs.json '"label":"Visit Number"' '"label":"Visit"'
 expect 5 'another label' 'VS, VISITNUM: label "Visit' 'json/vs.json'
@@ -104,7 +104,7 @@ random.seed(7)
 program, out = sys.argv[1:3]
 files = sorted(os.path.relpath(os.path.join(d, f), out) for d, _, fs in os.walk(out) for f in fs)
 bad = 0
-for i in range(25):
+for i in range(15):
     name = random.choice(files)
     path = os.path.join(out, name)
     data = bytearray(open(path, 'rb').read())
@@ -122,5 +122,5 @@ for i in range(25):
 sys.exit(bad != 0)
 P
 python3 "$dir/flip.py" "$SDTMILL" "$dir/out" >"$dir/log" 2>&1
-say $? '25 changed bits in the example study'
+say $? '15 changed bits in the example study'
 expect 0 'and it is whole again' 'everything agrees'
