@@ -160,15 +160,15 @@ KINDS := unit prop golden fuzz study
 test: setup
 	$(SUBMAKE) check
 check: $(BIN) $(if $(filter unit prop,$(KINDS)),$(TBIN)) $(if $(filter fuzz,$(KINDS)),$(FREG))
-	@tests/check/suite.sh $(B) $(KINDS)
+	@$(if $(filter asan tsan cov,$(V)),KILLS=20 SHORT=1 )tests/check/suite.sh $(B) $(KINDS)
 sanitize: setup
-	+@rm -f build/asan/log/total build/tsan/log/total; rc=0; more=' fuzz'; \
+	+@rm -f build/asan/log/total build/tsan/log/total; rc=0; more=' fuzz fault'; \
 	for v in asan tsan; do echo "== $$v"; \
 	  $(MAKE) $(JOBS) --no-print-directory V=$$v KINDS="unit prop golden study$$more" check || rc=1; more=; done; \
 	tests/check/total.sh build/asan/log/total build/tsan/log/total; exit $$rc
 valgrind: setup-lint
 	+@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,possible' \
-	  $(MAKE) $(JOBS) --no-print-directory V=debug KINDS='unit prop golden' check
+	  TEST_TIMEOUT=1800 $(MAKE) $(JOBS) --no-print-directory V=debug KINDS='unit prop golden memory' check
 coverage: setup
 	@if [ -d build/cov ]; then find build/cov -name '*.gcda' -delete; fi
 	$(SUBMAKE) V=cov check

@@ -49,6 +49,10 @@ struct sm_batch {
     } * lost;
     uint32_t nlost; /* records that became no row: UNREADABLE, or FILTERED by <skip>/skip-empty */
     struct sm_verdict *verdict; /* [nrow], filled by map */
+    /* Set before parsing, NULL = none: [ncol] columns of plain text that are hardly read. Their
+     * longer texts are not made into values: such a cell is a place in `bytes` (sm_val_is_late). */
+    const uint8_t *late;
+    const char *bytes; /* of the chunk */
     /* Raw cell and header behind a canonical column, for findings. */
     struct sm_raw_cell (*raw)(const struct sm_batch *b, uint32_t row, uint32_t column,
                               struct sm_str *ret_header);
@@ -56,6 +60,17 @@ struct sm_batch {
     struct sm_diags diags; /* findings of this chunk: read, then map append */
     struct sm_arena arena; /* memory of everything above; reset when the batch is reused */
 };
+
+/* A cell that is no value yet: 0x03, length (24 bits), offset (32 bits). */
+static inline bool sm_val_is_late(sm_val v) {
+    return v >> 56 == 3;
+}
+static inline sm_val sm_val_make_late(size_t at, size_t n) {
+    return (sm_val)3 << 56 | (sm_val)n << 32 | (sm_val)at;
+}
+static inline struct sm_str sm_val_late_text(const struct sm_batch *b, sm_val v) {
+    return (struct sm_str){b->bytes + (uint32_t)v, (size_t)(v >> 32 & 0xFFFFFF)};
+}
 
 struct sm_recs {
     uint32_t ncol, nrow, cap;

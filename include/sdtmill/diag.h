@@ -49,7 +49,9 @@ struct sm_diags { /* a list with its own memory */
     struct sm_arena arena;
     struct sm_diag *first, **last;
     size_t n;
-    bool failed; /* out of memory: the run must stop */
+    bool failed;                  /* out of memory: the run must stop */
+    const struct sm_diag **final; /* what sm_diags_final gave when there were `nseen` findings */
+    size_t nfinal, nseen;
 };
 
 /* Row of a code, NULL if there is none. */

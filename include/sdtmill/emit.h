@@ -16,7 +16,9 @@
 enum { SM_EMIT_BREACHES = 1000, SM_EMIT_OID_MAX = 128 };
 enum sm_emit_caps {
     SM_EMIT_FACTS = 1, /* needs rows counted and widths measured before begin */
-    SM_EMIT_STUDY = 2  /* writes at finish only, from all datasets' facts (define) */
+    SM_EMIT_STUDY = 2, /* writes at finish only, from all datasets' facts (define) */
+    SM_EMIT_APART = 4  /* the bytes of a block depend on its cells alone, and its state is a cache
+                          that  zeroed memory stands for: many threads may format blocks at once */
 };
 struct sm_emit_study { /* the same for all back ends of a run */
     struct sm_str oid, name, description, protocol, metadata_oid, file_oid, originator,
@@ -67,6 +69,18 @@ int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d,
                      struct sm_err *err) SM_MUST_CHECK;
 int sm_emitter_block(struct sm_emitter *e, const struct sm_block *b,
                      struct sm_err *err) SM_MUST_CHECK;
+/* For SM_EMIT_APART: block() in two steps. format() may run in any thread; the blocks' cells are
+ * all that is read. put() writes what was formatted, in the blocks' order, in the emitter's thread.
+ */
+struct sm_emit_apart { /* one thread's or job's; zeroed is empty */
+    struct sm_sink *sink;
+    void *state;
+    uint32_t rows;
+};
+int sm_emitter_format(const struct sm_emitter *e, struct sm_emit_apart *a, const struct sm_block *b,
+                      struct sm_err *err) SM_MUST_CHECK;
+int sm_emitter_put(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err *err) SM_MUST_CHECK;
+void sm_emit_apart_free(struct sm_emit_apart *a);
 int sm_emitter_end(struct sm_emitter *e, struct sm_err *err) SM_MUST_CHECK;
 int sm_emitter_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
                       struct sm_err *err) SM_MUST_CHECK;

@@ -33,6 +33,10 @@ void sm_map_worker_close(struct sm_map_worker *w);
 int sm_map_batch(struct sm_map_worker *w, const struct sm_domain *d, const struct sm_from *f,
                  const struct sm_source *s, const struct sm_file *file, struct sm_batch *b,
                  struct sm_recs *out, struct sm_err *err) SM_MUST_CHECK;
+/* For batch->late: the columns of f's source that only rules read that are not for every row. Lives
+ * as long as w; NULL when there is no memory. */
+const uint8_t *sm_map_late(struct sm_map_worker *w, const struct sm_domain *d,
+                           const struct sm_from *f);
 /* Records of a finished domain as input (<from domain=>): the block's cells are `from`'s variables.
  */
 int sm_map_block(struct sm_map_worker *w, const struct sm_domain *d, const struct sm_from *f,

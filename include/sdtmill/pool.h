@@ -18,6 +18,8 @@ bool sm_pool_full(const struct sm_pool *p);
 void sm_pool_put(struct sm_pool *p, void *job);
 /* The oldest job, waiting for it if need be; NULL when none is under way. */
 void *sm_pool_get(struct sm_pool *p);
+/* Is some job under way, or done and not taken? */
+bool sm_pool_busy(const struct sm_pool *p);
 /* Waits for running jobs, hands every job not taken to discard (may be NULL), joins. */
 void sm_pool_close(struct sm_pool *p, void (*discard)(void *job));
 #endif

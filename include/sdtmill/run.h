@@ -23,7 +23,7 @@ struct sm_run_opts {
     const char *tmpdir;        /* for spills; NULL = beside the output */
     const char *command;       /* normalised command line for the manifest */
     unsigned threads;          /* 0 = one a core */
-    uint64_t memory;           /* bytes for sorting and spooling; 0 = 256 MiB */
+    uint64_t memory;           /* bytes for sorting and spooling; 0 = 384 MiB */
     uint64_t chunk, max_field; /* bytes; 0 = defaults of read.h */
     uint64_t max_errors;       /* 0 = no limit */
     bool transliterate;        /* XPORT texts in ASCII */

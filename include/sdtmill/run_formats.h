@@ -16,7 +16,7 @@ struct sm_formats_opts {
 };
 /* Of run: out (NULL: nothing is written), formats, created, tmpdir, command, memory, force,
  * transliterate, progress, stopped. The ledger has a row for each file read. */
-int sm_run_formats(const struct sm_formats_opts *f, const struct sm_run_opts *run,
+int sm_run_formats(const struct sm_formats_opts *o, const struct sm_run_opts *run,
                    struct sm_diags *diags, struct sm_run_result *ret,
                    struct sm_err *err) SM_MUST_CHECK;
 #endif

@@ -185,6 +185,7 @@ struct sm_var {
     struct sm_str name, label, role, core;
     bool is_num, is_dtc, required; /* required: Core = Req */
     bool supp;                     /* written to SUPP--; name = QNAM, label = QLABEL */
+    bool inner;                    /* computed for other rules, not written */
     bool split_supp;               /* text over 200 bytes goes on in SUPP-- */
     bool ruled;                    /* some rule gives it a value */
     struct sm_str origin_text;     /* QORIG / Define-XML origin as written, or no value */

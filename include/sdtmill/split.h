@@ -6,7 +6,8 @@
  * blanks are no records; blanks and tabs around a field do not matter; a quote opens a quoted field
  * at its start only; text after a closing quote opens the field again.
  *
- * Lines are physical ones, counted by LF, inside quotes too. Works on any encoding in which the
+ * Lines are physical ones, counted by LF, inside quotes too, and by a CR without LF that ends a
+ * record or a blank line. Works on any encoding in which the
  * bytes of CR, LF, blank, tab, delimiter and quote stand for nothing else. */
 #include "sdtmill/common.h"
 
@@ -29,6 +30,7 @@ struct sm_split {
     uint8_t cls[256]; /* class of each byte */
     char delimiter, quote;
     uint8_t state, flags;
+    bool after_cr;       /* the byte before `start` is a CR, whose LF may follow */
     size_t start;        /* offset at which the record under way begins */
     uint64_t line;       /* line of the next byte, 1-based */
     uint64_t base_line;  /* spans count their lines from here; set by the caller */
@@ -47,7 +49,8 @@ int sm_split_feed(struct sm_split *s, const char *p, size_t from, size_t to, str
  * field (quote_line) is still open; err stays unset then. */
 int sm_split_end(struct sm_split *s, const char *p, size_t to, struct sm_spans *out,
                  struct sm_err *err) SM_MUST_CHECK;
-/* Forgets the record under way: the next one begins at offset `at`, on this line. */
+/* Forgets the record under way: the next one begins at offset `at`, on this line; not between the CR
+ * and the LF of one line end, unless at is `start`. */
 void sm_split_restart(struct sm_split *s, size_t at, uint64_t line);
 /* True inside a quoted field. */
 bool sm_split_is_quoted(const struct sm_split *s);

@@ -14,13 +14,17 @@ const struct sm_diag_info *sm_diag_info(unsigned code) {
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         if (diag_table[mid].code == code) return &diag_table[mid];
-        if (diag_table[mid].code < code) lo = mid + 1;
-        else hi = mid;
+        if (diag_table[mid].code < code)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return NULL;
 }
 
-size_t sm_diag_count(void) { return SM_ARRAY_LEN(diag_table); }
+size_t sm_diag_count(void) {
+    return SM_ARRAY_LEN(diag_table);
+}
 
 const struct sm_diag_info *sm_diag_at(size_t i) {
     return i < SM_ARRAY_LEN(diag_table) ? &diag_table[i] : NULL;
@@ -32,6 +36,8 @@ void sm_diags_init(struct sm_diags *d) {
     d->last = &d->first;
     d->n = 0;
     d->failed = false;
+    d->final = NULL;
+    d->nfinal = d->nseen = 0;
 }
 
 /* Every text of a finding. Neighbours mostly share them, so an equal one is kept once. */
@@ -55,8 +61,10 @@ static bool diag_copy(struct sm_arena *a, struct sm_diag *to, const struct sm_di
         const struct sm_str *from = diag_text(in, diag_texts[i]);
         const struct sm_str *old = before ? diag_text(before, diag_texts[i]) : NULL;
         struct sm_str copy;
-        if (old && sm_str_eq(*old, *from)) copy = *old;
-        else copy = sm_arena_dup(a, *from);
+        if (old && sm_str_eq(*old, *from))
+            copy = *old;
+        else
+            copy = sm_arena_dup(a, *from);
         if (from->p && copy.p == NULL) return false;
         memcpy((char *)to + diag_texts[i], &copy, sizeof copy);
     }
@@ -77,15 +85,18 @@ void sm_diags_add(struct sm_diags *d, const struct sm_diag *in, int sev) {
         return;
     }
     const struct sm_diag_info *info = sm_diag_info(in->code);
-    if (sev >= 0) f->sev = (uint8_t)sev;
-    else if (info) f->sev = (uint8_t)info->sev;
+    if (sev >= 0)
+        f->sev = (uint8_t)sev;
+    else if (info)
+        f->sev = (uint8_t)info->sev;
     *d->last = f;
     d->last = &f->next;
     d->n++;
 }
 
 void sm_diags_move(struct sm_diags *to, struct sm_diags *from) {
-    for (const struct sm_diag *f = from->first; f; f = f->next) sm_diags_add(to, f, f->sev);
+    for (const struct sm_diag *f = from->first; f; f = f->next)
+        sm_diags_add(to, f, f->sev);
     if (from->failed) to->failed = true;
     sm_diags_clear(from);
 }
@@ -102,11 +113,18 @@ void sm_diags_free(struct sm_diags *d) {
     sm_diags_init(d);
 }
 
-static int diag_cmp_u64(uint64_t a, uint64_t b) { return (a > b) - (a < b); }
+/* Texts are mostly shared, and then lie at the same place. */
+static int diag_cmp_str(const struct sm_str *a, const struct sm_str *b) {
+    return a->p == b->p && a->n == b->n ? 0 : sm_str_cmp(*a, *b);
+}
+
+static int diag_cmp_u64(uint64_t a, uint64_t b) {
+    return (a > b) - (a < b);
+}
 
 /* Which cell (or row, or file) a finding is about, and what about it. */
 static int diag_cmp_place(const struct sm_diag *a, const struct sm_diag *b) {
-    int c = sm_str_cmp(a->file, b->file);
+    int c = diag_cmp_str(&a->file, &b->file);
     if (c == 0) c = diag_cmp_u64(a->line, b->line);
     if (c == 0) c = diag_cmp_u64(a->field, b->field);
     if (c == 0) c = diag_cmp_u64(a->code, b->code);
@@ -116,13 +134,13 @@ static int diag_cmp_place(const struct sm_diag *a, const struct sm_diag *b) {
 /* The rest of a finding; 0 only when nothing that is shown differs but severity and effect. */
 static int diag_cmp_rest(const struct sm_diag *a, const struct sm_diag *b) {
     static const size_t order[] = {
-        offsetof(struct sm_diag, domain),  offsetof(struct sm_diag, variable),
-        offsetof(struct sm_diag, value),   offsetof(struct sm_diag, subject),
-        offsetof(struct sm_diag, column),  offsetof(struct sm_diag, detail),
+        offsetof(struct sm_diag, domain),   offsetof(struct sm_diag, variable),
+        offsetof(struct sm_diag, value),    offsetof(struct sm_diag, subject),
+        offsetof(struct sm_diag, column),   offsetof(struct sm_diag, detail),
         offsetof(struct sm_diag, map_file), offsetof(struct sm_diag, mend),
     };
     for (size_t i = 0; i < SM_ARRAY_LEN(order); i++) {
-        int c = sm_str_cmp(*diag_text(a, order[i]), *diag_text(b, order[i]));
+        int c = diag_cmp_str(diag_text(a, order[i]), diag_text(b, order[i]));
         if (c) return c;
     }
     int c = diag_cmp_u64(a->map_line, b->map_line);
@@ -156,6 +174,10 @@ static void diag_sort(struct sm_diag **v, struct sm_diag **tmp, size_t n, diag_o
             size_t mid = lo + width < n ? lo + width : n;
             size_t hi = mid + width < n ? mid + width : n;
             size_t i = lo, j = mid;
+            if (mid >= hi || cmp(from[mid - 1], from[mid]) <= 0) { /* in order as they are */
+                memcpy(to + lo, from + lo, (hi - lo) * sizeof *to);
+                continue;
+            }
             for (size_t k = lo; k < hi; k++) {
                 bool left = i < mid && (j >= hi || cmp(from[i], from[j]) <= 0);
                 to[k] = left ? from[i++] : from[j++];
@@ -184,6 +206,10 @@ static size_t diag_unique(struct sm_diag **v, size_t n) {
 }
 
 const struct sm_diag **sm_diags_final(struct sm_diags *d, size_t *ret_n) {
+    if (d->final && d->nseen == d->n && !d->failed) {
+        *ret_n = d->nfinal;
+        return d->final;
+    }
     const struct sm_diag **ret = sm_arena_array(&d->arena, d->n + 1, sizeof *ret);
     struct sm_diag **v = sm_alloc(d->n * 2, sizeof *v);
     if (ret == NULL || v == NULL || d->failed) {
@@ -191,14 +217,18 @@ const struct sm_diag **sm_diags_final(struct sm_diags *d, size_t *ret_n) {
         return NULL;
     }
     size_t n = 0;
-    for (struct sm_diag *f = d->first; f; f = f->next) v[n++] = f;
+    for (struct sm_diag *f = d->first; f; f = f->next)
+        v[n++] = f;
     diag_sort(v, v + d->n, n, diag_cmp_cell);
     n = diag_unique(v, n);
     diag_sort(v, v + d->n, n, diag_cmp_final);
-    for (size_t i = 0; i < n; i++) ret[i] = v[i];
+    for (size_t i = 0; i < n; i++)
+        ret[i] = v[i];
     ret[n] = NULL;
     sm_free(v);
-    *ret_n = n;
+    d->final = ret;
+    d->nseen = d->n;
+    *ret_n = d->nfinal = n;
     return ret;
 }
 

@@ -40,7 +40,8 @@ static void *pool_main(void *arg) {
     struct sm_pool *p = w->pool;
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (!p->stop && p->next == p->put) pthread_cond_wait(&p->more, &p->lock);
+        while (!p->stop && p->next == p->put)
+            pthread_cond_wait(&p->more, &p->lock);
         if (p->stop) break;
         struct pool_slot *s = &p->slot[p->next++ % p->slots];
         void *job = s->job;
@@ -101,7 +102,13 @@ int sm_pool_open(struct sm_pool **ret, unsigned threads, void (*work)(void *job,
     return SM_OK;
 }
 
-bool sm_pool_full(const struct sm_pool *p) { return p->put - p->got == p->slots; }
+bool sm_pool_busy(const struct sm_pool *p) {
+    return p->put != p->got;
+}
+
+bool sm_pool_full(const struct sm_pool *p) {
+    return p->put - p->got == p->slots;
+}
 
 void sm_pool_put(struct sm_pool *p, void *job) {
     if (sm_pool_full(p)) abort(); /* nobody else could ever make room */
@@ -123,7 +130,8 @@ void *sm_pool_get(struct sm_pool *p) {
     if (p->got == p->put) return NULL;
     struct pool_slot *s = &p->slot[p->got % p->slots];
     pthread_mutex_lock(&p->lock);
-    while (!s->done) pthread_cond_wait(&p->done, &p->lock);
+    while (!s->done)
+        pthread_cond_wait(&p->done, &p->lock);
     p->got++;
     pthread_mutex_unlock(&p->lock);
     return s->job;
@@ -135,8 +143,10 @@ void sm_pool_close(struct sm_pool *p, void (*discard)(void *job)) {
     p->stop = true;
     pthread_cond_broadcast(&p->more);
     pthread_mutex_unlock(&p->lock);
-    for (unsigned i = 0; i < p->threads; i++) pthread_join(p->worker[i].thread, NULL);
-    for (; discard && p->got != p->put; p->got++) discard(p->slot[p->got % p->slots].job);
+    for (unsigned i = 0; i < p->threads; i++)
+        pthread_join(p->worker[i].thread, NULL);
+    for (; discard && p->got != p->put; p->got++)
+        discard(p->slot[p->got % p->slots].job);
     pthread_cond_destroy(&p->done);
     pthread_cond_destroy(&p->more);
     pthread_mutex_destroy(&p->lock);

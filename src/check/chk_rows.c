@@ -14,6 +14,9 @@ struct sm_row_checks {
     sm_val *last_key; /* [nkey] of the record before */
     sm_pos last_pos;
     bool have_last;
+    uint32_t *look; /* [nlook] variables that are required or have a limit */
+    uint32_t nlook;
+    sm_val *fine; /* [nvar] a value that is not too long: the latest one */
 };
 
 /* What the standard allows. A short name behind the domain's two letters holds for every domain;
@@ -44,13 +47,16 @@ int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
     *c = (struct sm_row_checks){.spec = spec, .d = d, .files = files, .diags = diags};
     c->last_key = sm_alloc(d->nkey ? d->nkey : 1, sizeof *c->last_key);
     c->limit = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->limit);
-    if (!c->last_key || !c->limit) {
+    c->look = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->look);
+    c->fine = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->fine);
+    if (!c->last_key || !c->limit || !c->look || !c->fine) {
         sm_row_checks_close(c);
         return sm_fail(err, SM_ENOMEM, "out of memory");
     }
     for (uint32_t v = 0; v < d->nvar; v++) {
         const struct sm_var *var = &d->var[v];
         c->limit[v] = var->split_supp ? 0 : var->length ? var->length : standard_limit(d, var);
+        if (c->limit[v] || var->required) c->look[c->nlook++] = v;
     }
     *ret = c;
     return SM_OK;
@@ -60,6 +66,8 @@ void sm_row_checks_close(struct sm_row_checks *c) {
     if (!c) return;
     sm_free(c->limit);
     sm_free(c->last_key);
+    sm_free(c->look);
+    sm_free(c->fine);
     sm_free(c);
 }
 
@@ -121,13 +129,17 @@ static void report_same(struct sm_row_checks *c, const sm_val *row, sm_pos pos) 
 }
 
 static void check_row(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
-    for (uint32_t v = 0; v < c->d->nvar; v++) {
+    for (uint32_t k = 0; k < c->nlook; k++) {
+        const uint32_t v = c->look[k];
         const struct sm_var *var = &c->d->var[v];
         if (var->required && row[v] == SM_MISSING) report_missing(c, v, row, pos);
-        if (!c->limit[v] || row[v] == SM_MISSING) continue;
+        if (!c->limit[v] || row[v] == SM_MISSING || row[v] == c->fine[v]) continue;
         struct sm_valbuf b;
         struct sm_str text = sm_val_text(c->spec->texts, row[v], &b);
-        if (text.n > c->limit[v]) report_long(c, v, row, pos, text);
+        if (text.n > c->limit[v])
+            report_long(c, v, row, pos, text);
+        else
+            c->fine[v] = row[v];
     }
 }
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_compare.c - sdtmill compare. */
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "cmd.h"
 #include "sdtmill/arena.h"
 #include "sdtmill/run_compare.h"
@@ -58,21 +55,6 @@ const struct sm_opt cmd_compare_opts[] = {
      "folder for temporary files (default $TMPDIR or /tmp)"},
     {NULL, 0, SM_OPT_FLAG, 0, NULL, NULL, 0, 0, NULL}};
 
-/* The standard that was named, or the shipped one if it is found. */
-static int standard_load(const char *path, struct sm_arena *a, const struct sm_model **ret,
-                         struct sm_err *err) {
-    struct cmd_library lib;
-    struct stat st;
-    char shipped[4200];
-    if (path) return sm_model_load(ret, path, a, err);
-    cmd_find_library(&lib);
-    for (size_t i = 0; i < lib.n; i++) {
-        (void)snprintf(shipped, sizeof shipped, "%s/standards/sdtmig-3.4.xml", lib.folder[i]);
-        if (stat(shipped, &st) == 0) return sm_model_load(ret, shipped, a, err);
-    }
-    return SM_OK;
-}
-
 static int compare(char **operand, const struct compare_opts *o) {
     struct sm_arena arena;
     struct sm_err err = {0};
@@ -81,7 +63,7 @@ static int compare(char **operand, const struct compare_opts *o) {
     uint64_t n = 0;
     sm_arena_init(&arena);
     sm_buf_init(&text, 0);
-    int rc = standard_load(o->standard, &arena, &model, &err);
+    int rc = cmd_standard_load(o->standard, &arena, &model, &err);
     struct sm_compare_opts run = {.base = operand[0],
                                   .now = operand[1],
                                   .base_format = o->base_format,

@@ -8,12 +8,15 @@
 #define SM_VERSION "0.0.0"
 #endif
 
-struct sm_str emit_version(void) { return SM_STR(SM_VERSION); }
+struct sm_str emit_version(void) {
+    return SM_STR(SM_VERSION);
+}
 
 enum phase { PHASE_READY, PHASE_ROWS, PHASE_FINISHED, PHASE_FAILED };
 enum { NAME_MAX_BYTES = 64, PATH_CAP = 256 };
 
-/* The call is refused unless the emitter is in this phase; until it is over, it counts as failed. */
+/* The call is refused unless the emitter is in this phase; until it is over, it counts as failed.
+ */
 static int enter(struct sm_emitter *e, enum phase want, const char *call, struct sm_err *err) {
     enum phase was = (enum phase)e->phase;
     e->phase = PHASE_FAILED;
@@ -22,8 +25,10 @@ static int enter(struct sm_emitter *e, enum phase want, const char *call, struct
 }
 
 static int leave(struct sm_emitter *e, enum phase next, int rc, struct sm_err *err) {
-    if (!rc) e->phase = (int)next;
-    else if (e->ds) (void)sm_err_ctx(err, "%.*s as %s", SM_STR_FMT(e->ds->name), e->ops->name);
+    if (!rc)
+        e->phase = (int)next;
+    else if (e->ds)
+        (void)sm_err_ctx(err, "%.*s as %s", SM_STR_FMT(e->ds->name), e->ops->name);
     return rc;
 }
 
@@ -33,16 +38,20 @@ static int file_name(const struct sm_emitter *e, char out[PATH_CAP], struct sm_e
     bool fine = name.n > 0 && name.n <= NAME_MAX_BYTES;
     for (size_t i = 0; fine && i < name.n; i++)
         fine = sm_is_alpha(name.p[i]) || sm_is_digit(name.p[i]) || name.p[i] == '_';
-    if (!fine) return sm_fail(err, SM_EUSAGE, "dataset name %.*s makes no file name", SM_STR_FMT(name));
+    if (!fine)
+        return sm_fail(err, SM_EUSAGE, "dataset name %.*s makes no file name", SM_STR_FMT(name));
     char lower[NAME_MAX_BYTES + 1];
-    for (size_t i = 0; i < name.n; i++) lower[i] = sm_to_lower(name.p[i]);
+    for (size_t i = 0; i < name.n; i++)
+        lower[i] = sm_to_lower(name.p[i]);
     lower[name.n] = '\0';
-    int n = e->ops->folder ? snprintf(out, PATH_CAP, "%s/%s%s", e->ops->folder, lower, e->ops->suffix)
-                           : snprintf(out, PATH_CAP, "%s%s", lower, e->ops->suffix);
+    int n = e->ops->folder
+                ? snprintf(out, PATH_CAP, "%s/%s%s", e->ops->folder, lower, e->ops->suffix)
+                : snprintf(out, PATH_CAP, "%s%s", lower, e->ops->suffix);
     return n > 0 && n < PATH_CAP ? SM_OK : sm_fail(err, SM_ESTATE, "file name is too long");
 }
 
-int sm_emitter_open(struct sm_emitter **ret, const struct sm_emit_ops *ops, const struct sm_emit_study *s, struct sm_err *err) {
+int sm_emitter_open(struct sm_emitter **ret, const struct sm_emit_ops *ops,
+                    const struct sm_emit_study *s, struct sm_err *err) {
     struct sm_emitter *e = sm_alloc(1, sizeof *e);
     if (!e || !(e->state = sm_alloc(1, ops->state_size ? ops->state_size : 1))) {
         sm_free(e);
@@ -72,11 +81,43 @@ int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
 int sm_emitter_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) {
     int rc = enter(e, PHASE_ROWS, "block", err);
     if (rc) return rc;
-    if (b->ncol != e->ds->block_ncol) rc = sm_fail(err, SM_ESTATE, "block has %u columns, not %u", b->ncol, e->ds->block_ncol);
+    if (b->ncol != e->ds->block_ncol)
+        rc = sm_fail(err, SM_ESTATE, "block has %u columns, not %u", b->ncol, e->ds->block_ncol);
     if (!rc && e->ops->block) rc = e->ops->block(e, b, err);
     if (!rc && e->sink) rc = sm_sink_check(e->sink, err);
     e->rows += b->nrow;
     return leave(e, PHASE_ROWS, rc, err);
+}
+
+int sm_emitter_format(const struct sm_emitter *e, struct sm_emit_apart *a, const struct sm_block *b,
+                      struct sm_err *err) {
+    if (!(e->ops->caps & SM_EMIT_APART) || b->ncol != e->ds->block_ncol)
+        return sm_fail(err, SM_ESTATE, "%s: such a block is not formatted apart", e->ops->name);
+    if (!a->state && !(a->state = sm_alloc(1, e->ops->state_size ? e->ops->state_size : 1)))
+        return sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc = a->sink ? SM_OK : sm_sink_in_memory(&a->sink, err);
+    if (rc) return rc;
+    struct sm_emitter copy = *e;
+    copy.sink = a->sink;
+    copy.state = a->state;
+    rc = e->ops->block(&copy, b, err);
+    a->rows = b->nrow;
+    return rc ? rc : sm_sink_check(a->sink, err);
+}
+
+int sm_emitter_put(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err *err) {
+    int rc = enter(e, PHASE_ROWS, "block", err);
+    if (rc) return rc;
+    struct sm_str s = sm_sink_kept(a->sink);
+    sm_sink_write(e->sink, s.p, s.n);
+    e->rows += a->rows;
+    return leave(e, PHASE_ROWS, sm_sink_check(e->sink, err), err);
+}
+
+void sm_emit_apart_free(struct sm_emit_apart *a) {
+    sm_sink_discard(a->sink);
+    sm_free(a->state);
+    *a = (struct sm_emit_apart){0};
 }
 
 static int close_file(struct sm_emitter *e, struct sm_err *err) {
@@ -90,7 +131,8 @@ static int close_file(struct sm_emitter *e, struct sm_err *err) {
     }
     int rc = sm_sink_close(k, &size, digest, err);
     if (!rc) rc = file_name(e, path, err);
-    if (!rc && e->study->wrote) e->study->wrote(e->study->wrote_ctx, path, e->ds->name, e->rows, size, digest);
+    if (!rc && e->study->wrote)
+        e->study->wrote(e->study->wrote_ctx, path, e->ds->name, e->rows, size, digest);
     return rc;
 }
 
@@ -103,7 +145,8 @@ int sm_emitter_end(struct sm_emitter *e, struct sm_err *err) {
     return leave(e, PHASE_READY, rc, err);
 }
 
-int sm_emitter_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n, struct sm_err *err) {
+int sm_emitter_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
+                      struct sm_err *err) {
     int rc = enter(e, PHASE_READY, "finish", err);
     if (rc) return rc;
     e->ds = NULL;

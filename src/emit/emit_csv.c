@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* emit_csv.c - one CSV file a dataset: a header of variable names, then records, each ended by LF. */
+/* emit_csv.c - one CSV file a dataset: a header of variable names, then records, each ended by LF.
+ */
 #include "emit_priv.h"
 
 #include "sdtmill/csvw.h"
@@ -12,11 +13,14 @@ struct csv {
 /* Room that a cell of any kind but a pooled text can take, with its comma. */
 enum { CELL_ROOM = SM_DTC_TEXT_MAX + 8 };
 
-static uint32_t look(struct sm_str s) { return sm_csv_plain(s); }
+static uint32_t look(struct sm_str s) {
+    return sm_csv_plain(s);
+}
 
 static int csv_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
     (void)err;
-    for (uint32_t i = 0; i < d->nvar; i++) sm_csvw_cell(e->sink, d->var[i].name, i + 1 < d->nvar ? ',' : '\n');
+    for (uint32_t i = 0; i < d->nvar; i++)
+        sm_csvw_cell(e->sink, d->var[i].name, i + 1 < d->nvar ? ',' : '\n');
     return SM_OK;
 }
 
@@ -54,7 +58,8 @@ static char *put_row(struct sm_emitter *e, const sm_val *row, char *p) {
             const struct emit_text *t = emit_memo_text(&c->memo, e->study->texts, v, look);
             if (2 * (size_t)t->n + 3 > CELL_ROOM) {
                 sm_sink_used(e->sink, (size_t)(p - base));
-                p = base = sm_sink_reserve(e->sink, 2 * (size_t)t->n + (size_t)(d->nvar - i + 1) * CELL_ROOM);
+                p = base = sm_sink_reserve(e->sink, 2 * (size_t)t->n +
+                                                        (size_t)(d->nvar - i + 1) * CELL_ROOM);
                 if (!p) return NULL;
             }
             p = put_text(p, t);
@@ -80,5 +85,10 @@ static int csv_block(struct sm_emitter *e, const struct sm_block *b, struct sm_e
     return SM_OK;
 }
 
-const struct sm_emit_ops emit_csv = {
-    .name = "csv", .folder = "csv", .suffix = ".csv", .state_size = sizeof(struct csv), .begin = csv_begin, .block = csv_block};
+const struct sm_emit_ops emit_csv = {.name = "csv",
+                                     .folder = "csv",
+                                     .suffix = ".csv",
+                                     .caps = SM_EMIT_APART,
+                                     .state_size = sizeof(struct csv),
+                                     .begin = csv_begin,
+                                     .block = csv_block};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sink.c - a sink's full buffers are hashed and written by a thread of its own, which is started with
- * the first one: the formatting thread goes on in a second buffer meanwhile. Small files never get
- * there. */
+/* sink.c - a sink's full buffers are hashed and written by a thread of its own, which is started
+ * with the first one: the formatting thread goes on in a second buffer meanwhile. Small files never
+ * get there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,9 +21,9 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t turn;
     /* under the lock */
-    const char *p;      /* what to write; NULL = nothing */
+    const char *p; /* what to write; NULL = nothing */
     size_t n;
-    int sys;            /* errno of the first failure */
+    int sys; /* errno of the first failure */
     bool quit;
 };
 struct buffer {
@@ -35,18 +35,21 @@ struct sink {
     struct buffer now, next;
     uint64_t flushed;
     int fd, dir;
-    bool ours;          /* fd is closed here */
-    bool alone;         /* no thread can be had */
+    bool ours;  /* fd is closed here */
+    bool kept;  /* nothing is written anywhere: the buffer grows */
+    bool alone; /* no thread can be had */
     bool started;
     enum sm_rc code;
     int sys;
     struct sm_sha256 *hash;
     size_t *open_sinks;
     struct writer w;
-    char name[];        /* for messages; below `dir` if ours */
+    char name[]; /* for messages; below `dir` if ours */
 };
 
-static struct sink *own(struct sm_sink *k) { return (struct sink *)(void *)k; }
+static struct sink *own(struct sm_sink *k) {
+    return (struct sink *)(void *)k;
+}
 static const struct sink *own_const(const struct sm_sink *k) {
     return (const struct sink *)(const void *)k;
 }
@@ -119,7 +122,8 @@ static bool start_thread(struct sink *o) {
 static void wait_idle(struct sink *o) {
     if (!o->started) return;
     (void)pthread_mutex_lock(&o->w.lock);
-    while (o->w.p) (void)pthread_cond_wait(&o->w.turn, &o->w.lock);
+    while (o->w.p)
+        (void)pthread_cond_wait(&o->w.turn, &o->w.lock);
     int e = o->w.sys;
     (void)pthread_mutex_unlock(&o->w.lock);
     if (e) latch(o, SM_EIO, e);
@@ -152,6 +156,7 @@ static void hand_over(struct sink *o, size_t n) {
 /* ---- buffers --------------------------------------------------------------------------------- */
 /* Makes the buffer empty. A short one is not worth a thread. */
 static void flush(struct sink *o) {
+    if (o->kept) return;
     wait_idle(o);
     if (o->code) return;
     size_t n = (size_t)(o->pub.at - o->now.p);
@@ -170,8 +175,22 @@ static void flush(struct sink *o) {
     o->pub.end = o->now.p + o->now.cap;
 }
 
+/* Room for n more bytes behind what is kept. */
+static bool keep_more(struct sink *o, size_t n) {
+    if (o->code) return false;
+    size_t used = (size_t)(o->pub.at - o->now.p);
+    if (sm_grow(&o->now.p, &o->now.cap, used + n, 1, NULL)) {
+        latch(o, SM_ENOMEM, 0);
+        return false;
+    }
+    o->pub.at = o->now.p + used;
+    o->pub.end = o->now.p + o->now.cap;
+    return true;
+}
+
 char *sm_sink_more(struct sm_sink *k, size_t n) {
     struct sink *o = own(k);
+    if (o->kept) return keep_more(o, n) ? k->at : NULL;
     flush(o);
     if (o->code) return NULL;
     if (n > o->now.cap) {
@@ -190,7 +209,9 @@ char *sm_sink_more(struct sm_sink *k, size_t n) {
 void sm_sink_write(struct sm_sink *k, const char *p, size_t n) {
     struct sink *o = own(k);
     if (n == 0 || o->code) return;
-    if (n > (size_t)(k->end - k->at)) {
+    if (o->kept && n > (size_t)(k->end - k->at)) {
+        if (!keep_more(o, n)) return;
+    } else if (n > (size_t)(k->end - k->at)) {
         flush(o);
         if (n >= o->now.cap) wait_idle(o);
         if (o->code) return;
@@ -279,6 +300,23 @@ int sm_sink_on_fd(struct sm_sink **ret, int fd, struct sm_err *err) {
     o->fd = fd;
     *ret = &o->pub;
     return SM_OK;
+}
+
+int sm_sink_in_memory(struct sm_sink **ret, struct sm_err *err) {
+    struct sink *o = NULL;
+    int rc = sink_new(&o, "in memory", err);
+    if (rc) return rc;
+    o->kept = true;
+    o->fd = -1;
+    *ret = &o->pub;
+    return SM_OK;
+}
+
+struct sm_str sm_sink_kept(struct sm_sink *k) {
+    struct sink *o = own(k);
+    struct sm_str s = {o->now.p, o->code ? 0 : (size_t)(k->at - o->now.p)};
+    if (!o->code) k->at = o->now.p;
+    return s;
 }
 
 int sink_open_at(struct sm_sink **ret, int dir, const char *relative, size_t *open_sinks,

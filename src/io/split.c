@@ -69,6 +69,7 @@ static int split_emit(struct sm_split *s, size_t end, struct sm_spans *out, stru
 
 static void split_begin(struct sm_split *s, size_t at) {
     s->start = at;
+    s->after_cr = false;
     s->start_line = s->line;
     s->flags = 0;
     s->state = ST_ROW;
@@ -103,7 +104,7 @@ static int split_bytes(struct sm_split *s, const char *p, size_t *at, size_t to,
         if (step & DO_OPEN) s->quote_line = s->line;
         if (step & DO_BROKEN) flags |= SM_SPAN_BROKEN;
         if (cls == CLS_QUOTE) flags |= SM_SPAN_QUOTE;
-        if (cls == CLS_LF) s->line++;
+        if (cls == CLS_LF && !(s->after_cr && i == s->start)) s->line++;
         if (cls == CLS_QUOTE) continue;
         if (state != ST_ROW) {
             flags |= SM_SPAN_BREAK;
@@ -111,7 +112,9 @@ static int split_bytes(struct sm_split *s, const char *p, size_t *at, size_t to,
         }
         s->flags = flags;
         int rc = step & DO_END ? split_emit(s, i, out, err) : SM_OK;
+        if (cls == CLS_CR) s->line++;
         split_begin(s, i + 1);
+        s->after_cr = cls == CLS_CR;
         *at = i + 1;
         return rc;
     }
@@ -133,26 +136,99 @@ static bool split_is_blank(const struct sm_split *s, const char *p, size_t from,
     return from == to;
 }
 
+/* Where the next signs are that end a line or a field; moved on as they are passed. */
+struct split_ahead {
+    const char *p;
+    size_t to, lf, cr, quote;
+};
+
+static size_t split_ahead(size_t known, const struct split_ahead *a, size_t at, char c) {
+    return known >= at ? known : split_next(a->p, at, a->to, c);
+}
+
+/* Passes the quoted field that opens at `at`: offset behind its closing quote, or 0 when the field
+ * is not simply closed by a quote before a delimiter or line end. */
+static size_t split_pass_quoted(const struct sm_split *s, struct split_ahead *a, size_t at,
+                                uint64_t *lines, uint8_t *flags) {
+    size_t close = at + 1;
+    for (;; close += 2) {
+        close = split_next(a->p, close, a->to, s->quote);
+        if (close + 1 >= a->to) return 0;
+        if (a->p[close + 1] != s->quote) break;
+    }
+    uint8_t cls = s->cls[(unsigned char)a->p[close + 1]];
+    if (cls != CLS_DELIM && cls != CLS_LF && cls != CLS_CR) return 0;
+    a->lf = split_ahead(a->lf, a, at, '\n');
+    for (; a->lf < close; a->lf = split_next(a->p, a->lf + 1, a->to, '\n')) {
+        ++*lines;
+        *flags |= SM_SPAN_BREAK;
+    }
+    a->cr = split_ahead(a->cr, a, at, '\r');
+    if (a->cr < close) *flags |= SM_SPAN_BREAK;
+    return close + 1;
+}
+
+/* A whole record with quotes from *at on, if all of them are the bounds of fields or doubled within
+ * them. *ret_taken false: it has to be looked at byte by byte. */
+static int split_quoted(struct sm_split *s, struct split_ahead *a, size_t *at, bool *ret_taken,
+                        struct sm_spans *out, struct sm_err *err) {
+    uint64_t lines = 0, quote_line = s->quote_line;
+    uint8_t flags = SM_SPAN_QUOTE;
+    size_t i = *at;
+    *ret_taken = false;
+    for (;;) {
+        a->lf = split_ahead(a->lf, a, i, '\n');
+        a->cr = split_ahead(a->cr, a, i, '\r');
+        a->quote = split_ahead(a->quote, a, i, s->quote);
+        size_t end = a->cr < a->lf ? a->cr : a->lf;
+        if (a->lf == a->to || (end == a->cr && a->cr + 1 != a->lf)) return SM_OK;
+        if (a->quote > end) break;
+        if (a->quote != *at && a->p[a->quote - 1] != s->delimiter) return SM_OK;
+        quote_line = s->line + lines;
+        i = split_pass_quoted(s, a, a->quote, &lines, &flags);
+        if (i == 0) return SM_OK;
+    }
+    s->quote_line = quote_line;
+    s->flags = flags;
+    int rc = split_emit(s, a->cr < a->lf ? a->cr : a->lf, out, err);
+    if (rc) return rc;
+    s->line += lines + 1;
+    *at = a->lf + 1;
+    split_begin(s, *at);
+    *ret_taken = true;
+    return SM_OK;
+}
+
 /* Whole lines without quotes and lone CRs are by far the most common records: they are found by
  * their LF alone. */
 int sm_split_feed(struct sm_split *s, const char *p, size_t from, size_t to, struct sm_spans *out,
                   struct sm_err *err) {
     if (to > UINT32_MAX) return sm_fail(err, SM_ELIMIT, "more than 4 GiB of records in one piece");
-    size_t at = from, quote = s->quote ? 0 : to, cr = 0, lf = 0;
+    struct split_ahead a = {p, to, 0, 0, 0};
+    size_t at = from;
+    if (at < to) {
+        a.lf = split_next(p, at, to, '\n');
+        a.cr = split_next(p, at, to, '\r');
+        a.quote = s->quote ? split_next(p, at, to, s->quote) : to;
+    }
     while (at < to) {
         if (s->state == ST_ROW && s->start == at) {
-            if (lf <= at) lf = split_next(p, at, to, '\n');
-            if (quote < at || (quote == 0 && s->quote)) quote = split_next(p, at, to, s->quote);
-            if (cr <= at) cr = split_next(p, at, to, '\r');
-            size_t end = cr + 1 == lf ? cr : lf;
-            if (lf < to && quote >= lf && cr >= end) {
+            a.lf = split_ahead(a.lf, &a, at, '\n');
+            a.quote = split_ahead(a.quote, &a, at, s->quote);
+            a.cr = split_ahead(a.cr, &a, at, '\r');
+            size_t end = a.cr + 1 == a.lf ? a.cr : a.lf;
+            bool taken = false;
+            if (a.lf < to && a.quote >= a.lf && a.cr >= end) {
                 int rc = split_is_blank(s, p, at, end) ? SM_OK : split_emit(s, end, out, err);
                 if (rc) return rc;
-                s->line++;
-                at = lf + 1;
+                if (!(s->after_cr && a.lf == at)) s->line++;
+                at = a.lf + 1;
                 split_begin(s, at);
                 continue;
             }
+            int rc = a.lf < to ? split_quoted(s, &a, &at, &taken, out, err) : SM_OK;
+            if (rc) return rc;
+            if (taken) continue;
         }
         int rc = split_bytes(s, p, &at, to, out, err);
         if (rc) return rc;
@@ -170,8 +246,10 @@ int sm_split_end(struct sm_split *s, const char *p, size_t to, struct sm_spans *
 }
 
 void sm_split_restart(struct sm_split *s, size_t at, uint64_t line) {
+    const bool after_cr = s->after_cr && at == s->start;
     s->line = line;
     split_begin(s, at);
+    s->after_cr = after_cr;
 }
 
 bool sm_split_is_quoted(const struct sm_split *s) {

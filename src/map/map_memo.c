@@ -136,6 +136,24 @@ static void run_plain(struct map_run *m, struct map_rule *r, const struct map_se
     }
 }
 
+/* Cells that are no values yet become some. */
+static void settle(struct map_run *m, const struct map_rule *r, const struct map_sel *sel) {
+    const struct sm_batch *b = m->batch;
+    for (uint32_t i = 0; i < r->nin; i++) {
+        if (r->in[i].kind != SM_SLOT_COLUMN || r->in[i].index >= m->source->ncolumn) continue;
+        if (!b->late[r->in[i].index]) continue;
+        sm_val *cell = b->col[r->in[i].index];
+        for (uint32_t k = 0; k < sel->n; k++) {
+            sm_val *v = &cell[sel->row ? sel->row[k] : k];
+            if (sm_val_is_late(*v)) *v = sm_val_make(m->in, sm_val_late_text(b, *v));
+        }
+    }
+}
+
+void map_settle(struct map_run *m, const struct map_rule *r, const struct map_sel *sel) {
+    if (m->batch && m->batch->late) settle(m, r, sel);
+}
+
 static bool sources(struct map_run *m, const struct map_rule *r, const struct map_sel *sel,
                     struct map_src *src) {
     for (uint32_t i = 0; i < r->nin; i++) {
@@ -149,6 +167,7 @@ static bool sources(struct map_run *m, const struct map_rule *r, const struct ma
 void map_memo_run(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                   sm_val *const *dst) {
     struct map_src src[MAP_KEYS];
+    map_settle(m, r, sel);
     if (r->nin == 0 || !memo_ready(m, r, sel->n)) {
         run_plain(m, r, sel, dst);
         return;
@@ -195,6 +214,7 @@ test_memo(struct map_run *m, struct map_rule *r, const struct map_src *src, uint
 uint32_t map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *sel, bool want,
                        uint32_t *rec, uint32_t *row) {
     struct map_src src[MAP_KEYS];
+    map_settle(m, r, sel);
     if (r->nin == 0 || !memo_ready(m, r, sel->n)) return test_plain(m, r, sel, want, rec, row);
     if (!sources(m, r, sel, src)) return 0;
     if (r->nin == 1) return test_memo(m, r, src, 1, sel, want, rec, row);

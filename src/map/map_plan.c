@@ -141,6 +141,60 @@ static void plan_filter(struct plan_maker *k, const struct sm_expr *filter) {
     k->plan->filter.source = k->source;
 }
 
+/* ---- columns that are hardly read -------------------------------------------------------------
+ */
+
+static void not_late(struct plan_maker *k, const struct sm_slot *in, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (in[i].kind == SM_SLOT_COLUMN && in[i].index < k->source->ncolumn)
+            k->plan->late[in[i].index] = 0;
+}
+
+/* A rule without memo may read what it does not say. */
+static void late_of_rule(struct plan_maker *k, const struct map_rule *r) {
+    if (!r->memo_ok)
+        memset(k->plan->late, 0, k->source->ncolumn);
+    else if (r->guard == SM_NO)
+        not_late(k, r->in, r->nin);
+}
+
+static void late_of_template(struct plan_maker *k, const struct map_template *t) {
+    if (t->record && t->record->repeat != SM_NO) k->plan->late[t->record->repeat] = 0;
+    for (uint32_t i = 0; i < t->nrule; i++)
+        late_of_rule(k, &t->rule[i]);
+    for (size_t i = 0; i < t->guards.n; i++)
+        late_of_rule(k, &t->guards.item[i].test);
+}
+
+static void plan_late(struct plan_maker *k) {
+    struct map_plan *p = k->plan;
+    const struct sm_source *s = k->source;
+    if (!s) return;
+    p->late = plan_array(k, s->ncolumn, 1);
+    for (uint32_t c = 0; p->late && c < s->ncolumn; c++) {
+        const struct sm_column *col = &s->column[c];
+        p->late[c] = col->type == SM_COL_TEXT && !col->required && !col->in_key && !col->has_min &&
+                     !col->has_max;
+    }
+    if (!p->late) return;
+    const struct sm_expr *id[] = {s->usubjid, s->subjid};
+    for (size_t i = 0; i < SM_ARRAY_LEN(id); i++) {
+        const struct sm_slot *in;
+        size_t n = id[i] ? sm_expr_inputs(id[i], &in) : 0;
+        if (n) not_late(k, in, n);
+    }
+    if (p->filter.expr) late_of_rule(k, &p->filter);
+    for (uint32_t t = 0; t < p->ntpl; t++)
+        late_of_template(k, &p->tpl[t]);
+    late_of_template(k, &p->post);
+}
+
+const uint8_t *sm_map_late(struct sm_map_worker *w, const struct sm_domain *d,
+                           const struct sm_from *f) {
+    const struct map_plan *p = map_plan_get(w, d, f, NULL);
+    return p ? p->late : NULL;
+}
+
 /* A plan that could not be finished is never found again. */
 static struct map_plan *plan_done(struct plan_maker *k, struct sm_err *err) {
     if (!k->nomem) return k->plan;
@@ -166,6 +220,7 @@ struct map_plan *map_plan_get(struct sm_map_worker *w, const struct sm_domain *d
     }
     if (!k.nomem) plan_rules(&k, &p->post, d->post, d->npost);
     if (!k.nomem) plan_zero(&k);
+    if (!k.nomem) plan_late(&k);
     return plan_done(&k, err);
 }
 

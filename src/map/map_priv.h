@@ -94,6 +94,7 @@ struct map_plan {
     uint32_t nzero;
     uint32_t copies, copy;      /* records a row may give in all, number of the first of these */
     const struct sm_file *file; /* last file seen */
+    uint8_t *late;              /* [source->ncolumn] see sm_map_late */
 };
 
 /* A number that was converted by a row of the units table. */
@@ -191,6 +192,8 @@ void map_rule_inputs(struct map_rule *r, const struct sm_expr *e);
  * indexed by record. */
 void map_memo_run(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                   sm_val *const *dst);
+/* Makes values of the cells that a rule reads for a selection (sm_batch.late). */
+void map_settle(struct map_run *m, const struct map_rule *r, const struct map_sel *sel);
 /* Runs a condition; writes the entries of sel for which it is `want` to rec and row, their number.
  */
 uint32_t map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *sel, bool want,

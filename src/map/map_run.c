@@ -206,6 +206,7 @@ static void run_rules(struct map_run *m, struct map_template *t, const struct ma
         if (sel.n == 0) continue;
         m->rule = r;
         if (r->op.bulk) {
+            map_settle(m, r, &sel);
             r->op.bulk(m, r, &sel);
             continue;
         }

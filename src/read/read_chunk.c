@@ -113,10 +113,11 @@ static int chunk_fail_long(struct sm_reader *r, const struct sm_chunk *c, struct
 }
 
 static int chunk_fail_end(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
+    bool lf_is_cut = r->latest == '\r' && !sm_split_is_quoted(&r->split);
     struct sm_diag d = {.code = SM_D_TRUNCATED_FILE,
                         .effect = SM_EFFECT_DROPPED,
                         .file = r->input->name,
-                        .line = r->split.line};
+                        .line = r->split.line - (lf_is_cut ? 1 : 0)};
     if (r->fault.code && (r->fault.code != SM_EDATA || r->fault.sys))
         return sm_fail(err, r->fault.code, "%.*s: %s", SM_STR_FMT(r->input->name), r->fault.text);
     if (r->fault.code)
@@ -179,7 +180,7 @@ static int chunk_end(struct sm_reader *r, struct sm_chunk *c, struct sm_diags *d
     if (cut) return chunk_fail_end(r, diags, err);
     if (quoted) return chunk_fail_quote(r, diags, err);
     int rc = sm_split_end(&r->split, c->data, c->n, &c->rec, err);
-    r->lines = r->split.line - (r->latest == '\n' ? 1 : 0);
+    r->lines = r->split.line - (r->latest == '\n' || r->latest == '\r' ? 1 : 0);
     if (!rc && c->rec.n && hold) rc = chunk_footer(r, c, err);
     if (!rc) rc = chunk_keep(r, c, c->rec.n, err);
     sm_buf_clear(&r->carry);

@@ -358,12 +358,29 @@ static bool clean_is_plain_number(const struct read_cell *cell, struct sm_str s)
     return points <= 1 && (s.p[0] != '0' || s.n == 1 || s.p[1] == '.');
 }
 
+/* A text of a column that is hardly read, if it stands in the chunk as it is. */
+static bool clean_can_wait(const struct read_job *j, const struct read_cell *cell,
+                           struct sm_str s) {
+    const struct sm_chunk *c = j->c;
+    if (!j->b->late || !j->b->late[cell->fc->column]) return false;
+    uintptr_t at = (uintptr_t)s.p - (uintptr_t)c->data;
+    return at < c->n && s.n <= c->n - at && s.n <= 0xFFFFFF && c->n <= UINT32_MAX;
+}
+
 static sm_val clean_header(struct read_job *j, const struct read_cell *cell) {
     if (cell->field == SM_NO) return SM_MISSING;
     struct sm_str s = j->f->v[cell->field];
     bool simple = j->f->ascii && !(j->span->flags & SM_SPAN_BREAK);
-    s = simple ? clean_trim(s) : read_clean(s, &j->w->clean);
     if (s.n == 0) return SM_MISSING;
+    if (!simple)
+        s = read_clean(s, &j->w->clean);
+    else if (sm_is_blank(s.p[0]) || sm_is_blank(s.p[s.n - 1]))
+        s = clean_trim(s);
+    if (s.n == 0) return SM_MISSING;
+    if (s.n <= 7 && (cell->plain || clean_is_plain_number(cell, s)))
+        return sm_val_make_short(s.p, s.n);
+    if (cell->plain && clean_can_wait(j, cell, s))
+        return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
     if (cell->plain || clean_is_plain_number(cell, s)) return sm_val_make(j->w->in, s);
     uint64_t key[READ_KEY] = {0};
     if (s.n > sizeof key) return clean_convert(j, cell, SM_MISSING, s);

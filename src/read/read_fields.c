@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <csv.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "read_priv.h"
 
@@ -79,27 +82,85 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
     return true;
 }
 
+/* ---- delimiters and quotes, in order ----------------------------------------------------------
+ */
+struct marks {
+    const char *at, *end; /* bytes not looked at yet */
+    const char *base;     /* of the bits */
+    uint64_t bits;
+    char delim, quote;
+};
+
+#ifdef __SSE2__
+static inline uint64_t marks_of(const char *p, char delim, char quote) {
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i d = _mm_cmpeq_epi8(x, _mm_set1_epi8(delim)),
+            q = _mm_cmpeq_epi8(x, _mm_set1_epi8(quote));
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_or_si128(d, q));
+}
+#else
+static inline uint64_t marks_of(const char *p, char delim, char quote) {
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 16; i++)
+        bits |= (uint64_t)(p[i] == delim || p[i] == quote) << i;
+    return bits;
+}
+#endif
+
+/* Looks at the next 64 bytes at most. */
+static void marks_more(struct marks *m) {
+    size_t left = (size_t)(m->end - m->at), n = left < 64 ? left : 64;
+    m->base = m->at;
+    m->at += n;
+    m->bits = 0;
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        m->bits |= marks_of(m->base + i, m->delim, m->quote) << i;
+    if (i == n) return;
+    char rest[16] = {0};
+    memcpy(rest, m->base + i, n - i);
+    m->bits |= (marks_of(rest, m->delim, m->quote) & (((uint64_t)1 << (n - i)) - 1)) << i;
+}
+
+/* The next one, or the end. */
+static inline const char *marks_next(struct marks *m) {
+    while (m->bits == 0) {
+        if (m->at == m->end) return m->end;
+        marks_more(m);
+    }
+    const char *p = m->base + __builtin_ctzll(m->bits);
+    m->bits &= m->bits - 1;
+    return p;
+}
+
+static inline const char *marks_next_of(struct marks *m, char c) {
+    const char *p = marks_next(m);
+    while (p != m->end && *p != c)
+        p = marks_next(m);
+    return p;
+}
+
 struct fields_one {
     const char *from, *to, *next;
 };
 
-/* A field whose first sign is a quote; next is NULL when libcsv has to look at it. */
-static struct fields_one fields_quoted(const char *p, const char *end, char delim, char quote) {
-    struct fields_one one = {p + 1, memchr(p + 1, quote, (size_t)(end - p - 1)), NULL};
-    if (!one.to) return one;
+/* A field whose first sign, at p, is a quote; next is NULL when libcsv has to look at it. */
+static struct fields_one fields_quoted(struct marks *m, const char *p) {
+    struct fields_one one = {p + 1, NULL, NULL};
+    (void)marks_next_of(m, m->quote); /* the one at p */
+    one.to = marks_next_of(m, m->quote);
+    if (one.to == m->end) return one;
     const char *next = one.to + 1;
-    while (next < end && sm_is_blank(*next) && *next != delim)
+    while (next < m->end && sm_is_blank(*next) && *next != m->delim)
         next++;
-    if (next == end || *next == delim) one.next = next;
+    if (next == m->end || *next == m->delim) one.next = marks_next(m);
     return one;
 }
 
-static struct fields_one fields_plain(const char *p, const char *end, char delim) {
-    struct fields_one one = {p, p, p};
-    while (p < end && *p != delim)
-        p++;
-    one.to = one.next = p;
-    while (one.to > one.from && sm_is_blank(one.to[-1]))
+static inline struct fields_one fields_plain(struct marks *m, const char *p) {
+    struct fields_one one = {p, NULL, marks_next_of(m, m->delim)};
+    one.to = one.next;
+    while (one.to > p && sm_is_blank(one.to[-1]))
         one.to--;
     return one;
 }
@@ -109,6 +170,7 @@ static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool qu
                        bool *ret_retry) {
     const char delim = r->file->delimiter, quote = quotes ? r->file->quote : delim;
     const char *p = f->text.p, *end = p + f->text.n;
+    struct marks m = {p, end, p, 0, delim, quote};
     uint32_t n = 0, max = r->opts.max_columns;
     bool changed = false;
     for (;; n++, p++) {
@@ -117,8 +179,7 @@ static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool qu
         while (p < end && sm_is_blank(*p) && *p != delim)
             p++;
         bool quoted = quotes && p < end && *p == quote;
-        struct fields_one one =
-            quoted ? fields_quoted(p, end, delim, quote) : fields_plain(p, end, delim);
+        struct fields_one one = quoted ? fields_quoted(&m, p) : fields_plain(&m, p);
         *ret_retry = one.next == NULL;
         if (!one.next) return false;
         if (n < max) f->v[n] = (struct sm_str){one.from, (size_t)(one.to - one.from)};

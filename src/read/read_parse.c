@@ -125,6 +125,7 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     b->row_hash = hash ? hashes : NULL;
     b->reader = back;
     b->raw = batch_raw;
+    b->bytes = c->data;
     b->file = r->input->index;
     b->file_name = r->input->name;
     b->nrow = 0;

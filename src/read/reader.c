@@ -62,9 +62,10 @@ static int header_line_end(struct sm_reader *r, size_t at, size_t *ret, struct s
     }
 }
 
-static int header_pass(struct sm_reader *r, size_t *at, uint32_t lines, struct sm_err *err) {
+static int header_pass(struct sm_reader *r, size_t *at, uint32_t lines, uint32_t *ret_passed,
+                       struct sm_err *err) {
     int rc = SM_OK;
-    for (uint32_t i = 0; i < lines && !rc; i++) {
+    for (*ret_passed = 0; *ret_passed < lines && !rc; ++*ret_passed) {
         size_t from = *at;
         rc = header_line_end(r, from, at, err);
         if (!rc && *at == from) break;
@@ -72,10 +73,11 @@ static int header_pass(struct sm_reader *r, size_t *at, uint32_t lines, struct s
     return rc;
 }
 
-static uint64_t header_count_lines(const char *p, size_t n) {
+/* Line ends in p[from..to); a lone CR is one outside quotes only. */
+static uint64_t header_count_lines(const char *p, size_t from, size_t to, bool lone) {
     uint64_t lines = 0;
-    for (size_t i = 0; i < n; i++)
-        lines += p[i] == '\n';
+    for (size_t i = from; i < to; i++)
+        lines += p[i] == '\n' || (lone && p[i] == '\r' && (i + 1 == to || p[i + 1] != '\n'));
     return lines;
 }
 
@@ -83,7 +85,7 @@ static uint64_t header_count_lines(const char *p, size_t n) {
 static int header_record(struct sm_reader *r, size_t at, struct sm_spans *out, bool *ret_found,
                          struct sm_diags *diags, struct sm_err *err) {
     size_t fed = at;
-    sm_split_restart(&r->split, at, 1 + header_count_lines(r->carry.p, at));
+    sm_split_restart(&r->split, at, 1 + header_count_lines(r->carry.p, 0, at, true));
     r->split.base_line = 1;
     for (;;) {
         int rc = sm_split_feed(&r->split, r->carry.p, fed, r->carry.n, out, err);
@@ -147,10 +149,15 @@ static int header_names(struct sm_reader *r, const struct sm_span *span, struct 
 }
 
 /* Everything before `at` is no data. */
-static int header_take(struct sm_reader *r, size_t at, struct sm_err *err) {
+static int header_take(struct sm_reader *r, size_t at, struct sm_span header,
+                       struct sm_err *err) {
+    const size_t from = header.at < at ? header.at : at, end = from + (size_t)header.n,
+                 to = end < at ? end : at;
     sm_buf_add(&r->head, r->carry.p, at);
     if (sm_buf_check(&r->head, err)) return SM_ENOMEM;
-    r->line = 1 + header_count_lines(r->carry.p, at);
+    r->line = 1 + header_count_lines(r->carry.p, 0, from, true) +
+              header_count_lines(r->carry.p, from, to, false) +
+              header_count_lines(r->carry.p, to, at, true);
     r->crlf = at > 1 && memcmp(r->carry.p + at - 2, "\r\n", 2) == 0;
     if (r->carry.n > at) memmove(r->carry.p, r->carry.p + at, r->carry.n - at);
     r->carry.n -= at;
@@ -162,16 +169,20 @@ int read_header(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err)
     bool found = false;
     struct sm_spans spans = {0};
     uint32_t before = r->file->header ? r->file->header - 1 : r->file->skip;
-    int rc = header_pass(r, &at, before, err);
+    uint32_t passed;
+    int rc = header_pass(r, &at, before, &passed, err);
     if (!rc) rc = header_record(r, at, &spans, &found, diags, err);
     if (!rc && !found) rc = header_fail(r, diags, SM_D_EMPTY_FILE, 1, err);
     if (!rc) rc = header_names(r, &spans.v[0], diags, err);
     if (!rc && r->file->header) {
         rc = header_line_end(r, spans.v[0].at + (size_t)spans.v[0].n, &at, err);
-        if (!rc) rc = header_pass(r, &at, r->file->skip, err);
+        if (!rc) rc = header_pass(r, &at, r->file->skip, &passed, err);
+        if (!rc && passed < r->file->skip) /* lines that skip= names are not there: cut, or another export */
+            rc = header_fail(r, diags, SM_D_TRUNCATED_FILE, r->file->header + passed, err);
     }
+    const struct sm_span header = found ? spans.v[0] : (struct sm_span){0};
     sm_spans_free(&spans);
-    return rc ? rc : header_take(r, at, err);
+    return rc ? rc : header_take(r, at, header, err);
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */

@@ -5,11 +5,14 @@
 #include "sdtmill/num.h"
 #include "sdtmill/utf8.h"
 
-static uint32_t cap32(size_t n) { return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n; }
+static uint32_t cap32(size_t n) {
+    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
 
 static uint8_t shape_of_dtc(const struct sm_dtc *d) {
     const bool date = d->year >= 0 && d->month >= 0 && d->day >= 0, time = d->hour >= 0;
-    if (d->year < 0 && d->month < 0 && d->day < 0) return d->minute >= 0 && time ? SM_SHAPE_TIME : SM_SHAPE_GAP;
+    if (d->year < 0 && d->month < 0 && d->day < 0)
+        return d->minute >= 0 && time ? SM_SHAPE_TIME : SM_SHAPE_GAP;
     if (!time && d->minute < 0 && d->second < 0) {
         if (date) return SM_SHAPE_DATE;
         return d->year >= 0 && (d->day < 0 || d->month >= 0) ? SM_SHAPE_PARTIAL_DATE : SM_SHAPE_GAP;
@@ -29,7 +32,8 @@ static bool is_time(struct sm_str s) {
 
 static uint8_t shape_of_text(struct sm_str s) {
     struct sm_dtc d;
-    if (s.n && s.p[0] == 'P' && (s.n < 2 || sm_is_digit(s.p[1]) || s.p[1] == 'T')) return SM_SHAPE_DURATION;
+    if (s.n && s.p[0] == 'P' && (s.n < 2 || sm_is_digit(s.p[1]) || s.p[1] == 'T'))
+        return SM_SHAPE_DURATION;
     if (s.n > 1 && s.p[0] == '-' && s.p[1] == 'P') return SM_SHAPE_DURATION;
     if (is_time(s)) return SM_SHAPE_TIME;
     return sm_dtc_parse(s, &d) ? shape_of_dtc(&d) : SM_SHAPE_OTHER;
@@ -44,7 +48,8 @@ static void fold_number(struct sm_dsvar *v, struct sm_str s) {
     size_t whole = point == SIZE_MAX ? s.n : point, after = point == SIZE_MAX ? 0 : s.n - point - 1;
     if (cap32(whole) > v->int_digits) v->int_digits = cap32(whole);
     if (cap32(after) > v->decimals) v->decimals = cap32(after);
-    for (size_t i = 0; i < after && v->all_integer; i++) v->all_integer = s.p[point + 1 + i] == '0';
+    for (size_t i = 0; i < after && v->all_integer; i++)
+        v->all_integer = s.p[point + 1 + i] == '0';
 }
 
 /* Bytes of what sm_utf8_to_ascii makes of it, 0 when it cannot. */
@@ -63,13 +68,15 @@ static size_t ascii_length(struct sm_str s) {
 static void fold_text(struct sm_dsvar *v, struct sm_str s) {
     if (s.n > v->max_bytes) v->max_bytes = cap32(s.n);
     bool ascii = true;
-    for (size_t i = 0; i < s.n && ascii; i++) ascii = (unsigned char)s.p[i] < 0x80;
+    for (size_t i = 0; i < s.n && ascii; i++)
+        ascii = (unsigned char)s.p[i] < 0x80;
     v->all_ascii = v->all_ascii && ascii;
     size_t spelled = ascii ? s.n : ascii_length(s);
     if (spelled > v->max_ascii) v->max_ascii = cap32(spelled);
     if (s.n <= v->max_chars) return;
     size_t chars = s.n;
-    for (size_t i = 0; i < s.n && !ascii; i++) chars -= ((unsigned char)s.p[i] & 0xC0) == 0x80;
+    for (size_t i = 0; i < s.n && !ascii; i++)
+        chars -= ((unsigned char)s.p[i] & 0xC0) == 0x80;
     if (chars > v->max_chars) v->max_chars = cap32(chars);
 }
 
@@ -94,19 +101,30 @@ static bool is_recent(sm_val recent[1 << RECENT_BITS], sm_val x) {
     return false;
 }
 
-void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b, bool widths) {
+/* Which records have a value, all that is wanted of a block row by row. */
+static void fold_present(struct sm_dsinfo *d, const struct sm_block *b) {
+    const sm_val *row = b->cell;
+    for (uint32_t r = 0; r < b->nrow; r++, row += b->ncol)
+        for (uint32_t i = 0; i < d->nvar; i++)
+            d->var[i].present += row[d->column[i]] != SM_MISSING;
+}
+
+void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
+                    bool widths) {
     for (uint32_t i = 0; i < d->nvar; i++) {
         struct sm_dsvar *v = &d->var[i];
         const sm_val *x = b->cell + d->column[i];
-        sm_val recent[1 << RECENT_BITS] = {0}, last = SM_MISSING;
         if (d->rows == 0) v->all_integer = v->all_ascii = v->all_number = true;
+        if (!widths) continue;
+        sm_val recent[1 << RECENT_BITS] = {0}, last = SM_MISSING;
         for (uint32_t r = 0; r < b->nrow; r++, x += b->ncol) {
             v->present += *x != SM_MISSING;
-            if (*x == SM_MISSING || !widths || *x == last) continue;
+            if (*x == SM_MISSING || *x == last) continue;
             last = *x;
             if (!is_recent(recent, last)) rec_fold_value(v, t, last, v->is_num);
         }
     }
+    if (!widths) fold_present(d, b);
     if (widths && d->values) rec_fold_by_value(d, t, b);
     d->rows += b->nrow;
 }

@@ -115,11 +115,11 @@ int run_emitters_open(struct run *r, struct sm_err *err) {
         .file = r->files,
         .nfile = (uint32_t)r->ninput};
     struct sm_str rest = sm_str(r->opts->formats ? r->opts->formats : "csv,xml"), name;
-    r->emitter = sm_alloc(16, sizeof *r->emitter);
+    r->emitter = sm_alloc(RUN_EMITTERS, sizeof *r->emitter);
     if (!r->emitter) return sm_fail(err, SM_ENOMEM, "out of memory");
     while (sm_str_split(&rest, ',', &name)) {
         const struct sm_emit_ops *ops = sm_emit_find(sm_str_trim(name));
-        if (!ops || r->nemitter >= 16)
+        if (!ops || r->nemitter >= RUN_EMITTERS)
             return sm_fail(err, SM_EUSAGE, "no format %.*s", SM_STR_FMT(name));
         for (size_t i = 0; i < r->nemitter; i++)
             if (r->emitter[i]->ops == ops) ops = NULL;
@@ -231,7 +231,7 @@ int run_open(struct run *r, struct sm_err *err) {
     if (rc) return rc;
     r->reason[0] = (struct run_reason){0, NULL, ""};
     r->nreason = 1;
-    r->memory = r->opts->memory ? r->opts->memory : (uint64_t)256 << 20;
+    r->memory = r->opts->memory ? r->opts->memory : (uint64_t)384 << 20;
     r->tmpdir = r->opts->tmpdir ? r->opts->tmpdir : "/tmp";
     return SM_OK;
 }

@@ -18,15 +18,6 @@ static bool takes_rows(const struct sm_emitter *e) {
     return (e->ops->caps & SM_EMIT_STUDY) == 0;
 }
 
-static int stream_block(struct run *r, const struct sm_block *b, struct sm_err *err) {
-    for (size_t i = 0; i < r->nemitter; i++) {
-        if (!takes_rows(r->emitter[i]) || needs_facts(r->emitter[i])) continue;
-        int rc = sm_emitter_block(r->emitter[i], b, err);
-        if (rc) return rc;
-    }
-    return SM_OK;
-}
-
 static int emit_from_spool(struct run *r, struct sm_emitter *e, const struct sm_dsinfo *info,
                            const struct sm_spool *spool, struct sm_err *err) {
     struct sm_spool_reader *rd = NULL;
@@ -73,6 +64,8 @@ int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in,
                      struct sm_spool **keep, struct sm_err *err) {
     bool facts = keep != NULL, widths = false;
     struct sm_spool *spool = NULL;
+    struct run_blocks out;
+    run_blocks_open(&out, r);
     int rc = begin_streams(r, info, &facts, &widths, err);
     for (size_t i = 0; i < r->nemitter && !rc && !info->values; i++)
         if (!takes_rows(r->emitter[i])) rc = sm_dsinfo_by_value(info, &r->arena, err);
@@ -84,9 +77,10 @@ int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in,
         sm_dsinfo_fold(info, r->spec->texts, &b, widths);
         if (tap.fn) rc = tap.fn(tap.ctx, &b, err);
         if (!rc && spool) rc = sm_spool_add(spool, &b, err);
-        if (!rc) rc = stream_block(r, &b, err);
+        if (!rc) rc = run_blocks_block(&out, &b, err);
         if (!rc && run_stopped(r)) rc = sm_fail(err, SM_EINTR, "interrupted");
     }
+    rc = run_blocks_end(&out, rc, err);
     if (rc == SM_EOF) rc = end_all(r, info, spool, err);
     if (!rc) rc = note_dataset(r, info, err);
     if (!rc && keep)
@@ -127,7 +121,7 @@ int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsi
     uint32_t n = 0;
     for (uint32_t v = 0; v < d->nvar; v++) {
         const struct sm_var *var = &d->var[v];
-        if (var->supp) continue;
+        if (var->supp || var->inner) continue;
         struct sm_dsvar *x = &i->var[n];
         *x = (struct sm_dsvar){.name = var->name,
                                .label = var->label,

@@ -4,7 +4,7 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
-static int job_new(struct run *r, struct run_job **ret, struct sm_err *err) {
+int run_job_new(struct run *r, struct run_job **ret, struct sm_err *err) {
     struct run_job *j = r->free_jobs;
     if (j) {
         r->free_jobs = j->next;
@@ -17,7 +17,7 @@ static int job_new(struct run *r, struct run_job **ret, struct sm_err *err) {
     return SM_OK;
 }
 
-static void job_release(struct run *r, struct run_job *j) {
+void run_job_release(struct run *r, struct run_job *j) {
     j->next = r->free_jobs;
     r->free_jobs = j;
 }
@@ -29,6 +29,7 @@ void run_jobs_free(struct run *r) {
         sm_chunk_free(j->chunk);
         sm_batch_free(&j->batch);
         sm_recs_free(&j->recs);
+        run_blocks_free(j);
         sm_free(j);
     }
 }
@@ -40,7 +41,12 @@ void run_job_work(void *job, void *state) {
     struct run_worker *w = state;
     const struct run_pass *p = j->pass;
     sm_err_reset(&j->err);
+    if (p->kind == RUN_BLOCK) {
+        run_blocks_work(j);
+        return;
+    }
     sm_recs_clear(&j->recs);
+    j->batch.late = p->kind == RUN_DOMAIN ? sm_map_late(w->map, p->domain, p->from) : NULL;
     if (sm_reader_parse(j->reader, w->read, j->chunk, j->fate, j->nfate, &j->batch, &j->err))
         return;
     int rc = SM_OK;
@@ -106,18 +112,18 @@ static int job_take(struct run *r, const struct run_pass *p, struct run_job *j, 
 static int drain_one(struct run *r, const struct run_pass *p, bool first, struct sm_err *err) {
     struct run_job *j = sm_pool_get(r->pool);
     int rc = j ? job_take(r, p, j, first, err) : SM_OK;
-    if (j) job_release(r, j);
+    if (j) run_job_release(r, j);
     return rc;
 }
 
 static int put_one(struct run *r, const struct run_pass *p, struct run_input *in,
                    struct sm_reader *reader, struct sm_err *err) {
     struct run_job *j = NULL;
-    int rc = job_new(r, &j, err);
+    int rc = run_job_new(r, &j, err);
     if (rc) return rc;
     rc = sm_reader_chunk(reader, &j->chunk, r->diags, err);
     if (rc) {
-        job_release(r, j);
+        run_job_release(r, j);
         return rc;
     }
     j->pass = p;
@@ -146,7 +152,7 @@ static int pass_chunks(struct run *r, const struct run_pass *p, struct run_input
     for (struct run_job *j;
          (j = sm_pool_get(r->pool));) { /* also after a failure: the reader must outlive its jobs */
         if (!rc) rc = job_take(r, p, j, !in->seen, err);
-        job_release(r, j);
+        run_job_release(r, j);
     }
     return rc;
 }

@@ -33,6 +33,7 @@ struct run_worker { /* one thread's state, kept for the whole run */
     struct sm_read_worker *read;
     struct sm_map_worker *map;
 };
+enum { RUN_EMITTERS = 16 };
 enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_BLOCK };
 struct run_pass;
 struct run_job { /* one chunk on its way through a pass */
@@ -45,6 +46,11 @@ struct run_job { /* one chunk on its way through a pass */
     uint64_t bytes;
     struct sm_batch batch;
     struct sm_recs recs;
+    /* RUN_BLOCK */
+    struct sm_block block;
+    sm_val *cell;
+    size_t cap_cell;
+    struct sm_emit_apart apart[RUN_EMITTERS];
     struct sm_err err;
     struct run_job *next; /* free list */
 };
@@ -116,8 +122,8 @@ const char *run_raw_dir(struct run *r);
 /* run_place.c: SM_EUSAGE if the output folder is, holds or lies in the raw folder, or holds a file
  * that the run reads: replacing it would destroy the input. */
 int run_place_check(struct run *r, struct sm_err *err) SM_MUST_CHECK;
-/* run_keep.c: SM_EIO if the output folder holds files that sdtmill did not write, or that were changed
- * since (unless --force). */
+/* run_keep.c: SM_EIO if the output folder holds files that sdtmill did not write, or that were
+ * changed since (unless --force). */
 int run_keep_check(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 /* run_pass.c */
 int run_pass_all(struct run *r, const struct run_pass *p, struct sm_err *err) SM_MUST_CHECK;
@@ -169,6 +175,22 @@ int run_write_manifest(struct run *r, const struct sm_run_result *res,
 int run_manifest_seal(struct sm_buf *b, struct sm_err *err) SM_MUST_CHECK;
 void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uint64_t rows,
                      uint64_t bytes, const char *sha256);
+int run_job_new(struct run *r, struct run_job **ret, struct sm_err *err) SM_MUST_CHECK;
+void run_job_release(struct run *r, struct run_job *j);
+/* run_blocks.c */
+struct run_blocks { /* a dataset on its way to the writers that need no facts */
+    struct run *r;
+    struct run_pass pass;
+    uint64_t blocks;
+};
+void run_blocks_open(struct run_blocks *f, struct run *r);
+int run_blocks_block(struct run_blocks *f, const struct sm_block *b,
+                     struct sm_err *err) SM_MUST_CHECK;
+/* Writes what is still under way; after a failure (rc), waits for it. Gives rc, or why writing
+ * failed. */
+int run_blocks_end(struct run_blocks *f, int rc, struct sm_err *err) SM_MUST_CHECK;
+void run_blocks_work(struct run_job *j);
+void run_blocks_free(struct run_job *j);
 void run_job_work(void *job, void *state);
 bool run_stopped(const struct run *r);
 #endif

@@ -434,7 +434,8 @@ static void domain_declared(struct sp_load *l, const xmlNode *n, struct sm_var *
     if (sm_str_to_u64(sp_word(n, "length"), &number)) v->length = (uint32_t)number;
     if (sp_has(n, "role")) v->role = sp_dup(l, sp_word(n, "role"));
     if (sp_has(n, "core")) v->core = sp_dup(l, sp_word(n, "core"));
-    v->split_supp = sm_str_eq_c(sp_word(n, "split"), "supp");
+    v->inner = !sp_yes(n, "keep", true);
+    v->split_supp = !v->inner && sm_str_eq_c(sp_word(n, "split"), "supp");
     domain_about(l, n, v);
 }
 

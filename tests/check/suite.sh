@@ -5,7 +5,10 @@
 #   fuzz        corpus replay, BUILD_DIR/tests/fuzz/*.reg
 #   study       executables tests/study/*.sh; a line that begins with ok, skip or FAIL is one test;
 #               they get SDTMILL (program), SRC (top of this tree) and BUILD (BUILD_DIR)
+#   fault       the same for tests/fault/*.sh: memory runs out (needs a build with SM_DEBUG)
+#   memory      the same for tests/memory/*.sh: runs for memcheck
 #   shared      the same for tests/shared/*.sh
+# SHORT=1 and KILLS=n make study tests try fewer ways: instrumented programs are slow.
 # WRAP is put before programs (valgrind ...), TEST_TIMEOUT is seconds for one program, TEST_JOBS how
 # many run at once. Logs: BUILD_DIR/log. The last line is "N passed, N failed, N skipped".
 set -u

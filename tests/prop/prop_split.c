@@ -75,11 +75,13 @@ static void split_all(const char *p, size_t n, const struct way *w, struct sm_sp
 static void compare(const char *p, size_t n, const struct way *w, const struct sm_spans *want) {
     struct sm_spans got = {0};
     bool open;
-    uint64_t line, lines = 1;
+    uint64_t line, lines = 1, lone = 0;
     split_all(p, n, w, &got, &open, &line);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         lines += p[i] == '\n';
-    if (line != lines) fail_msg("counted %d lines", (int)line);
+        lone += p[i] == '\r' && (i + 1 == n || p[i + 1] != '\n');
+    }
+    if (line < lines || line > lines + lone) fail_msg("counted %d lines", (int)line);
     if (got.n != want->n || (got.n && memcmp(got.v, want->v, got.n * sizeof *got.v) != 0))
         fail_msg("other records when cut in steps of %zu at %zu: %.*s", w->step, w->at, (int)n, p);
     sm_spans_free(&got);

@@ -22,9 +22,11 @@ try() { # name, environment..., -- options
     rm -rf "$dir/out"
 }
 try "one thread" A=1 -- -j 1
-for j in 2 3 8; do try "$j threads" A=1 -- -j $j; done
-for c in 1 4K 256K; do try "chunks of $c" A=1 -- -j 2 --chunk $c; done
-for m in 1M 16M 4G; do try "memory $m" A=1 -- -j 2 --memory $m; done
+threads='2 3 8' chunks='1 4K 256K' memory='1M 16M 4G'
+[ -z "${SHORT:-}" ] || { threads=3 chunks=4K memory=1M; }
+for j in $threads; do try "$j threads" A=1 -- -j $j; done
+for c in $chunks; do try "chunks of $c" A=1 -- -j 2 --chunk $c; done
+for m in $memory; do try "memory $m" A=1 -- -j 2 --memory $m; done
 try "memory 1M, chunks of 7, 3 threads" A=1 -- -j 3 --memory 1M --chunk 7
 try "another time zone" TZ=Pacific/Kiritimati -- -j 2
 try "another locale" LC_ALL=tr_TR.UTF-8 LANG=de_DE.UTF-8 -- -j 2

@@ -13,9 +13,9 @@ static void every_failure_has_its_exit_code(void **state) {
     static const struct {
         enum sm_rc rc;
         int code;
-    } want[] = {{SM_OK, 0},     {SM_EUSAGE, 2}, {SM_ESPEC, 3},  {SM_EDATA, 4},   {SM_EFORMAT, 4},
-                {SM_EIO, 5},    {SM_ELIMIT, 6}, {SM_ENOMEM, 6}, {SM_ESTATE, 70}, {SM_EINTR, 130},
-                {SM_EOF, 70}};
+    } want[] = {{SM_OK, 0},      {SM_EUSAGE, 2},  {SM_ESPEC, 3},  {SM_EDATA, 4},
+                {SM_EFORMAT, 4}, {SM_EIO, 5},     {SM_ELIMIT, 6}, {SM_ENOMEM, 6},
+                {SM_ESTATE, 70}, {SM_EINTR, 130}, {SM_EOF, 70}};
     for (size_t i = 0; i < SM_ARRAY_LEN(want); i++)
         assert_int_equal(cmd_exit_of(want[i].rc), want[i].code);
 }
@@ -46,12 +46,14 @@ static void every_verb_and_option_is_explained(void **state) {
         assert_non_null(v->usage);
         assert_non_null(v->run);
         size_t lines = 0;
-        for (const char *p = v->examples; (p = strchr(p, '\n')) != NULL; p++) lines++;
+        for (const char *p = v->examples; (p = strchr(p, '\n')) != NULL; p++)
+            lines++;
         if (lines != 3 || v->examples[strlen(v->examples) - 1] != '\n')
             fail_msg("%s: %zu examples, or no line end", v->name, lines);
         for (const struct sm_opt *o = v->opts; o->name; o++) {
             assert_non_null(o->help);
-            if (o->kind != SM_OPT_FLAG && !o->arg) fail_msg("--%s takes something unnamed", o->name);
+            if (o->kind != SM_OPT_FLAG && !o->arg)
+                fail_msg("--%s takes something unnamed", o->name);
         }
     }
     assert_null(cmd_find("convret"));

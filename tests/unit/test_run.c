@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "run/run_priv.h"
+#include "sdtmill/mem.h"
 #include "sdtmill/spec_load.h"
 #include "tmp.h"
 
@@ -27,7 +28,7 @@ struct world {
     struct sm_diags diags;
     struct sm_run_result result;
     struct sm_err err;
-    char raw[256], out[256];
+    char raw[1024], out[1024];
 };
 
 static int setup(void **state) {

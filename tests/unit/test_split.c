@@ -38,9 +38,20 @@ static void records_lie_between_line_ends(void **state) {
     assert_int_equal(spans.n, 4);
     assert_span(0, 0, 3, 1, 0);
     assert_span(1, 7, 1, 3, 0);
-    assert_span(2, 9, 1, 3, 0);
-    assert_span(3, 11, 2, 4, 0);
-    assert_int_equal(split.line, 4);
+    assert_span(2, 9, 1, 4, 0);
+    assert_span(3, 11, 2, 5, 0);
+    assert_int_equal(split.line, 5);
+}
+
+static void lone_carriage_returns_end_lines_outside_quotes_only(void **state) {
+    (void)state;
+    assert_int_equal(cut("a\r\r\r\n\"x\ry\"\rb\r\nc\n\rd", ',', '"'), SM_OK);
+    assert_int_equal(spans.n, 5);
+    assert_span(0, 0, 1, 1, 0);
+    assert_span(1, 5, 5, 4, SM_SPAN_QUOTE | SM_SPAN_BREAK);
+    assert_span(2, 11, 1, 5, 0);
+    assert_span(3, 14, 1, 6, 0);
+    assert_span(4, 17, 1, 8, 0);
 }
 
 static void a_record_is_on_its_first_line(void **state) {
@@ -90,6 +101,7 @@ static void signs_must_be_told_apart(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(records_lie_between_line_ends, teardown),
+        cmocka_unit_test_teardown(lone_carriage_returns_end_lines_outside_quotes_only, teardown),
         cmocka_unit_test_teardown(a_record_is_on_its_first_line, teardown),
         cmocka_unit_test_teardown(text_behind_a_closing_quote_is_told, teardown),
         cmocka_unit_test_teardown(an_open_quote_is_known_by_its_line, teardown),
