@@ -25,6 +25,8 @@ struct sm_emit_study { /* the same for all back ends of a run */
         created; /* created: ISO date-time */
     struct sm_str standard_name, standard_version;
     bool transliterate; /* XPORT: other characters in ASCII, as sm_utf8_ascii has them */
+    uint64_t split_size; /* XPORT: most bytes of a file, larger datasets in parts; 0 = no limit */
+    bool dsjc_gzip;      /* dsjc: gzip around the stream, not zlib */
     const void *spec;   /* struct sm_spec, or NULL when converting between formats */
     const struct sm_texts *texts;
     struct sm_stage *stage;
@@ -48,12 +50,19 @@ struct sm_emit_ops {
                   struct sm_err *err);   /* NULL = nothing to do */
     void (*close)(struct sm_emitter *e); /* frees what the state holds; NULL = nothing */
 };
+struct sm_emit_part { /* a file of a dataset in parts that is complete */
+    uint64_t rows, bytes;
+    char sha256[65];
+};
 struct sm_emitter { /* open to back ends */
     const struct sm_emit_ops *ops;
     const struct sm_emit_study *study;
     const struct sm_dsinfo *ds;
     struct sm_sink
         *sink; /* of the current dataset; opened by the front end as <folder>/<name><suffix> */
+    bool parted; /* it is <folder>/split/<name>N<suffix> now, N = npart + 1 */
+    struct sm_emit_part *part;
+    size_t npart, cap_part;
     void *state;
     int phase;
     uint64_t rows;     /* of the current dataset, before the block that a back end is given */

@@ -55,6 +55,8 @@ struct sm_read_totals {
 };
 int sm_reader_finish(struct sm_reader *r, struct sm_read_totals *ret, struct sm_diags *diags,
                      struct sm_err *err) SM_MUST_CHECK;
+/* Bytes of the file itself that were read so far. */
+uint64_t sm_reader_offset(const struct sm_reader *r);
 void sm_reader_close(struct sm_reader *r);
 
 int sm_read_worker_open(struct sm_read_worker **ret, const struct sm_spec *spec,

@@ -27,6 +27,8 @@ struct sm_run_opts {
     uint64_t chunk, max_field; /* bytes; 0 = defaults of read.h */
     uint64_t max_errors;       /* 0 = no limit */
     bool transliterate;        /* XPORT texts in ASCII */
+    uint64_t split_size;       /* XPORT: most bytes of a file; 0 = no limit */
+    bool dsjc_gzip;            /* dsjc inside gzip */
     bool force;
     void (*progress)(void *ctx, const struct sm_progress *p);
     void *progress_ctx;

@@ -15,7 +15,7 @@ struct sm_formats_opts {
     bool open_end;                /* a CSV file without a line end at its end is whole */
 };
 /* Of run: out (NULL: nothing is written), formats, created, tmpdir, command, memory, force,
- * transliterate, progress, stopped. The ledger has a row for each file read. */
+ * transliterate, split_size, dsjc_gzip, progress, stopped. The ledger has a row for each file read. */
 int sm_run_formats(const struct sm_formats_opts *o, const struct sm_run_opts *run,
                    struct sm_diags *diags, struct sm_run_result *ret,
                    struct sm_err *err) SM_MUST_CHECK;

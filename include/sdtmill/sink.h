@@ -22,6 +22,8 @@ const char *sm_stage_path(const struct sm_stage *s); /* the temporary folder */
  * sinks are closed before the stage. */
 int sm_stage_file(struct sm_stage *s, const char *relative, struct sm_sink **ret,
                   struct sm_err *err) SM_MUST_CHECK;
+/* Removes a file of the stage whose sink is closed; it is no part of the output. */
+int sm_stage_drop(struct sm_stage *s, const char *relative, struct sm_err *err) SM_MUST_CHECK;
 /* fsync of everything, then the exchange by rename: at any moment the old or the new folder is
  * there whole (renameat2 RENAME_EXCHANGE; on file systems without it, two renames, and the next run
  * on the same output undoes the first if it was killed between them). Failure: SM_EIO, the old one

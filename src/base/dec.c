@@ -423,11 +423,10 @@ static bool dec_round_up(const char *digits, size_t n, size_t keep, enum sm_roun
 bool sm_dec_round(struct sm_str a, int digits, enum sm_round how, char *out, size_t cap,
                   size_t *ret_n) {
     struct dec_text t;
-    char d[DEC_DIGITS_MOST + 1];  /* d[0] takes a carry */
+    char d[DEC_DIGITS_MOST + 1] = {'0'}; /* d[0] takes a carry */
     struct dec_out o = {out, cap, ret_n};
     if (!dec_scan_short(a, &t)) return false;
     size_t n = t.whole.n + t.frac.n;
-    d[0] = '0';
     if (t.whole.n) memcpy(d + 1, t.whole.p, t.whole.n);
     if (t.frac.n) memcpy(d + 1 + t.whole.n, t.frac.p, t.frac.n);
     int64_t keep = (int64_t)t.whole.n + digits;

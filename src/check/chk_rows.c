@@ -108,6 +108,7 @@ static void report_long(struct sm_row_checks *c, uint32_t var, const sm_val *row
     sm_buf_init(&b, 0);
     sm_buf_printf(&b, "%.*s has %zu bytes, the limit is %u", SM_STR_FMT(name), text.n,
                   (unsigned)c->limit[var]);
+    if (b.failed) c->diags->failed = true;
     report(c, SM_D_LENGTH_LIMIT, var, row, pos, text, sm_buf_str(&b));
     sm_buf_free(&b);
 }

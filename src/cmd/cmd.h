@@ -73,6 +73,8 @@ int cmd_standard_load(const char *path, struct sm_arena *a, const struct sm_mode
                       struct sm_err *err) SM_MUST_CHECK;
 bool cmd_stopped(void);
 void cmd_catch_signals(void);
+/* True once after each SIGUSR1. */
+bool cmd_was_asked(void);
 /* Progress on stderr: "auto" draws on a terminal, "ndjson" one object a line, "none". */
 struct sm_progress;
 struct cmd_progress {

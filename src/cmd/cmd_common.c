@@ -14,10 +14,15 @@
 #endif
 
 /* Set by the handler, read between chunks: a signal handler may touch nothing else. */
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, asked;
 
 static void on_signal(int number) {
     caught = number;
+}
+
+static void on_question(int number) {
+    (void)number;
+    asked = 1;
 }
 
 void cmd_catch_signals(void) {
@@ -28,8 +33,16 @@ void cmd_catch_signals(void) {
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
     sigaction(SIGHUP, &a, NULL);
+    a.sa_handler = on_question;
+    sigaction(SIGUSR1, &a, NULL);
     a.sa_handler = SIG_DFL;
     sigaction(SIGPIPE, &a, NULL);
+}
+
+bool cmd_was_asked(void) {
+    bool was = asked != 0;
+    asked = 0;
+    return was;
 }
 
 bool cmd_stopped(void) {

@@ -10,8 +10,8 @@
 struct convert_opts {
     const char *raw, *out, *format, *created, *tmp, *fail_on, *color, *progress, *from,
         *from_format, *standard, *encoding;
-    uint64_t jobs, memory, chunk, max_field, max_errors;
-    bool force, dry_run, quiet, notes, transliterate, open_end;
+    uint64_t jobs, memory, chunk, max_field, max_errors, split_size;
+    bool force, dry_run, quiet, notes, transliterate, open_end, dsjc_gzip;
 };
 #define AT(f) offsetof(struct convert_opts, f)
 const struct sm_opt cmd_convert_opts[] = {
@@ -23,6 +23,10 @@ const struct sm_opt cmd_convert_opts[] = {
      "formats to write (default csv,xml)"},
     {"transliterate", 0, SM_OPT_FLAG, AT(transliterate), NULL, NULL, 0, 0,
      "write texts in ASCII where the format holds nothing else (xpt)"},
+    {"split-size", 0, SM_OPT_SIZE, AT(split_size), "SIZE", NULL, 1, 0,
+     "most bytes of an XPORT file; a larger dataset is written in parts"},
+    {"dsjc-gzip", 0, SM_OPT_FLAG, AT(dsjc_gzip), NULL, NULL, 0, 0,
+     "wrap dsjc files as gzip instead of zlib"},
     {"from", 0, SM_OPT_TEXT, AT(from), "DIR", NULL, 0, 0,
      "no mapping: write the datasets of a folder, or of a file, in other formats"},
     {"from-format", 0, SM_OPT_CHOICE, AT(from_format), "FORMAT",
@@ -66,6 +70,8 @@ static void command_text(struct sm_buf *b, const char *mapping, const struct con
     sm_buf_add_c(b, slash ? slash + 1 : mapping ? mapping : "--from");
     sm_buf_printf(b, " --format %s", o->format);
     if (o->transliterate) sm_buf_add_c(b, " --transliterate");
+    if (o->split_size) sm_buf_printf(b, " --split-size %" PRIu64, o->split_size);
+    if (o->dsjc_gzip) sm_buf_add_c(b, " --dsjc-gzip");
     if (o->from_format) sm_buf_printf(b, " --from-format %s", o->from_format);
     if (o->encoding) sm_buf_printf(b, " --encoding %s", o->encoding);
     if (o->max_field) sm_buf_printf(b, " --max-field %" PRIu64, o->max_field);
@@ -144,6 +150,8 @@ static int convert(const char *mapping, const struct convert_opts *o, struct sm_
                               .max_field = o->max_field,
                               .max_errors = o->max_errors,
                               .transliterate = o->transliterate,
+                              .split_size = o->split_size,
+                              .dsjc_gzip = o->dsjc_gzip,
                               .force = o->force,
                               .progress = cmd_progress_step,
                               .progress_ctx = &progress,

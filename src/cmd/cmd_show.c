@@ -120,21 +120,49 @@ void cmd_progress_open(struct cmd_progress *p, const char *mode) {
         p->mode = PROGRESS_BAR;
 }
 
+/* "12.3 of 90.1 MB, 141000 rows, 70500 rows/s, 5 s left" */
+static void put_progress(const struct sm_progress *s, double secs) {
+    double done = (double)s->bytes, all = (double)s->bytes_total;
+    fprintf(stderr, "%-10.20s %.1f", s->what ? s->what : "", done / 1e6);
+    if (s->bytes_total) fprintf(stderr, " of %.1f", all / 1e6);
+    fprintf(stderr, " MB, %" PRIu64 " rows, %.0f rows/s", s->rows,
+            secs > 0 ? (double)s->rows / secs : 0);
+    if (s->bytes && s->bytes < s->bytes_total)
+        fprintf(stderr, ", %.0f s left", secs * (all - done) / done);
+}
+
+static void put_bar(const struct sm_progress *s) {
+    enum { WIDTH = 20 };
+    uint64_t full = s->bytes_total ? s->bytes * WIDTH / s->bytes_total : 0;
+    if (!s->bytes_total) return;
+    fputc('[', stderr);
+    for (uint64_t i = 0; i < WIDTH; i++)
+        fputc(i < full ? '#' : '.', stderr);
+    fputs("] ", stderr);
+}
+
 void cmd_progress_step(void *ctx, const struct sm_progress *s) {
     struct cmd_progress *p = ctx;
-    double now = sm_clock_monotonic();
+    double now = sm_clock_monotonic(), secs = now - p->start;
+    if (cmd_was_asked()) {
+        if (p->drawn) fputs("\r\033[K", stderr);
+        put_progress(s, secs);
+        fputc('\n', stderr);
+    }
     if (p->mode == PROGRESS_NONE || now - p->last < 0.2) return;
     p->last = now;
-    double secs = now - p->start, rate = secs > 0 ? (double)s->rows / secs : 0;
     if (p->mode == PROGRESS_NDJSON) {
         fprintf(stderr,
                 "{\"what\":\"%s\",\"bytes\":%" PRIu64 ",\"bytes_total\":%" PRIu64
                 ",\"rows\":%" PRIu64 ",\"rows_per_second\":%.0f}\n",
-                s->what ? s->what : "", s->bytes, s->bytes_total, s->rows, rate);
+                s->what ? s->what : "", s->bytes, s->bytes_total, s->rows,
+                secs > 0 ? (double)s->rows / secs : 0);
         return;
     }
-    fprintf(stderr, "\r%-20.20s %" PRIu64 " rows, %.1f MB, %.0f rows/s\033[K",
-            s->what ? s->what : "", s->rows, (double)s->bytes / 1e6, rate);
+    fputc('\r', stderr);
+    put_bar(s);
+    put_progress(s, secs);
+    fputs("\033[K", stderr);
     p->drawn = true;
 }
 

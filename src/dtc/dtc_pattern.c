@@ -669,7 +669,8 @@ static struct run run_start(const struct sm_dtc_pattern *p, const struct sm_dtc_
     r.unknown = u->unknown;
     r.firsts = 0;
     r.cutoff = u->century_cutoff;
-    return r; /* cppcheck-suppress uninitvar ; each alternative sets the rest before it reads it */
+    /* cppcheck-suppress uninitvar ; each alternative sets the rest before it reads it */
+    return r;
 }
 
 enum sm_dtc_fit sm_dtc_pattern_run(const struct sm_dtc_pattern *p, const struct sm_dtc_rules *rules,

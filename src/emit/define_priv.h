@@ -48,6 +48,7 @@ struct def_group {
     const struct sm_domain *domain; /* NULL = RELREC, or no mapping */
     struct sm_str oid, cls, comment, href, title, leaf, parent_label;
     bool standard, no_data;
+    bool parted; /* href is the first of several parts */
     int rank; /* of the class */
     struct def_item *item;
 };

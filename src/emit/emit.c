@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "emit_priv.h"
 
 #include "sdtmill/err.h"
@@ -32,21 +34,23 @@ static int leave(struct sm_emitter *e, enum phase next, int rc, struct sm_err *e
     return rc;
 }
 
-/* <folder>/<name in lower case><suffix> */
-static int file_name(const struct sm_emitter *e, char out[PATH_CAP], struct sm_err *err) {
+/* <folder>/<name in lower case><suffix>, or part N of it: <folder>/split/<name>N<suffix>; 0 = whole. */
+static int file_name(const struct sm_emitter *e, size_t part, char out[PATH_CAP],
+                     struct sm_err *err) {
     struct sm_str name = e->ds->name;
     bool fine = name.n > 0 && name.n <= NAME_MAX_BYTES;
     for (size_t i = 0; fine && i < name.n; i++)
         fine = sm_is_alpha(name.p[i]) || sm_is_digit(name.p[i]) || name.p[i] == '_';
     if (!fine)
         return sm_fail(err, SM_EUSAGE, "dataset name %.*s makes no file name", SM_STR_FMT(name));
-    char lower[NAME_MAX_BYTES + 1];
+    char lower[NAME_MAX_BYTES + 1], number[24] = "";
     for (size_t i = 0; i < name.n; i++)
         lower[i] = sm_to_lower(name.p[i]);
     lower[name.n] = '\0';
-    int n = e->ops->folder
-                ? snprintf(out, PATH_CAP, "%s/%s%s", e->ops->folder, lower, e->ops->suffix)
-                : snprintf(out, PATH_CAP, "%s%s", lower, e->ops->suffix);
+    if (part) (void)snprintf(number, sizeof number, "%zu", part);
+    const char *folder = e->ops->folder ? e->ops->folder : "";
+    int n = snprintf(out, PATH_CAP, "%s%s%s%s%s%s", folder, *folder ? "/" : "",
+                     part ? "split/" : "", lower, number, e->ops->suffix);
     return n > 0 && n < PATH_CAP ? SM_OK : sm_fail(err, SM_ESTATE, "file name is too long");
 }
 
@@ -69,9 +73,10 @@ int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
     if (rc) return rc;
     e->ds = d;
     e->rows = e->breaches = 0;
-    e->refused = false;
+    e->refused = e->parted = false;
+    e->npart = 0;
     if (!(e->ops->caps & SM_EMIT_STUDY)) {
-        rc = file_name(e, path, err);
+        rc = file_name(e, 0, path, err);
         if (!rc) rc = sm_stage_file(e->study->stage, path, &e->sink, err);
     }
     if (!rc && e->ops->begin) rc = e->ops->begin(e, d, err);
@@ -97,9 +102,9 @@ int sm_emitter_format(const struct sm_emitter *e, struct sm_emit_apart *a, const
         return sm_fail(err, SM_ENOMEM, "out of memory");
     int rc = a->sink ? SM_OK : sm_sink_in_memory(&a->sink, err);
     if (rc) return rc;
-    struct sm_emitter copy = *e;
-    copy.sink = a->sink;
-    copy.state = a->state;
+    /* what the emitter's own thread does not change meanwhile */
+    struct sm_emitter copy = {
+        .ops = e->ops, .study = e->study, .ds = e->ds, .sink = a->sink, .state = a->state};
     rc = e->ops->block(&copy, b, err);
     a->rows = b->nrow;
     return rc ? rc : sm_sink_check(a->sink, err);
@@ -120,9 +125,56 @@ void sm_emit_apart_free(struct sm_emit_apart *a) {
     *a = (struct sm_emit_apart){0};
 }
 
+static int part_close(struct sm_emitter *e, uint64_t rows, struct sm_err *err) {
+    struct sm_sink *k = e->sink;
+    int rc = sm_grow(&e->part, &e->cap_part, e->npart + 1, sizeof *e->part, err);
+    if (rc) return rc;
+    struct sm_emit_part *p = &e->part[e->npart];
+    e->sink = NULL;
+    rc = sm_sink_close(k, &p->bytes, p->sha256, err);
+    p->rows = rows;
+    if (!rc) e->npart++;
+    return rc;
+}
+
+int emit_part_next(struct sm_emitter *e, uint64_t rows, struct sm_err *err) {
+    char path[PATH_CAP];
+    int rc = e->parted ? part_close(e, rows, err) : SM_OK;
+    if (rc) return rc;
+    sm_sink_discard(e->sink);
+    e->sink = NULL;
+    e->parted = true;
+    rc = file_name(e, e->npart + 1, path, err);
+    if (!rc) rc = sm_stage_file(e->study->stage, path, &e->sink, err);
+    if (rc == SM_EIO && err && err->sys == EEXIST)
+        return sm_fail(err, SM_EUSAGE, "%s would be a part of two datasets; change --split-size",
+                       path);
+    return rc;
+}
+
+static int parts_finish(struct sm_emitter *e, struct sm_err *err) {
+    char path[PATH_CAP];
+    uint64_t before = 0;
+    for (size_t i = 0; i < e->npart; i++)
+        before += e->part[i].rows;
+    int rc = e->refused ? SM_OK : part_close(e, e->rows - before, err);
+    sm_sink_discard(e->sink);
+    e->sink = NULL;
+    for (size_t i = 0; i < e->npart && !rc; i++) {
+        const struct sm_emit_part *p = &e->part[i];
+        rc = file_name(e, i + 1, path, err);
+        if (!rc && e->refused)
+            rc = sm_stage_drop(e->study->stage, path, err);
+        else if (!rc && e->study->wrote)
+            e->study->wrote(e->study->wrote_ctx, path, e->ds->name, p->rows, p->bytes, p->sha256);
+    }
+    return rc;
+}
+
 static int close_file(struct sm_emitter *e, struct sm_err *err) {
     char path[PATH_CAP], digest[65];
     uint64_t size;
+    if (e->parted) return parts_finish(e, err);
     struct sm_sink *k = e->sink;
     e->sink = NULL;
     if (e->refused) {
@@ -130,7 +182,7 @@ static int close_file(struct sm_emitter *e, struct sm_err *err) {
         return SM_OK;
     }
     int rc = sm_sink_close(k, &size, digest, err);
-    if (!rc) rc = file_name(e, path, err);
+    if (!rc) rc = file_name(e, 0, path, err);
     if (!rc && e->study->wrote)
         e->study->wrote(e->study->wrote_ctx, path, e->ds->name, e->rows, size, digest);
     return rc;
@@ -158,6 +210,7 @@ void sm_emitter_close(struct sm_emitter *e) {
     if (!e) return;
     if (e->ops->close) e->ops->close(e);
     sm_sink_discard(e->sink);
+    sm_free(e->part);
     sm_free(e->state);
     sm_free(e);
 }

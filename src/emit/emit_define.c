@@ -109,35 +109,47 @@ static void set_class(struct def_group *g) {
         }
 }
 
-/* The file of the dataset that was written: transport file, else XML, JSON, text. */
-static void set_leaf(struct define *f, struct def_group *g) {
-    static const char *const formats[] = {"xpt", "xml", "json", "ndjson", "dsjc", "csv"};
+/* The file <folder><name><number><suffix>, if it was written. */
+static bool try_leaf(struct define *f, struct def_group *g, const struct sm_emit_ops *ops,
+                     const char *below, const char *number) {
     char title[PATH_CAP], path[PATH_CAP], lower[TEXT_CUT + 1];
     size_t n = 0;
     for (; n < g->d->name.n && n < TEXT_CUT; n++)
         lower[n] = sm_to_lower(g->d->name.p[n]);
     lower[n] = '\0';
+    (void)snprintf(title, sizeof title, "%s%s%s", lower, number, ops->suffix);
+    int len = snprintf(path, sizeof path, "%s/%s/%s%s", sm_stage_path(f->study->stage), ops->folder,
+                       below, title);
+    if (len < 0 || len >= PATH_CAP || access(path, F_OK) != 0) return false;
+    g->title = def_keep(f, sm_str(title));
+    g->href = def_printf(f, "%s/%s%s", ops->folder, below, title);
+    g->leaf = def_printf(f, "LF.%.*s", SM_STR_FMT(g->d->name));
+    return true;
+}
+
+/* The file of the dataset that was written: transport file, else XML, JSON, text. Of a transport
+ * file in parts the first one. */
+static void set_leaf(struct define *f, struct def_group *g) {
+    static const char *const formats[] = {"xpt", "xml", "json", "ndjson", "dsjc", "csv"};
     for (size_t i = 0; i < SM_ARRAY_LEN(formats) && !g->no_data; i++) {
         const struct sm_emit_ops *ops = sm_emit_find(sm_str(formats[i]));
         if (!ops) continue;
-        (void)snprintf(title, sizeof title, "%s%s", lower, ops->suffix);
-        int len = snprintf(path, sizeof path, "%s/%s/%s", sm_stage_path(f->study->stage),
-                           ops->folder, title);
-        if (len < 0 || len >= PATH_CAP || access(path, F_OK) != 0) continue;
-        g->title = def_keep(f, sm_str(title));
-        g->href = def_printf(f, "%s/%s", ops->folder, title);
-        g->leaf = def_printf(f, "LF.%.*s", SM_STR_FMT(g->d->name));
-        return;
+        if (try_leaf(f, g, ops, "", "")) return;
+        g->parted = f->study->split_size && try_leaf(f, g, ops, "split/", "1");
+        if (g->parted) return;
     }
 }
 
 static void set_group_comment(struct define *f, struct def_group *g) {
     struct sm_str own = g->domain && !g->d->is_supp ? g->domain->comment : (struct sm_str){NULL, 0};
-    struct sm_str none = g->no_data ? SM_STR("No data: the dataset has no records.") : SM_STR("");
-    struct sm_str text = own.n && none.n
-                             ? def_printf(f, "%.*s %.*s", SM_STR_FMT(own), SM_STR_FMT(none))
+    struct sm_str note = g->no_data ? SM_STR("No data: the dataset has no records.") : SM_STR("");
+    if (g->parted)
+        note = def_printf(f, "The file is the first of several parts with the same variables; the "
+                             "others are numbered after it.");
+    struct sm_str text = own.n && note.n
+                             ? def_printf(f, "%.*s %.*s", SM_STR_FMT(own), SM_STR_FMT(note))
                          : own.n ? own
-                                 : none;
+                                 : note;
     g->comment = def_comment(f, def_printf(f, "COM.%.*s", SM_STR_FMT(g->d->name)), text);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* emit_dsjson.c - CDISC Dataset-JSON 1.1 in its three shapes: one object; one object and then one array
- * a line; the latter as a zlib stream. */
+ * a line; the latter as a zlib stream, or inside gzip. */
 #include <zlib.h>
 
 #include "emit_priv.h"
@@ -155,7 +155,7 @@ static int dsjson_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct 
     add_head(&j->line, e);
     sm_buf_add_c(&j->line, shape_of(e) == SHAPE_OBJECT ? ",\"rows\":[" : "}\n");
     if (shape_of(e) != SHAPE_PACKED) return write_lines(e, Z_NO_FLUSH, err);
-    int rc = j->packing ? deflateReset(&j->z) : deflateInit2(&j->z, 6, Z_DEFLATED, 15, 8, Z_DEFAULT_STRATEGY);
+    int rc = j->packing ? deflateReset(&j->z) : deflateInit2(&j->z, 6, Z_DEFLATED, e->study->dsjc_gzip ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY);
     if (rc != Z_OK) return sm_fail(err, SM_ENOMEM, "out of memory for zlib");
     j->packing = true;
     return write_lines(e, Z_NO_FLUSH, err);

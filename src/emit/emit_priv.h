@@ -57,6 +57,13 @@ static inline void emit_copy(char *to, const char *from, size_t n) {
     memcpy(to + n - 8, from + n - 8, 8);
 }
 
+/* ---- parts ------------------------------------------------------------------------------------- */
+enum { EMIT_PARTS_MOST = 999 };
+/* The dataset goes on in another file. The first call makes the file that was begun, and is thrown
+ * away, part 1; each later one closes a part of that many records and opens the next. The parts are
+ * reported when the dataset is complete, and all removed if it is refused. */
+int emit_part_next(struct sm_emitter *e, uint64_t rows, struct sm_err *err) SM_MUST_CHECK;
+
 #define EMIT_NO_VAR UINT32_MAX
 
 /* ---- findings ---------------------------------------------------------------------------------- */

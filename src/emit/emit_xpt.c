@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* emit_xpt.c - SAS transport files, version 5: one dataset a file, records of 80 bytes, rows of fixed
- * length, numbers as IBM doubles. Whatever does not fit is a finding, and then no file is written. */
+ * length, numbers as IBM doubles. A dataset that is larger than a limit is written in parts, each a
+ * file of its own with the same headers. Whatever does not fit is a finding, and then no file is written. */
 #include "emit_priv.h"
 
 #include "sdtmill/buf.h"
@@ -21,6 +22,8 @@ struct xpt {
     size_t row;                         /* bytes of a row */
     struct sm_buf ascii;                /* a text that was transliterated */
     uint64_t spelled;                   /* how many there were in the dataset */
+    char stamp[STAMP + 1];
+    uint64_t most, here;                /* rows that a part holds, and those in this one; most 0: no parts */
 };
 
 /* ---- numbers ------------------------------------------------------------------------------------- */
@@ -89,8 +92,9 @@ static struct sm_str spell(struct sm_emitter *e, struct sm_str s) {
     return sm_str_n(x->ascii.p ? x->ascii.p : "", x->ascii.n);
 }
 
-static void put_first_records(struct sm_emitter *e, const char *stamp) {
+static void put_first_records(struct sm_emitter *e) {
     char r[RECORD];
+    const char *stamp = ((const struct xpt *)e->state)->stamp;
     static const char zeros[] = "000000000000000000000000000000";
     put_header(e->sink, "LIBRARY", zeros);
     put_text(r, RECORD, SM_STR("SAS     SAS     SASLIB  9.4     SDTMILL"));
@@ -139,6 +143,43 @@ static void put_variables(struct sm_emitter *e, const struct xpt *x) {
     put_header(e->sink, "OBS", "000000000000000000000000000000");
 }
 
+static void put_head(struct sm_emitter *e) {
+    struct xpt *x = e->state;
+    uint64_t spelled = x->spelled;
+    put_first_records(e);
+    put_variables(e, x);
+    if (e->parted) x->spelled = spelled; /* the labels were counted before */
+}
+
+static int next_part(struct sm_emitter *e, struct sm_err *err) {
+    struct xpt *x = e->state;
+    if (e->parted) put_pad(e->sink);
+    int rc = emit_part_next(e, x->here, err);
+    if (rc) return rc;
+    put_head(e);
+    x->here = 0;
+    return SM_OK;
+}
+
+/* The head is written; the rows follow it in one file, or in as many as the limit asks for. */
+static int plan_parts(struct sm_emitter *e, struct sm_err *err) {
+    struct xpt *x = e->state;
+    const struct sm_dsinfo *d = e->ds;
+    uint64_t limit = e->study->split_size, room = limit - limit % RECORD, head = sm_sink_size(e->sink);
+    uint64_t least = head + (d->rows ? (x->row + RECORD - 1) / RECORD * RECORD : 0);
+    if (!limit) return SM_OK;
+    if (room < least)
+        return sm_fail(err, SM_EUSAGE, "--split-size %" PRIu64 ": %.*s needs at least %" PRIu64 " bytes for its headers and a record",
+                       limit, SM_STR_FMT(d->name), least);
+    uint64_t most = x->row ? (room - head) / x->row : UINT64_MAX;
+    if (d->rows <= most) return SM_OK;
+    if ((d->rows - 1) / most >= EMIT_PARTS_MOST)
+        return sm_fail(err, SM_EUSAGE, "--split-size %" PRIu64 ": %.*s would become more than %d parts", limit, SM_STR_FMT(d->name),
+                       (int)EMIT_PARTS_MOST);
+    x->most = most;
+    return next_part(e, err);
+}
+
 static uint32_t width_of(const struct sm_dsvar *v, const struct sm_emit_study *s) {
     if (v->is_num) return NUMBER;
     uint32_t need = s->transliterate ? v->max_ascii : v->max_bytes;
@@ -148,18 +189,16 @@ static uint32_t width_of(const struct sm_dsvar *v, const struct sm_emit_study *s
 
 static int xpt_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
     struct xpt *x = e->state;
-    char stamp[STAMP + 1];
     int rc = emit_check_names(e, &limits, err);
     if (!rc) rc = sm_grow(&x->width, &x->cap_width, (size_t)d->nvar + 1, sizeof *x->width, err);
     if (rc) return rc;
     x->row = 0;
-    x->spelled = 0;
+    x->spelled = x->most = x->here = 0;
     for (uint32_t i = 0; i < d->nvar; i++) x->row += x->width[i] = width_of(&d->var[i], e->study);
     if (e->refused) return SM_OK;
-    make_stamp(e->study->created, stamp);
-    put_first_records(e, stamp);
-    put_variables(e, x);
-    return SM_OK;
+    make_stamp(e->study->created, x->stamp);
+    put_head(e);
+    return plan_parts(e, err);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------- */
@@ -239,6 +278,8 @@ static int xpt_block(struct sm_emitter *e, const struct sm_block *b, struct sm_e
     const struct sm_dsinfo *d = e->ds;
     struct cell c = {.e = e, .b = b};
     for (c.row = 0; c.row < b->nrow; c.row++) {
+        int rc = x->most && x->here == x->most && !e->refused ? next_part(e, err) : SM_OK;
+        if (rc) return rc;
         char *p = sm_sink_reserve(e->sink, x->row + 8);
         if (!p) return sm_sink_check(e->sink, err);
         memset(p, ' ', x->row);
@@ -251,7 +292,9 @@ static int xpt_block(struct sm_emitter *e, const struct sm_block *b, struct sm_e
             else if (sm_val_is_dtc(v)) put_date(&c, p, v, width);
             p += width;
         }
-        if (!e->refused) sm_sink_used(e->sink, x->row);
+        if (e->refused) continue;
+        sm_sink_used(e->sink, x->row);
+        x->here++;
     }
     return SM_OK;
 }

@@ -211,6 +211,11 @@ int sm_stage_file(struct sm_stage *s, const char *relative, struct sm_sink **ret
     return rc;
 }
 
+int sm_stage_drop(struct sm_stage *s, const char *relative, struct sm_err *err) {
+    if (!relative || !is_below(relative)) return sm_fail(err, SM_ESTATE, "no name below the output folder");
+    return unlinkat(s->fd, relative, 0) == 0 ? SM_OK : sm_fail_sys(err, SM_EIO, "cannot remove %s", relative);
+}
+
 /* ---- commit ---------------------------------------------------------------------------------- */
 int stage_exchange(int dir, const char *a, const char *b) {
 #ifdef SYS_renameat2

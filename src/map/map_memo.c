@@ -48,10 +48,15 @@ static bool memo_ready(struct map_run *m, struct map_rule *r, uint32_t n) {
         bool useless = entries >= MEMO_GIVE_UP && memo->misses > memo->looks - memo->looks / 16;
         bool more = memo->misses > memo->looks / 16 && memo->bits + 2 <= MEMO_BITS_MAX &&
                     memo_bytes(memo->bits + 2, memo->width) <= MEMO_BYTES_MOST;
+        uint64_t rate = memo->misses * 1024 / memo->looks;
+        /* what repeats does so at once: a larger table only takes the cache from others */
+        bool vain = memo->was && rate < 256 && rate > memo->was - memo->was / 4;
         if (useless)
             memo->settled = memo_resize(m->w, memo, MEMO_BITS_MIN);
-        else if (more)
-            (void)memo_resize(m->w, memo, memo->bits + 2);
+        else if (vain)
+            memo->settled = memo_resize(m->w, memo, memo->bits - 2);
+        else if (more && memo_resize(m->w, memo, memo->bits + 2))
+            memo->was = rate;
         memo->looks = memo->misses = 0;
     }
     memo->looks += n;

@@ -31,7 +31,8 @@ struct map_memo {
     sm_val *cell;
     uint32_t bits, width;
     uint64_t looks, misses;
-    bool settled; /* hardly anything repeats: stays small */
+    uint64_t was; /* misses in 1024 looks before it grew; 0 = it did not */
+    bool settled; /* more room would not help */
 };
 
 struct map_op {

@@ -285,6 +285,10 @@ int sm_reader_finish(struct sm_reader *r, struct sm_read_totals *ret, struct sm_
     return rc;
 }
 
+uint64_t sm_reader_offset(const struct sm_reader *r) {
+    return sm_bytes_offset(r->bytes);
+}
+
 void sm_reader_close(struct sm_reader *r) {
     if (!r) return;
     sm_bytes_close(r->bytes);

@@ -107,6 +107,8 @@ int run_emitters_open(struct run *r, struct sm_err *err) {
         .standard_version = s->model ? s->model->version : SM_STR(""),
         .spec = s,
         .transliterate = r->opts->transliterate,
+        .split_size = r->opts->split_size,
+        .dsjc_gzip = r->opts->dsjc_gzip,
         .texts = s->texts,
         .stage = r->stage,
         .diags = r->diags,

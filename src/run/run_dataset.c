@@ -78,6 +78,7 @@ int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in,
         if (tap.fn) rc = tap.fn(tap.ctx, &b, err);
         if (!rc && spool) rc = sm_spool_add(spool, &b, err);
         if (!rc) rc = run_blocks_block(&out, &b, err);
+        if (r->opts->progress) r->opts->progress(r->opts->progress_ctx, &r->progress);
         if (!rc && run_stopped(r)) rc = sm_fail(err, SM_EINTR, "interrupted");
     }
     rc = run_blocks_end(&out, rc, err);

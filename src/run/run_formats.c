@@ -63,10 +63,45 @@ static int define_note(struct formats *f, struct sm_err *err) {
     return SM_OK;
 }
 
+/* "LB12" is a part of LB, and "QS11" of QS or QS1. */
+static bool part_is_listed(const struct formats *f, struct sm_str part) {
+    while (part.n > 1 && sm_is_digit(part.p[part.n - 1])) {
+        part.n--;
+        for (size_t i = 0; i < f->nlist; i++)
+            if (sm_str_eq(f->list[i].name, part)) return true;
+    }
+    return false;
+}
+
+/* Parts of XPORT datasets are not put together here: a dataset that is nowhere else must not be
+ * left out in silence. */
+static int parts_check(struct formats *f, struct sm_err *err) {
+    static const char *const folders[] = {"xpt/split", "split"};
+    for (size_t k = 0; k < SM_ARRAY_LEN(folders); k++) {
+        const struct sm_load_file *list;
+        struct stat st;
+        size_t n = 0;
+        struct sm_str path = sm_arena_printf(&f->r.arena, "%s/%s", f->o->from, folders[k]);
+        if (!path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
+        if (stat(path.p, &st) != 0 || !S_ISDIR(st.st_mode)) continue;
+        int rc = sm_load_list(path.p, "xpt", &f->r.arena, &list, &n, err);
+        if (rc) return rc;
+        for (size_t i = 0; i < n; i++)
+            if (!part_is_listed(f, list[i].name))
+                return sm_fail(err, SM_EDATA,
+                               "%s is a part of a dataset that is nowhere whole; name the parts one "
+                               "by one, or take other formats",
+                               list[i].path.p);
+    }
+    return SM_OK;
+}
+
 static int inputs_list(struct formats *f, struct sm_err *err) {
     struct run *r = &f->r;
     size_t skip = strlen(f->o->from);
     int rc = sm_load_list(f->o->from, f->o->from_format, &r->arena, &f->list, &f->nlist, err);
+    if (!rc && (!f->o->from_format || strcmp(f->o->from_format, "xpt") == 0))
+        rc = parts_check(f, err);
     if (!rc && f->nlist == 0) rc = sm_fail(err, SM_EDATA, "%s: no dataset files", f->o->from);
     if (!rc && !(r->input = sm_alloc(f->nlist, sizeof *r->input)))
         rc = sm_fail(err, SM_ENOMEM, "out of memory");

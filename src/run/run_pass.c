@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run_pass.c - one reading of one source: chunks go to the workers, results come back in order. */
+#include <sys/stat.h>
+
 #include "run_priv.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
@@ -129,6 +131,8 @@ static int put_one(struct run *r, const struct run_pass *p, struct run_input *in
     j->pass = p;
     j->input = in;
     j->reader = reader;
+    j->bytes = sm_reader_offset(reader) - in->offset;
+    in->offset += j->bytes;
     j->fate = in->seen ? in->fate : NULL;
     j->nfate = in->seen ? in->nrecord : 0;
     sm_pool_put(r->pool, j);
@@ -167,6 +171,7 @@ static int pass_file(struct run *r, const struct run_pass *p, struct run_input *
                              .hash = !in->seen};
     int rc = sm_reader_open(&reader, r->spec, &in->in, &o, r->diags, err);
     if (rc) return rc;
+    in->offset = 0;
     rc = pass_chunks(r, p, in, reader, err);
     struct sm_read_totals t = {0};
     if (!rc) rc = sm_reader_finish(reader, &t, r->diags, err);
@@ -239,7 +244,32 @@ static int subjects_take(void *ctx, struct run_job *j, struct sm_err *err) {
     return SM_OK;
 }
 
+/* How often a source is read in all. */
+static uint64_t passes_of(const struct run *r, const struct sm_source *s) {
+    const struct sm_spec *spec = r->spec;
+    uint64_t n = has_key(s) + !feeds_domain(r, s);
+    n += spec->subject_source != SM_NO && spec->unknown_subject != SM_SUBJECT_KEEP &&
+         &spec->source[spec->subject_source] == s;
+    for (uint32_t d = 0; d < spec->ndomain; d++)
+        for (uint32_t f = 0; f < spec->domain[d].nfrom; f++) {
+            uint32_t k = spec->domain[d].from[f].source;
+            n += k != SM_NO && &spec->source[k] == s;
+        }
+    for (uint32_t l = 0; l < spec->nlookup; l++)
+        for (uint32_t f = 0; f < spec->lookup[l].nfrom; f++)
+            n += &spec->source[spec->lookup[l].from[f].source] == s;
+    return n;
+}
+
+static void count_bytes(struct run *r) {
+    struct stat st;
+    for (size_t i = 0; i < r->ninput; i++)
+        if (stat(r->input[i].in.path, &st) == 0)
+            r->progress.bytes_total += (uint64_t)st.st_size * passes_of(r, r->input[i].in.source);
+}
+
 int run_survey(struct run *r, struct sm_err *err) {
+    count_bytes(r);
     for (uint32_t i = 0; i < r->spec->nsource; i++) {
         const struct sm_source *s = &r->spec->source[i];
         int rc = has_key(s) ? survey_source(r, s, err) : SM_OK;

@@ -19,6 +19,7 @@ struct run_input { /* one raw file and what became of its records */
     size_t cap_fate, cap_reason;
     uint64_t nrecord;
     bool seen;            /* a pass has read it: later ones are quiet */
+    uint64_t offset;      /* of the pass under way: bytes of the file given to jobs */
     uint64_t records_out; /* output records made from it */
     struct sm_read_totals totals;
 };

@@ -58,16 +58,72 @@ static int side_open(struct rver_ds *d, struct rver_file *f, struct sm_err *err)
     return SM_OK;
 }
 
+/* ---- a dataset in parts: one side, its files one after the other
+ * --------------------------------- */
+static struct rver_file *part_find(const struct rver_ds *d, const struct rver_file *like,
+                                   uint64_t part) {
+    struct rver *v = d->v;
+    for (size_t i = 0; i < v->nfile; i++)
+        if (v->file[i].part == part && sm_str_eq(v->file[i].dataset, d->name) &&
+            sm_str_eq(v->file[i].format, like->format))
+            return &v->file[i];
+    return NULL;
+}
+
+/* What must be the same in all parts. */
+static bool same_shape(const struct sm_dsinfo *a, const struct sm_dsinfo *b) {
+    bool same =
+        a->nvar == b->nvar && sm_str_eq(a->name, b->name) && sm_str_eq(a->label, b->label);
+    for (uint32_t i = 0; i < a->nvar && same; i++) {
+        const struct sm_dsvar *x = &a->var[i], *y = &b->var[i];
+        same = sm_str_eq(x->name, y->name) && sm_str_eq(x->label, y->label) &&
+               x->is_num == y->is_num && x->length == y->length;
+    }
+    return same;
+}
+
+int rver_part_next(struct rver_ds *d, struct rver_side *s, struct sm_err *err) {
+    struct rver_file *f = part_find(d, s->file, s->file->part + 1);
+    struct sm_load_opts o = {.model = d->v->o->model};
+    struct sm_loader *l = NULL;
+    struct sm_err own = {0};
+    if (!f || !f->there) return SM_EOF;
+    int rc = sm_loader_open(&l, f->full.p, &o, d->in, &own);
+    if (rc == SM_EFORMAT || rc == SM_EDATA) {
+        rver_say_unread(d->v, f, "", &own);
+        return SM_EOF;
+    }
+    if (rc) return sm_fail(err, (enum sm_rc)rc, "%s", own.text);
+    if (strcmp(sm_loader_format(l), sm_loader_format(s->l)) != 0 ||
+        !same_shape(s->info, sm_loader_info(l))) {
+        rver_say(d->v, "%.*s: name, label or variables are not those of %.*s", SM_STR_FMT(f->path),
+                 SM_STR_FMT(s->file->path));
+        sm_loader_close(l);
+        return SM_EOF;
+    }
+    sm_loader_close(s->l);
+    s->l = l;
+    s->info = sm_loader_info(l);
+    s->in = sm_loader_blocks(l);
+    s->file = f;
+    s->before = s->rows;
+    return SM_OK;
+}
+
 static int sides_open(struct rver_ds *d, size_t from, struct sm_err *err) {
     struct rver *v = d->v;
     int rc = SM_OK;
     for (size_t i = from; i < v->nfile && !rc; i++) {
-        if (!v->file[i].dataset.n || !sm_str_eq(v->file[i].dataset, d->name)) continue;
-        v->file[i].taken = true;
+        struct rver_file *f = &v->file[i];
+        if (!f->dataset.n || !sm_str_eq(f->dataset, d->name)) continue;
+        f->taken = true;
+        if (f->part > 1 && !part_find(d, f, f->part - 1))
+            rver_say(v, "%.*s: the part before it is not in the manifest", SM_STR_FMT(f->path));
+        if (f->part > 1) continue;
         if (d->n == RVER_SIDES)
             return sm_fail(err, SM_ELIMIT, "%.*s: more than %d files", SM_STR_FMT(d->name),
                            (int)RVER_SIDES);
-        rc = side_open(d, &v->file[i], err);
+        rc = side_open(d, f, err);
     }
     return rc;
 }

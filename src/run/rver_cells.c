@@ -98,14 +98,19 @@ static int side_fill(struct rver_ds *d, struct rver_side *s, struct sm_err *err)
     if (s->end || s->at < s->b.nrow) return SM_OK;
     s->at = 0;
     int rc = s->in.next(s->in.ctx, &s->b, &own);
+    while (rc == SM_EOF) {
+        if (s->rows - s->before != s->file->rows)
+            rver_say(d->v, "%.*s: has %" PRIu64 " records, the manifest says %" PRIu64,
+                     SM_STR_FMT(s->file->path), s->rows - s->before, s->file->rows);
+        rc = s->file->part ? rver_part_next(d, s, &own) : SM_EOF;
+        if (rc) break;
+        rc = s->in.next(s->in.ctx, &s->b, &own);
+    }
     if (rc == SM_OK) return SM_OK;
     s->b.nrow = 0;
     s->end = true;
     if (rc == SM_EFORMAT || rc == SM_EDATA)
         rver_say_unread(d->v, s->file, " to its end", &own);
-    else if (rc == SM_EOF && s->rows != s->file->rows)
-        rver_say(d->v, "%.*s: has %" PRIu64 " records, the manifest says %" PRIu64,
-                 SM_STR_FMT(s->file->path), s->rows, s->file->rows);
     else if (rc != SM_EOF)
         return sm_fail(err, (enum sm_rc)rc, "%s", own.text);
     return SM_OK;

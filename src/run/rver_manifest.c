@@ -56,6 +56,19 @@ static struct sm_str format_of(struct sm_str path) {
     return sm_str_n(path.p + dot, path.n - dot);
 }
 
+/* Number of "xpt/split/lb12.xpt" of dataset LB; 0: no part. */
+static uint64_t part_of(const struct rver_file *f) {
+    static const char folder[] = "xpt/split/", suffix[] = ".xpt";
+    const size_t skip = sizeof folder - 1 + f->dataset.n, last = sizeof suffix - 1;
+    uint64_t n = 0;
+    if (!f->dataset.n || !sm_str_starts(f->path, SM_STR("xpt/split/")) ||
+        !sm_str_ends(f->path, SM_STR(".xpt")) || f->path.n <= skip + last)
+        return 0;
+    struct sm_str name = sm_str_n(f->path.p + sizeof folder - 1, f->dataset.n);
+    struct sm_str number = sm_str_n(f->path.p + skip, f->path.n - skip - last);
+    return sm_str_eq_nocase(name, f->dataset) && sm_str_to_u64(number, &n) ? n : 0;
+}
+
 static int entry_take(struct rver *v, const json_t *o, struct rver_file *f, struct sm_err *err) {
     const char *path = json_string_value(json_object_get(o, "file")),
                *hash = json_string_value(json_object_get(o, "sha256"));
@@ -73,6 +86,7 @@ static int entry_take(struct rver *v, const json_t *o, struct rver_file *f, stru
     if (!f->path.p || !f->full.p || (dataset && !f->dataset.p))
         return sm_fail(err, SM_ENOMEM, "out of memory");
     f->format = format_of(f->path);
+    f->part = part_of(f);
     if (sm_str_eq_c(f->path, "define.xml")) v->define = f;
     v->nfile++;
     return SM_OK;
@@ -187,14 +201,22 @@ static bool is_named(const struct rver *v, const char *full) {
     return false;
 }
 
-static int unnamed_find(struct rver *v, struct sm_err *err) {
+static int unnamed_list(struct rver *v, const char *folder, struct sm_err *err) {
     const struct sm_load_file *list;
-    struct stat st;
     size_t n, skip = strlen(v->o->out) + 1;
-    int rc = sm_load_list(v->o->out, NULL, &v->arena, &list, &n, err);
+    int rc = sm_load_list(folder, NULL, &v->arena, &list, &n, err);
     for (size_t i = 0; !rc && i < n; i++)
         if (!is_named(v, list[i].path.p))
             rver_say(v, "%s: is not in the manifest", list[i].path.p + skip);
+    return rc;
+}
+
+static int unnamed_find(struct rver *v, struct sm_err *err) {
+    struct stat st;
+    struct sm_str parts = sm_arena_printf(&v->arena, "%s/xpt/split", v->o->out);
+    int rc = unnamed_list(v, v->o->out, err);
+    if (!rc && parts.p && stat(parts.p, &st) == 0 && S_ISDIR(st.st_mode))
+        rc = unnamed_list(v, parts.p, err);
     struct sm_str define = sm_arena_printf(&v->arena, "%s/define.xml", v->o->out);
     if (!rc && define.p && !v->define && stat(define.p, &st) == 0)
         rver_say(v, "define.xml: is not in the manifest");

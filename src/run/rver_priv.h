@@ -17,6 +17,7 @@ struct rver_file {            /* one file of the manifest */
     char sha256[65];
     bool there, good; /* it is there; size and SHA-256 are right */
     bool taken;       /* its dataset has been read */
+    uint64_t part;    /* 3: the third of the files of an XPORT dataset in parts; 0: whole */
 };
 struct rver {
     const struct sm_verify_opts *o;
@@ -41,6 +42,7 @@ struct rver_side { /* one format of a dataset */
     uint32_t at;
     bool end;
     uint64_t rows, differ;
+    uint64_t before; /* of the rows: those in the parts before this file */
     struct sm_str first; /* the first differing cell */
 };
 struct rver_ds {
@@ -64,6 +66,9 @@ int rver_files(struct rver *v, struct sm_err *err) SM_MUST_CHECK;
 int rver_meta(struct rver_ds *d, struct rver_side *s, struct sm_err *err) SM_MUST_CHECK;
 /* The same for what define.xml says of the dataset. */
 int rver_meta_define(struct rver_ds *d, struct sm_err *err) SM_MUST_CHECK;
+/* run_verify.c: a part is at its end: s goes on with the next one, if there is one. SM_EOF: there is
+ * none, or none that can be read as a part of the same dataset. */
+int rver_part_next(struct rver_ds *d, struct rver_side *s, struct sm_err *err) SM_MUST_CHECK;
 /* rver_cells.c: all cells of a dataset in lock step. */
 int rver_cells(struct rver_ds *d, struct sm_err *err) SM_MUST_CHECK;
 #endif

@@ -113,8 +113,10 @@ P
 else
     echo 'skip formats: no readstat'
 fi
-if python3 -c 'import pandas' 2>/dev/null; then
-    python3 - "$dir" >"$dir/log" 2>&1 <<'P'
+python=python3
+"$python" -c 'import pandas' 2>/dev/null || python=/usr/bin/python3
+if "$python" -c 'import pandas' 2>/dev/null; then
+    "$python" - "$dir" >"$dir/log" 2>&1 <<'P'
 import csv, glob, pandas, sys
 bad = 0
 for path in sorted(glob.glob(sys.argv[1] + '/*/xpt/*.xpt')):

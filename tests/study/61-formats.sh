@@ -68,6 +68,51 @@ say $? 'one note a dataset'
 exits 0 'verify knows what was transliterated' 'everything agrees' verify "$dir/one"
 exits 1 'what has no ASCII form stays a finding' 'U+05' convert --from "$dir/out/json/ae.json" -o "$dir/two" --format xpt --transliterate
 
+# ---- parts of a large dataset ---------------------------------------------------------------------
+run convert --from "$dir/base/json" -o "$dir/parts" --format xpt,csv,define --split-size 200K --transliterate
+say $? '--split-size writes datasets in parts'
+bad=0 n=0 rows=0
+for f in "$dir"/parts/xpt/split/lb*.xpt "$dir"/parts/xpt/*.xpt; do
+    size=$(stat -c %s "$f")
+    [ "$size" -le 204800 ] && [ $((size % 80)) = 0 ] || { bad=1; echo "$f: $size"; }
+done >"$dir/log"
+[ $bad = 0 ] && [ ! -e "$dir/parts/xpt/lb.xpt" ]; say $? 'no file is larger, and all are made of records of 80 bytes'
+while [ -e "$dir/parts/xpt/split/lb$((n + 1)).xpt" ]; do
+    n=$((n + 1))
+    "$SDTMILL" convert --from "$dir/parts/xpt/split/lb$n.xpt" -o "$dir/part" --format csv -q >"$dir/log" 2>&1 || bad=1
+    sed 1d "$dir/part/csv/lb.csv" >>"$dir/rows"
+done
+[ $bad = 0 ] && [ $n -gt 1 ] && [ $n = "$(ls "$dir"/parts/xpt/split/lb*.xpt | wc -l)" ]
+say $? 'each part is a file that can be read, of the same dataset'
+head -n 1 "$dir/part/csv/lb.csv" | cat - "$dir/rows" >"$dir/lb.csv"
+run convert --from "$dir/base/json/lb.json" -o "$dir/lb" --format xpt --transliterate
+run convert --from "$dir/lb/xpt/lb.xpt" -o "$dir/whole" --format csv
+cmp "$dir/lb.csv" "$dir/whole/csv/lb.csv" >"$dir/log" 2>&1
+say $? 'the parts in their order are the dataset'
+exits 0 'verify reads the parts as one dataset' 'everything agrees' verify "$dir/parts"
+grep -q 'href="xpt/split/lb1.xpt"' "$dir/parts/define.xml" && grep -q 'first of several parts' "$dir/parts/define.xml"
+say $? 'define.xml points to the first part, and says so'
+cp "$dir/parts/xpt/split/lb1.xpt" "$dir/parts/xpt/split/lb99.xpt"
+exits 5 'a part that nobody wrote' 'xpt/split/lb99.xpt: is not in the manifest' verify "$dir/parts"
+rm "$dir/parts/xpt/split/lb99.xpt"
+cp -r "$dir/parts" "$dir/kept"
+rm "$dir/parts/xpt/split/lb2.xpt"
+exits 5 'a part that is gone' 'xpt/split/lb2.xpt: is not there' verify "$dir/parts"
+rm -r "$dir/parts/csv"
+exits 4 'a folder that has a dataset in parts only' 'is a part of a dataset' convert --from "$dir/parts" -o "$dir/x" --format csv
+exits 2 'a size without room for a record' 'for its headers and a record' \
+    convert --from "$dir/base/json/lb.json" -o "$dir/x" --format xpt --split-size 1K --transliterate
+[ ! -e "$dir/x" ]; say $? 'writes nothing'
+run "${convert[@]}" -o "$dir/mapped" --format xpt,csv,define --split-size 200K --transliterate
+for f in "$dir"/mapped/xpt/split/*.xpt; do cmp "$f" "$dir/kept/${f#"$dir"/mapped/}" || echo "$f"; done >"$dir/log" 2>&1
+[ -e "$dir/mapped/xpt/split/lb2.xpt" ] && [ ! -s "$dir/log" ]
+say $? 'a mapping gives the same parts'
+exits 0 'verify reads these too' 'everything agrees' verify "$dir/mapped"
+run convert --from "$dir/base/json" -o "$dir/gz" --format dsjc,ndjson --dsjc-gzip
+for f in "$dir"/gz/dsjc/*.dsjc; do gzip -dc <"$f" | cmp - "$dir/gz/ndjson/$(basename "$f" .dsjc).ndjson"; done >"$dir/log" 2>&1
+[ ! -s "$dir/log" ]; say $? '--dsjc-gzip: gzip around the lines of NDJSON'
+exits 0 'and it can be read' 'everything agrees' verify "$dir/gz"
+
 # ---- how it is called --------------------------------------------------------------------------------
 exits 0 'one file' '1 files, 47 rows = 47 used' convert --from "$dir/out/csv/dm.csv" -o "$dir/dm" --format json
 exits 0 'a dry run' 'records made' convert --from "$dir/out" --dry-run

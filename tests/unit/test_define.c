@@ -138,7 +138,9 @@ static int check(struct study *s, const char *xml, size_t n) {
 
 static bool is_found(const struct study *s, const char *what) {
     for (const struct sm_diag *d = s->found.first; d; d = d->next)
-        if (strstr(d->detail.p, what)) return true;
+        if ((d->code == SM_D_DEFINE_REFERENCE || d->code == SM_D_DEFINE_RULE) &&
+            strstr(d->detail.p, what))
+            return true;
     return false;
 }
 

@@ -127,6 +127,31 @@ static void the_packed_form_is_a_zlib_stream_of_the_lines(void **state) {
     kit_close(&k);
 }
 
+static void the_packed_form_can_be_gzip_without_a_time(void **state) {
+    (void)state;
+    struct kit k;
+    struct sm_buf lines, packed;
+    char got[4096];
+    sm_buf_init(&lines, 0);
+    sm_buf_init(&packed, 0);
+    small_lb(&k);
+    assert_int_equal(kit_emit(&k, "ndjson"), SM_OK);
+    assert_true(tmp_slurp(kit_file(&k), &lines));
+    k.study.dsjc_gzip = true;
+    assert_int_equal(kit_emit(&k, "dsjc"), SM_OK);
+    assert_true(tmp_slurp(kit_file(&k), &packed));
+    assert_in_range(packed.n, 18, 4096);
+    assert_memory_equal(packed.p, "\x1F\x8B\x08\0\0\0\0\0", 8);
+    gzFile f = gzopen(kit_file(&k), "rb");
+    assert_non_null(f);
+    assert_int_equal(gzread(f, got, sizeof got), lines.n);
+    assert_int_equal(gzclose(f), Z_OK);
+    assert_memory_equal(got, lines.p, lines.n);
+    sm_buf_free(&lines);
+    sm_buf_free(&packed);
+    kit_close(&k);
+}
+
 /* Many blocks, two datasets from one emitter: what is left in the compressor must not leak over. */
 static void big_datasets_pass_through_whole(void **state) {
     (void)state;
@@ -273,6 +298,7 @@ int main(void) {
         cmocka_unit_test(the_object_is_one_line_in_the_recommended_order),
         cmocka_unit_test(lines_are_the_object_and_then_the_rows),
         cmocka_unit_test(the_packed_form_is_a_zlib_stream_of_the_lines),
+        cmocka_unit_test(the_packed_form_can_be_gzip_without_a_time),
         cmocka_unit_test(big_datasets_pass_through_whole),
         cmocka_unit_test(a_wrong_count_of_records_is_caught),
         cmocka_unit_test(numbers_are_spelled_as_json_wants_them),

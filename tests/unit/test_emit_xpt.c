@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <readstat.h>
@@ -313,6 +314,94 @@ static void a_refused_dataset_does_not_stop_the_next(void **state) {
     kit_close(&k);
 }
 
+/* Seven records of 100 bytes behind a head of 1040. */
+static void seven_rows(struct kit *k) {
+    char row[120];
+    kit_open(k, "LB");
+    kit_var(k, "N", 'n');
+    kit_var(k, "A", 'c');
+    for (int i = 1; i <= 7; i++) {
+        snprintf(row, sizeof row, "%d|%d%091d", i, i, i);
+        kit_row(k, row);
+    }
+}
+
+static void a_dataset_over_the_limit_is_written_in_parts_with_equal_heads(void **state) {
+    (void)state;
+    struct kit k;
+    struct seen s;
+    struct sm_buf first, part;
+    char row[40], name[64];
+    seven_rows(&k);
+    k.study.split_size = 1040 + 300 + 79; /* 16 records of 80 bytes behind the head would be 1440 */
+    assert_int_equal(kit_emit(&k, "xpt"), SM_OK);
+    assert_int_equal(k.wrote, 3);
+    assert_int_equal(k.rows, 1);
+    assert_string_equal(k.path, "out/xpt/split/lb3.xpt");
+    sm_buf_init(&first, 0);
+    for (int i = 1, at = 1; i <= 3; i++) {
+        snprintf(k.path, sizeof k.path, "out/xpt/split/lb%d.xpt", i);
+        sm_buf_init(&part, 0);
+        assert_true(tmp_slurp(kit_file(&k), &part));
+        assert_in_range(part.n, 1040, k.study.split_size);
+        assert_int_equal(part.n % 80, 0);
+        if (i == 1) sm_buf_add(&first, part.p, part.n);
+        assert_memory_equal(part.p, first.p, 1040);
+        sm_buf_free(&part);
+        see(&k, &s);
+        snprintf(name, sizeof name, "LB,A Dataset,");
+        assert_memory_equal(s.text.p, name, strlen(name));
+        for (int n = 0; n < 3 && at <= 7; n++, at++) {
+            snprintf(row, sizeof row, "\n%d|%d0", at, at);
+            assert_non_null(strstr(s.text.p, row));
+        }
+        snprintf(row, sizeof row, "\n%d|", at);
+        assert_null(strstr(s.text.p, row));
+        sm_buf_free(&s.text);
+    }
+    snprintf(k.path, sizeof k.path, "out/xpt/lb.xpt");
+    assert_int_not_equal(access(kit_file(&k), F_OK), 0);
+    sm_buf_free(&first);
+    kit_close(&k);
+}
+
+static void a_dataset_of_just_the_limit_is_written_whole(void **state) {
+    (void)state;
+    for (uint64_t less = 0; less < 2; less++) {
+        struct kit k;
+        seven_rows(&k);
+        k.study.split_size = 1040 + 720 - less;
+        assert_int_equal(kit_emit(&k, "xpt"), SM_OK);
+        assert_string_equal(k.path, less ? "out/xpt/split/lb2.xpt" : "out/xpt/lb.xpt");
+        assert_int_equal(k.wrote, 1 + less);
+        kit_close(&k);
+    }
+}
+
+static void a_limit_without_room_for_a_record_is_wrong_usage(void **state) {
+    (void)state;
+    struct kit k;
+    seven_rows(&k);
+    k.study.split_size = 1040 + 160 - 1;
+    assert_int_equal(kit_emit(&k, "xpt"), SM_EUSAGE);
+    assert_non_null(strstr(k.err.text, "needs at least 1200 bytes"));
+    kit_close(&k);
+}
+
+static void a_refused_dataset_leaves_no_parts(void **state) {
+    (void)state;
+    struct kit k;
+    seven_rows(&k);
+    kit_cell(&k, 1, SM_STR("\xC2\xB5"));
+    k.study.split_size = 1040 + 160;
+    assert_int_equal(kit_emit(&k, "xpt"), SM_OK);
+    assert_int_equal(k.wrote, 0);
+    assert_int_equal(k.diags.n, 1);
+    snprintf(k.path, sizeof k.path, "out/xpt/split/lb1.xpt");
+    assert_int_not_equal(access(kit_file(&k), F_OK), 0);
+    kit_close(&k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_reader_gets_names_widths_and_cells),
@@ -324,6 +413,10 @@ int main(void) {
         cmocka_unit_test(a_text_over_its_declared_length_is_a_finding),
         cmocka_unit_test(names_and_labels_have_their_limits),
         cmocka_unit_test(numbers_out_of_range_are_findings),
+        cmocka_unit_test(a_dataset_over_the_limit_is_written_in_parts_with_equal_heads),
+        cmocka_unit_test(a_dataset_of_just_the_limit_is_written_whole),
+        cmocka_unit_test(a_limit_without_room_for_a_record_is_wrong_usage),
+        cmocka_unit_test(a_refused_dataset_leaves_no_parts),
         cmocka_unit_test(a_refused_dataset_does_not_stop_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,33 @@ static void exclusive_branches_give_each_record_one_value(void **state) {
     assert_string_equal(kit_out(&kit, 2, v), "");
 }
 
+static void a_text_that_waits_becomes_a_value_only_where_a_rule_asks(void **state) {
+    (void)state;
+    static const char bytes[] = "first comment, second comment";
+    uint32_t result = kit_column(&kit, "RESULT", SM_COL_TEXT),
+             comment = kit_column(&kit, "COMMENT", SM_COL_TEXT), v = kit_var(&kit, "LBREASND"),
+             o = kit_var(&kit, "LBORRES");
+    kit_assign(&kit, o, result);
+    kit_assign(&kit, v, comment)->guard = kit_guard(&kit, "RESULT = 'ND'", false, NULL);
+    KIT_ROW(&kit, "", "ND", "");
+    KIT_ROW(&kit, "", "1.5", "");
+    KIT_ROW(&kit, "", "ND", "short");
+    kit_worker(&kit);
+    kit.batch.late = sm_map_late(kit.worker, &kit.domain, &kit.from);
+    assert_non_null(kit.batch.late);
+    assert_int_equal(kit.batch.late[result], 0);
+    assert_int_equal(kit.batch.late[comment], 1);
+    kit.batch.bytes = bytes;
+    kit.batch.col[comment][0] = sm_val_make_late(0, 13);
+    kit.batch.col[comment][1] = sm_val_make_late(15, 14);
+    kit_run(&kit);
+    assert_string_equal(kit_out(&kit, 0, v), "first comment");
+    assert_string_equal(kit_out(&kit, 1, v), "");
+    assert_string_equal(kit_out(&kit, 2, v), "short");
+    assert_true(sm_val_is_late(kit.batch.col[comment][1]));
+    kit.batch.late = NULL;
+}
+
 static void unknown_subject_names_the_raw_id_and_drops_the_row(void **state) {
     (void)state;
     uint32_t id = kit_column(&kit, "PATNR", SM_COL_TEXT), v = kit_var(&kit, "AETERM");
@@ -329,6 +356,8 @@ int main(void) {
                                         open_kit, close_kit),
         cmocka_unit_test_setup_teardown(exclusive_branches_give_each_record_one_value, open_kit,
                                         close_kit),
+        cmocka_unit_test_setup_teardown(
+            a_text_that_waits_becomes_a_value_only_where_a_rule_asks, open_kit, close_kit),
         cmocka_unit_test_setup_teardown(unknown_subject_names_the_raw_id_and_drops_the_row,
                                         open_kit, close_kit),
         cmocka_unit_test_setup_teardown(reported_unknown_subject_keeps_its_row, open_kit,

@@ -126,6 +126,30 @@ static void a_stage_file_has_its_digest_and_size(void **state) {
     tmp_close(&t);
 }
 
+static void a_sink_in_memory_keeps_everything_until_it_is_asked(void **state) {
+    (void)state;
+    enum { BIG = 3 * 1024 * 1024 };
+    struct sm_sink *k = NULL;
+    struct sm_err err = {0};
+    assert_int_equal(sm_sink_in_memory(&k, &err), SM_OK);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < BIG / 16; i++) {
+            sm_sink_write(k, "0123456", 7);
+            char *p = sm_sink_reserve(k, 9);
+            assert_non_null(p);
+            memcpy(p, "789abcdef", 9);
+            sm_sink_used(k, 9);
+        }
+        struct sm_str all = sm_sink_kept(k);
+        assert_int_equal(all.n, BIG);
+        for (size_t i = 0; i < BIG; i += 16)
+            if (memcmp(all.p + i, "0123456789abcdef", 16) != 0) fail_msg("wrong at %zu", i);
+        assert_int_equal(sm_sink_kept(k).n, 0);
+    }
+    assert_int_equal(sm_sink_check(k, &err), SM_OK);
+    sm_sink_discard(k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_come_out_in_order),
@@ -133,6 +157,7 @@ int main(void) {
         cmocka_unit_test(a_full_disk_in_the_middle_of_a_long_file_is_reported),
         cmocka_unit_test(a_full_disk_that_shows_at_the_end_is_reported_by_close),
         cmocka_unit_test(a_stage_file_has_its_digest_and_size),
+        cmocka_unit_test(a_sink_in_memory_keeps_everything_until_it_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
