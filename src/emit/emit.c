@@ -145,11 +145,13 @@ int emit_part_next(struct sm_emitter *e, uint64_t rows, struct sm_err *err) {
     e->sink = NULL;
     e->parted = true;
     rc = file_name(e, e->npart + 1, path, err);
-    if (!rc) rc = sm_stage_file(e->study->stage, path, &e->sink, err);
-    if (rc == SM_EIO && err && err->sys == EEXIST)
+    if (rc) return rc;
+    struct sm_err own = {0};
+    rc = sm_stage_file(e->study->stage, path, &e->sink, &own);
+    if (rc && own.sys == EEXIST)
         return sm_fail(err, SM_EUSAGE, "%s would be a part of two datasets; change --split-size",
                        path);
-    return rc;
+    return rc ? sm_fail(err, (enum sm_rc)rc, "%s", own.text) : SM_OK;
 }
 
 static int parts_finish(struct sm_emitter *e, struct sm_err *err) {

@@ -71,7 +71,7 @@ exits 1 'what has no ASCII form stays a finding' 'U+05' convert --from "$dir/out
 # ---- parts of a large dataset ---------------------------------------------------------------------
 run convert --from "$dir/base/json" -o "$dir/parts" --format xpt,csv,define --split-size 200K --transliterate
 say $? '--split-size writes datasets in parts'
-bad=0 n=0 rows=0
+bad=0 n=0
 for f in "$dir"/parts/xpt/split/lb*.xpt "$dir"/parts/xpt/*.xpt; do
     size=$(stat -c %s "$f")
     [ "$size" -le 204800 ] && [ $((size % 80)) = 0 ] || { bad=1; echo "$f: $size"; }
@@ -103,6 +103,12 @@ exits 4 'a folder that has a dataset in parts only' 'is a part of a dataset' con
 exits 2 'a size without room for a record' 'for its headers and a record' \
     convert --from "$dir/base/json/lb.json" -o "$dir/x" --format xpt --split-size 1K --transliterate
 [ ! -e "$dir/x" ]; say $? 'writes nothing'
+mkdir "$dir/qs"
+for name in qs qs1; do
+    { echo STUDYID,DOMAIN,USUBJID && for i in $(seq 12); do printf 'S,QS,%0150d\n' "$i"; done; } >"$dir/qs/$name.csv"
+done
+exits 2 'two datasets whose parts have one name' 'qs11.xpt would be a part of two datasets' \
+    convert --from "$dir/qs" -o "$dir/x" --format xpt --split-size 1360
 run "${convert[@]}" -o "$dir/mapped" --format xpt,csv,define --split-size 200K --transliterate
 for f in "$dir"/mapped/xpt/split/*.xpt; do cmp "$f" "$dir/kept/${f#"$dir"/mapped/}" || echo "$f"; done >"$dir/log" 2>&1
 [ -e "$dir/mapped/xpt/split/lb2.xpt" ] && [ ! -s "$dir/log" ]
