@@ -156,7 +156,7 @@ demo: setup
 	  find build/demo -mindepth 1 -maxdepth 1 | LC_ALL=C sort | sed 's/^/  /'
 
 # ---- tests ---------------------------------------------------------------
-KINDS := unit prop golden fuzz study
+KINDS := unit prop golden fuzz study shared
 test: setup
 	$(SUBMAKE) check
 check: $(BIN) $(if $(filter unit prop,$(KINDS)),$(TBIN)) $(if $(filter fuzz,$(KINDS)),$(FREG))
