@@ -89,6 +89,16 @@ EOF
 cp -r "$SRC/mappings/standards" "$SRC/mappings/schema" "$dir"
 [ -r "$dir/all.xml" ] && { "$SDTMILL" convert "$dir/all.xml" --raw "$dir/raw" -o "$dir/all" --format xml,define >"$dir/log" 2>&1; [ $? -le 1 ]; }
 say $? "of a study of all datasets is written"
+data=$facts/schemas/dataset-xml-1.0/cdisc-dataset-1.0.0/dataset1-0-0.xsd
+if [ -r "$data" ]; then
+    bad=0
+    : >"$dir/log"
+    for f in "$dir"/all/xml/*.xml; do xmllint --nonet --noout --stream --schema "$data" "$f" >>"$dir/log" 2>&1 || bad=1; done
+    [ $bad -eq 0 ]; say $? "stands beside Dataset-XML of all datasets that is valid by the schema"
+else
+    echo "skip Dataset-XML of all datasets is valid by the schema: no schema at $data"
+fi
+"$SDTMILL" verify "$dir/all" >"$dir/log" 2>&1; say $? "and all its datasets agree (verify)"
 n=$(grep -c '<ItemGroupDef ' "$dir/all/define.xml" 2>"$dir/log"); [ "${n:-0}" -ge 61 ]; say $? "has every dataset of the standard"
 if [ -r "$xsd" ]; then
     xmllint --nonet --noout --schema "$xsd" "$dir/all/define.xml" >"$dir/log" 2>&1; say $? "of all datasets is valid by the schema"
