@@ -7,9 +7,13 @@
  * In       records in columns, in any number, any order
  * Out      the same records ascending by key, ties by position (file, line, copy): a total order
  * Keys     text by bytes, numbers by value (what is no number after all numbers, by bytes), missing
- * first Memory   limit in bytes for records and keys; above it sorted runs go to one unlinked
- * temporary file Threads  one caller; the sort itself may use `threads` Errors   SM_EIO spill,
- * SM_ENOMEM */
+ *          first
+ * Memory   limit in bytes for records and keys; above it sorted runs go to one unlinked temporary
+ *          file
+ * Threads  one owner, who opens, takes, spills, finishes and closes; beside it `threads` fronts,
+ *          each of which packs records in a thread of its own; after finish any number of readers
+ *          of parts. Which front packed what never shows in the order
+ * Errors   SM_EIO spill, SM_ENOMEM, SM_ESTATE */
 #include "sdtmill/batch.h"
 
 enum sm_sort_kind { SM_SORT_TEXT, SM_SORT_NUM };
@@ -23,15 +27,48 @@ struct sm_sort_opts {
     uint32_t nkey;
     uint64_t memory;    /* bytes; 0 = no limit */
     const char *tmpdir; /* for runs */
-    unsigned threads;
+    unsigned threads;   /* fronts, at least 1 */
 };
 struct sm_sorter;
 int sm_sorter_open(struct sm_sorter **ret, const struct sm_texts *t, const struct sm_sort_opts *o,
                    struct sm_err *err) SM_MUST_CHECK;
+/* Records from the owner's thread. Spills by itself when memory is full, so no front may pack. */
 int sm_sorter_add(struct sm_sorter *s, const struct sm_recs *r, struct sm_err *err) SM_MUST_CHECK;
-/* After the last add. The blocks come from here; ctx is s. */
+
+/* ---- records from several threads ------------------------------------------------------------ */
+struct sm_sort_packs; /* records of one call */
+/* Packs records with the dictionaries of front 0..threads-1. One thread a front at a time; other
+ * fronts may pack meanwhile, and the owner may take. *ret goes to sm_sorter_take or
+ * sm_sort_packs_free. */
+int sm_sorter_pack(struct sm_sorter *s, unsigned front, const struct sm_recs *r,
+                   struct sm_sort_packs **ret, struct sm_err *err) SM_MUST_CHECK;
+void sm_sort_packs_free(struct sm_sort_packs *p); /* accepts NULL */
+/* Takes over p, also when it fails (NULL is nothing); the calls are the order in which records
+ * count as added. Never spills. */
+int sm_sorter_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *err) SM_MUST_CHECK;
+/* Is the memory full? The owner then waits until no front packs, and spills. */
+bool sm_sorter_is_full(const struct sm_sorter *s);
+int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
+
+/* ---- records out ----------------------------------------------------------------------------- */
+/* After the last add or take. The blocks come from here; ctx is s. */
 int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *err) SM_MUST_CHECK;
 uint64_t sm_sorter_rows(const struct sm_sorter *s);
 uint64_t sm_sorter_spilled(const struct sm_sorter *s); /* bytes written to the temporary file */
 void sm_sorter_close(struct sm_sorter *s);
+
+/* After finish: cuts the records into *ret_n parts in key order of about `rows` records each.
+ * Records equal in the first `lead` keys are in one part; lead 0 cuts anywhere. *ret_n = 0 when
+ * that cannot be: records were spilled, or too many are equal; or there are none. The blocks are
+ * there as before, as long as no part is being read. */
+int sm_sorter_parts(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t *ret_n,
+                    struct sm_err *err) SM_MUST_CHECK;
+struct sm_sort_part; /* what one thread reads parts with */
+int sm_sort_part_open(struct sm_sort_part **ret, struct sm_sorter *s,
+                      struct sm_err *err) SM_MUST_CHECK;
+/* All records of a part in order, as one block that dies at the next read or close. Different parts
+ * may be read by several threads at once, and a part more than once. */
+int sm_sort_part_read(struct sm_sort_part *p, size_t part, struct sm_block *ret,
+                      struct sm_err *err) SM_MUST_CHECK;
+void sm_sort_part_close(struct sm_sort_part *p);
 #endif
