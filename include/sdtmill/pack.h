@@ -23,7 +23,7 @@ struct sm_pack_field {
 };
 struct sm_pack {
     uint32_t nrow, ncol, stride; /* stride: bytes of one record */
-    uint32_t unused;
+    uint32_t maker;              /* id of the packer */
     uint64_t bytes;              /* of the whole pack, this header included */
     struct sm_pack_field field[]; /* ncol, then file and line, then copy of the position; then the records */
 };
@@ -41,6 +41,7 @@ struct sm_dict {                 /* of one column */
 static inline bool sm_dict_has_all(const struct sm_dict *d) { return !d->closed && !d->greatest; }
 struct sm_packer {
     uint32_t ncol;
+    uint32_t id;                 /* the owner's, to tell several packers apart; 0 unless set */
     struct sm_dict *dict;        /* [ncol] */
     uint64_t *cell;              /* scratch [ncol + 2][rows] */
     uint32_t rows;               /* most records of a pack */

@@ -260,7 +260,7 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
     struct sm_pack *k = rc == SM_OK ? sm_alloc(1, bytes) : NULL;
     if (rc == SM_OK && !k) rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (k) {
-        *k = (struct sm_pack){.nrow = in->nrow, .ncol = p->ncol, .stride = stride, .bytes = bytes};
+        *k = (struct sm_pack){.nrow = in->nrow, .ncol = p->ncol, .stride = stride, .maker = p->id, .bytes = bytes};
         memcpy(k->field, f, nfield * sizeof *f);
         for (uint32_t c = 0; c < nfield; c++) field_write(&f[c], p->cell + (size_t)c * p->rows, k);
         *ret = k;
@@ -302,7 +302,7 @@ sm_pos sm_pack_row_coded(const struct sm_packer *p, const struct sm_pack *k, uin
 
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {
     size_t head = sizeof *k + ((size_t)p->ncol + 2) * sizeof *k->field;
-    if (n < sizeof *k || k->ncol != p->ncol || k->bytes > n || k->bytes < head || k->nrow == 0) return false;
+    if (n < sizeof *k || k->ncol != p->ncol || k->maker != p->id || k->bytes > n || k->bytes < head || k->nrow == 0) return false;
     if (k->bytes != head + (uint64_t)k->stride * k->nrow + 8) return false;
     for (uint32_t c = 0; c < p->ncol + 2; c++) {
         const struct sm_pack_field *f = &k->field[c];

@@ -4,66 +4,40 @@
 #include "sort/sort_priv.h"
 
 enum {
-    SMALL_BATCH = 512,          /* fewer records than these are gathered before they are packed */
-    PACKS_MOST = 1 << (32 - SORT_NUMBER_BITS),
-    BUCKET_MOST = 65536,        /* records sorted at a time */
+    PACKS_FULL = SORT_PACKS_MOST / 2,
+    BUCKET_MOST = 65536, /* records sorted at a time */
     BUCKET_LEAST = 256,
-    FAN_LEAST = 4               /* runs merged at a time, however little memory there is */
+    FAN_LEAST = 4 /* runs merged at a time, however little memory there is */
 };
 
-struct sm_sorter {
-    const struct sm_texts *texts;
-    struct sm_sort_opts o;
-    struct sm_sort_key *key;
-    char *tmpdir;
-    struct sm_packer *packer;
-    struct sm_recs few;         /* small batches waiting */
-    const sm_val **col;         /* [ncol] scratch */
-    struct sm_pack **pack;      /* in memory */
-    size_t npack, cap_pack;
-    uint64_t bytes, held;       /* of packs; records in packs */
-    uint64_t rows;
-    struct sort_span span;
-    struct sm_tmpfile file;
-    struct sort_run *run;
-    size_t nrun, cap_run;
-    /* after finish */
-    bool finished;
-    struct sort_plan plan;
-    struct sort_index index;
-    struct sort_merge *merge;
-    sm_val *cell;
-    sm_pos *pos;
-};
-
-int sm_sorter_open(struct sm_sorter **ret, const struct sm_texts *t, const struct sm_sort_opts *o, struct sm_err *err) {
+int sm_sorter_open(struct sm_sorter **ret, const struct sm_texts *t, const struct sm_sort_opts *o,
+                   struct sm_err *err) {
     struct sm_sorter *s = sm_alloc(1, sizeof *s);
     if (!s) return sm_fail(err, SM_ENOMEM, "out of memory");
     s->texts = t;
     s->o = *o;
+    s->o.threads = o->threads ? o->threads : 1;
     s->file.fd = -1;
-    s->span = (struct sort_span){.ascending = true, .least = UINT64_MAX};
     s->key = sm_alloc(o->nkey ? o->nkey : 1, sizeof *s->key);
     s->col = sm_alloc((size_t)o->ncol + 1, sizeof *s->col);
+    s->packer = sm_alloc((size_t)s->o.threads + 1, sizeof *s->packer);
+    s->packer_bytes = sm_alloc((size_t)s->o.threads + 1, sizeof *s->packer_bytes);
     s->tmpdir = sm_alloc(o->tmpdir ? strlen(o->tmpdir) + 1 : 1, 1);
-    int rc = s->key && s->col && s->tmpdir ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK) rc = sm_packer_open(&s->packer, o->ncol, o->memory ? o->memory / 4 + 1 : 0, err);
-    if (rc != SM_OK) {
+    if (!s->key || !s->col || !s->packer || !s->packer_bytes || !s->tmpdir) {
         sm_sorter_close(s);
-        return rc;
+        return sm_fail(err, SM_ENOMEM, "out of memory");
     }
     if (o->tmpdir) memcpy(s->tmpdir, o->tmpdir, strlen(o->tmpdir) + 1);
-    for (uint32_t i = 0; i < o->nkey; i++) {
+    for (uint32_t i = 0; i < o->nkey; i++)
         s->key[i] = o->key[i];
-        sm_packer_prefer(s->packer, o->key[i].column);
-    }
     s->o.key = s->key;
     *ret = s;
     return SM_OK;
 }
 
 static void drop_packs(struct sm_sorter *s) {
-    for (size_t i = 0; i < s->npack; i++) sm_free(s->pack[i]);
+    for (size_t i = 0; i < s->npack; i++)
+        sm_free(s->pack[i]);
     s->npack = 0;
     s->bytes = 0;
     s->held = 0;
@@ -77,103 +51,154 @@ void sm_sorter_close(struct sm_sorter *s) {
     sm_recs_free(&s->few);
     sort_merge_close(s->merge);
     sort_index_free(&s->index);
+    sort_scratch_free(&s->reader.scratch);
     sort_plan_free(&s->plan);
-    sm_packer_close(s->packer);
+    for (uint32_t i = 0; s->packer && i <= s->o.threads; i++)
+        sm_packer_close(s->packer[i]);
+    sm_free(s->packer);
+    sm_free(s->packer_bytes);
     if (s->file.fd >= 0) sm_tmpfile_close(&s->file);
     sm_free(s->key);
     sm_free(s->col);
     sm_free(s->tmpdir);
     sm_free(s->cell);
     sm_free(s->pos);
+    sm_free(s->cut);
     sm_free(s);
 }
 
-uint64_t sm_sorter_rows(const struct sm_sorter *s) { return s->rows; }
-uint64_t sm_sorter_spilled(const struct sm_sorter *s) { return s->file.bytes; }
+uint64_t sm_sorter_rows(const struct sm_sorter *s) {
+    return s->rows;
+}
+uint64_t sm_sorter_spilled(const struct sm_sorter *s) {
+    return s->file.bytes;
+}
 
 /* ---- records in ------------------------------------------------------------------------------ */
 
 static uint32_t bucket_most(const struct sm_sorter *s) {
-    uint64_t each = (uint64_t)s->plan.words * 8 + 8;
+    uint64_t each = (uint64_t)s->plan.words * 8 + 2 * sizeof(struct sort_item);
     uint64_t n = s->o.memory ? s->o.memory / 8 / each : BUCKET_MOST;
     return n < BUCKET_LEAST ? BUCKET_LEAST : n > BUCKET_MOST ? BUCKET_MOST : (uint32_t)n;
 }
 
 /* What is held, with the numbers the sort itself will need. */
-static bool is_full(const struct sm_sorter *s) {
-    if (s->npack >= PACKS_MOST) return true;
-    uint64_t used = s->bytes + s->npack * sizeof *s->pack + s->held * sizeof(uint32_t) + s->packer->bytes;
-    return s->o.memory && s->npack && used > s->o.memory - s->o.memory / 8;
+bool sm_sorter_is_full(const struct sm_sorter *s) {
+    if (s->npack >= PACKS_FULL) return true;
+    if (!s->o.memory || !s->npack) return false;
+    uint64_t used = s->bytes + s->npack * sizeof *s->pack + s->held * sizeof(uint32_t);
+    for (uint32_t i = 0; i <= s->o.threads; i++)
+        used += s->packer_bytes[i];
+    return used > s->o.memory - s->o.memory / 8;
 }
 
-/* Packs in memory become one run of the file. */
-static int spill(struct sm_sorter *s, struct sm_err *err) {
-    int rc = s->file.fd < 0 ? sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err) : SM_OK;
-    if (rc == SM_OK) rc = sm_grow(&s->run, &s->cap_run, s->nrun + 1, sizeof *s->run, err);
-    if (rc == SM_OK) rc = sort_plan_make(&s->plan, s->packer, s->texts, &s->o, &s->span, err);
+static int index_packs(struct sm_sorter *s, struct sm_err *err) {
+    struct sort_makers by = {s->packer, s->o.threads + 1};
+    int rc = sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
     if (rc != SM_OK) return rc;
     rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, bucket_most(s), err);
-    s->index.coded = true;
+    s->reader = (struct sort_reader){.x = &s->index};
+    return rc;
+}
+
+int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) {
+    struct sm_packer *p = NULL;
+    if (!s->npack) return SM_OK;
+    int rc =
+        s->file.fd < 0 ? sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err) : SM_OK;
+    if (rc == SM_OK) rc = sm_grow(&s->run, &s->cap_run, s->nrun + 1, sizeof *s->run, err);
+    if (rc == SM_OK) rc = index_packs(s, err);
+    if (rc == SM_OK) rc = sort_packer(s, SORT_OWNER, &p, err);
     if (rc == SM_OK)
-        rc = sort_run_write(&s->run[s->nrun], &s->file, s->packer, (struct sort_from){sort_index_next, &s->index}, err);
+        rc = sort_run_write(&s->run[s->nrun], &s->file, p,
+                            (struct sort_from){sort_reader_next, &s->reader}, err);
+    sort_scratch_free(&s->reader.scratch);
     sort_index_free(&s->index);
     sort_plan_free(&s->plan);
     if (rc != SM_OK) return rc;
+    s->packer_bytes[SORT_OWNER] = p->bytes;
     s->nrun++;
     drop_packs(s);
     return SM_OK;
 }
 
-static int pack(struct sm_sorter *s, const struct sm_recs *r, uint32_t from, uint32_t n, struct sm_err *err) {
-    struct sm_pack_in in = {.col = s->col, .step = 1, .pos = r->pos + from, .nrow = n};
-    for (uint32_t c = 0; c < s->o.ncol; c++) s->col[c] = r->col[c] + from;
-    for (uint32_t i = 0; i < n; i++) {
-        sm_pos p = in.pos[i];
-        if (p < s->span.last) s->span.ascending = false;
-        s->span.last = p;
-        if (p < s->span.least) s->span.least = p;
-        if (p > s->span.most) s->span.most = p;
-    }
+/* Keeps a pack; it is freed if that fails. */
+static int keep(struct sm_sorter *s, struct sm_pack *k, struct sm_err *err) {
     int rc = sm_grow(&s->pack, &s->cap_pack, s->npack + 1, sizeof *s->pack, err);
-    if (rc == SM_OK) rc = sm_packer_encode(s->packer, &in, &s->pack[s->npack], err);
-    if (rc != SM_OK) return rc;
-    s->bytes += s->pack[s->npack]->bytes;
-    s->npack++;
-    s->held += n;
-    s->rows += n;
-    return is_full(s) ? spill(s, err) : SM_OK;
-}
-
-static int pack_all(struct sm_sorter *s, const struct sm_recs *r, struct sm_err *err) {
-    for (uint32_t from = 0, n; from < r->nrow; from += n) {
-        uint32_t left = r->nrow - from;
-        /* two packs of one size rather than a full one and a rest */
-        n = left <= s->packer->rows ? left : left < s->packer->rows * 2 ? (left + 1) / 2 : s->packer->rows;
-        int rc = pack(s, r, from, n, err);
-        if (rc != SM_OK) return rc;
+    if (rc == SM_OK && s->npack >= SORT_PACKS_MOST)
+        rc = sm_fail(err, SM_ESTATE, "too many packs of records in memory");
+    if (rc != SM_OK) {
+        sm_free(k);
+        return rc;
     }
+    s->pack[s->npack++] = k;
+    s->bytes += k->bytes;
+    s->held += k->nrow;
+    s->rows += k->nrow;
     return SM_OK;
 }
 
-static int pack_few(struct sm_sorter *s, struct sm_err *err) {
-    int rc = pack_all(s, &s->few, err);
+/* Packs what the owner itself has. */
+static int pack_all(struct sm_sorter *s, const struct sm_recs *r, bool may_spill,
+                    struct sm_err *err) {
+    struct sm_packer *p = NULL;
+    int rc = sort_packer(s, SORT_OWNER, &p, err);
+    for (uint32_t from = 0, n; from < r->nrow && rc == SM_OK; from += n) {
+        struct sm_pack *k = NULL;
+        n = sort_pack_rows(p, r->nrow - from);
+        struct sm_pack_in in = {.col = s->col, .step = 1, .pos = r->pos + from, .nrow = n};
+        for (uint32_t c = 0; c < s->o.ncol; c++)
+            s->col[c] = r->col[c] + from;
+        sort_span_see(&s->span, in.pos, n);
+        rc = sm_packer_encode(p, &in, &k, err);
+        if (rc == SM_OK) rc = keep(s, k, err);
+        s->packer_bytes[SORT_OWNER] = p->bytes;
+        if (rc == SM_OK && may_spill && sm_sorter_is_full(s)) rc = sm_sorter_spill(s, err);
+    }
+    return rc;
+}
+
+static int pack_few(struct sm_sorter *s, bool may_spill, struct sm_err *err) {
+    int rc = s->few.nrow ? pack_all(s, &s->few, may_spill, err) : SM_OK;
     sm_recs_clear(&s->few);
     return rc;
 }
 
-int sm_sorter_add(struct sm_sorter *s, const struct sm_recs *r, struct sm_err *err) {
-    if (s->finished || r->ncol != s->o.ncol) return sm_fail(err, SM_ESTATE, "records do not fit the sorter");
-    if (r->nrow >= SMALL_BATCH) {
-        int rc = s->few.nrow ? pack_few(s, err) : SM_OK;
-        return rc == SM_OK ? pack_all(s, r, err) : rc;
+/* Records in their turn: many are packed, few wait for more. */
+static int add(struct sm_sorter *s, const struct sm_recs *r, bool may_spill, struct sm_err *err) {
+    if (s->finished || (r->nrow && r->ncol != s->o.ncol))
+        return sm_fail(err, SM_ESTATE, "records do not fit the sorter");
+    if (r->nrow >= SORT_FEW) {
+        int rc = pack_few(s, may_spill, err);
+        return rc == SM_OK ? pack_all(s, r, may_spill, err) : rc;
     }
+    if (r->nrow == 0) return SM_OK;
     int rc = sm_recs_reserve(&s->few, r->ncol, s->few.nrow + r->nrow, err);
     if (rc != SM_OK) return rc;
     for (uint32_t c = 0; c < r->ncol; c++)
-        if (r->nrow) memcpy(s->few.col[c] + s->few.nrow, r->col[c], r->nrow * sizeof(sm_val));
-    if (r->nrow) memcpy(s->few.pos + s->few.nrow, r->pos, r->nrow * sizeof *r->pos);
+        memcpy(s->few.col[c] + s->few.nrow, r->col[c], r->nrow * sizeof(sm_val));
+    memcpy(s->few.pos + s->few.nrow, r->pos, r->nrow * sizeof *r->pos);
     s->few.nrow += r->nrow;
-    return s->few.nrow >= s->packer->rows || s->few.nrow >= SMALL_BATCH * 4 ? pack_few(s, err) : SM_OK;
+    return s->few.nrow >= SORT_FEW * 4 ? pack_few(s, may_spill, err) : SM_OK;
+}
+
+int sm_sorter_add(struct sm_sorter *s, const struct sm_recs *r, struct sm_err *err) {
+    return add(s, r, true, err);
+}
+
+int sm_sorter_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *err) {
+    if (!p) return SM_OK;
+    int rc = s->finished ? sm_fail(err, SM_ESTATE, "the sorter was finished before") : SM_OK;
+    if (rc == SM_OK) rc = add(s, &p->few, false, err);
+    if (rc == SM_OK && p->npack) rc = pack_few(s, false, err);
+    for (uint32_t i = 0; i < p->npack && rc == SM_OK; i++) {
+        rc = keep(s, p->pack[i], err);
+        p->pack[i] = NULL;
+    }
+    if (rc == SM_OK) sort_span_join(&s->span, &p->span);
+    s->packer_bytes[p->maker] = p->maker_bytes;
+    sm_sort_packs_free(p);
+    return rc;
 }
 
 /* ---- records out ----------------------------------------------------------------------------- */
@@ -185,8 +210,8 @@ static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
         uint32_t k = (uint32_t)(s->nrun - i < fan ? s->nrun - i : fan);
         struct sort_run one = s->run[i];
         if (k > 1) {
-            int rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run + i, k, true, err);
-            if (rc == SM_OK) rc = sort_run_write(&one, &s->file, s->packer, (struct sort_from){sort_merge_next, s->merge}, err);
+            int rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run + i, k, err);
+            if (rc == SM_OK) rc = sort_run_write(&one, &s->file, s->packer[SORT_OWNER], (struct sort_from){sort_merge_next, s->merge}, err);
             sort_merge_close(s->merge);
             s->merge = NULL;
             if (rc != SM_OK) return rc;
@@ -205,12 +230,18 @@ static size_t fan_in(const struct sm_sorter *s) {
 }
 
 static int finish_runs(struct sm_sorter *s, struct sm_err *err) {
-    int rc = s->npack ? spill(s, err) : SM_OK;
-    if (rc == SM_OK) rc = sort_plan_make(&s->plan, s->packer, s->texts, &s->o, &s->span, err);
+    int rc = sm_sorter_spill(s, err);
+    for (uint32_t i = 0; i <= s->o.threads; i++) {
+        if (i == SORT_OWNER) continue;
+        sm_packer_close(s->packer[i]);
+        s->packer[i] = NULL;
+    }
+    struct sort_makers by = {s->packer, 1};
+    if (rc == SM_OK) rc = sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
     sm_free(s->pack);
     s->pack = NULL;
     while (rc == SM_OK && s->nrun > fan_in(s)) rc = merge_some(s, fan_in(s), err);
-    if (rc == SM_OK) rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, false, err);
+    if (rc == SM_OK) rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, err);
     return rc;
 }
 
@@ -218,7 +249,7 @@ static int next_block(void *ctx, struct sm_block *ret, struct sm_err *err) {
     struct sm_sorter *s = ctx;
     uint32_t n = 0;
     int rc = s->merge ? sort_merge_next(s->merge, s->cell, s->pos, SORT_OUT_ROWS, &n, err)
-                      : sort_index_next(&s->index, s->cell, s->pos, SORT_OUT_ROWS, &n, err);
+                      : sort_reader_next(&s->reader, s->cell, s->pos, SORT_OUT_ROWS, &n, err);
     if (rc != SM_OK) return rc;
     if (n == 0) return SM_EOF;
     *ret = (struct sm_block){s->cell, s->pos, n, s->o.ncol};
@@ -228,13 +259,12 @@ static int next_block(void *ctx, struct sm_block *ret, struct sm_err *err) {
 int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *err) {
     if (s->finished) return sm_fail(err, SM_ESTATE, "the sorter was finished before");
     s->finished = true;
-    int rc = pack_few(s, err);
+    int rc = pack_few(s, true, err);
     sm_recs_free(&s->few);
     if (rc == SM_OK && s->nrun) {
         rc = finish_runs(s, err);
     } else if (rc == SM_OK) {
-        rc = sort_plan_make(&s->plan, s->packer, s->texts, &s->o, &s->span, err);
-        if (rc == SM_OK) rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, bucket_most(s), err);
+        rc = index_packs(s, err);
     }
     if (rc == SM_OK) rc = sm_resize(&s->cell, (size_t)SORT_OUT_ROWS * (s->o.ncol ? s->o.ncol : 1), sizeof *s->cell, err);
     if (rc == SM_OK) rc = sm_resize(&s->pos, SORT_OUT_ROWS, sizeof *s->pos, err);

@@ -1,44 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* sort_index.c - a split by the first bits of the key into buckets of a few thousand records, each of
+/* sort_index.c - a split by the first bits of the key into buckets of a few hundred records, each of
  * which is sorted when it is asked for, so that its records are still near when they go out. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sort/sort_priv.h"
 
 enum {
-    BUCKET_AIM = 512,  /* records in a bucket of the first split */
-    TOP_MOST = 16,      /* bits of the first split */
-    SPLIT_BITS = 8,     /* of further ones */
-    FEW = 48,           /* records that insertion sorts faster */
-    AHEAD = 12          /* records fetched before they are needed */
+    BUCKET_AIM = 512, /* records in a bucket of the first split */
+    TOP_MOST = 16,    /* bits of the first split */
+    SPLIT_BITS = 8,   /* of further ones */
+    FEW = 48,         /* records that insertion sorts faster */
+    AHEAD = 12        /* records fetched before they are needed */
 };
 
+static inline uint32_t pack_of(uint32_t number) {
+    return number >> SORT_NUMBER_BITS;
+}
+static inline uint32_t row_of(uint32_t number) {
+    return number & ((1u << SORT_NUMBER_BITS) - 1);
+}
 static inline const struct sm_pack *pack_at(const struct sort_index *x, uint32_t number) {
-    return x->pack[number >> SORT_NUMBER_BITS];
+    return x->pack[pack_of(number)];
 }
-static inline uint32_t row_at(uint32_t number) { return number & ((1u << SORT_NUMBER_BITS) - 1); }
 
-/* Asks for the memory of a record and of its pack's fields. */
+/* Asks for the memory of a record. */
 static inline void fetch(const struct sort_index *x, uint32_t number) {
-    const struct sort_place *at = &x->place[number >> SORT_NUMBER_BITS];
-    const uint8_t *record = at->data + (size_t)row_at(number) * at->stride;
+    const struct sm_pack *k = pack_at(x, number);
+    const uint8_t *record = sm_pack_data(k) + (size_t)row_of(number) * k->stride;
     __builtin_prefetch(record);
-    __builtin_prefetch(record + at->stride);
-    for (const uint8_t *f = at->data - x->head; f < at->data; f += 64) __builtin_prefetch(f);
-}
-
-static inline sm_pos cells_of(const struct sort_index *x, const struct sm_pack *k, uint32_t row, sm_val *out) {
-    return x->coded ? sm_pack_row_coded(x->plan->packer, k, row, out) : sm_pack_row(x->plan->packer, k, row, out);
+    __builtin_prefetch(record + k->stride);
 }
 
 /* ---- what the key words leave open ----------------------------------------------------------- */
 
 static int cmp_tie(const struct sort_index *x, uint32_t a, uint32_t b) {
-    int c = sort_plan_tie(x->plan, pack_at(x, a), row_at(a), pack_at(x, b), row_at(b));
+    int c = sort_plan_tie(x->plan, pack_at(x, a), row_of(a), pack_at(x, b), row_of(b));
     return c ? c : (a > b) - (a < b);
 }
 
-void sort_index_ties(const struct sort_index *x, uint32_t *number, uint32_t *tmp, size_t n) {
+/* Stable, by sort_plan_tie; tmp needs room for n. */
+static void sort_ties(const struct sort_index *x, uint32_t *number, uint32_t *tmp, size_t n) {
     uint32_t *from = number, *to = tmp;
     for (size_t run = 1; run < n; run *= 2) {
         for (size_t lo = 0; lo < n; lo += 2 * run) {
@@ -58,15 +59,29 @@ void sort_index_ties(const struct sort_index *x, uint32_t *number, uint32_t *tmp
 
 /* ---- a bucket that fits the scratch ---------------------------------------------------------- */
 
-static int scratch(struct sort_index *x, uint32_t n, struct sm_err *err) {
-    if (n <= x->cap) return SM_OK;
+struct bucket { /* being sorted */
+    const struct sort_index *x;
+    struct sort_scratch *s;
+    uint32_t *number, n;
+};
+
+static int scratch(const struct sort_index *x, struct sort_scratch *s, uint32_t n,
+                   struct sm_err *err) {
+    if (n <= s->cap) return SM_OK;
     uint32_t cap = n < x->most / 2 ? n * 2 : x->most;
     if (cap < n) cap = n;
-    int rc = sm_resize(&x->key, (size_t)cap * x->plan->words, sizeof *x->key, err);
-    if (rc == SM_OK) rc = sm_resize(&x->a, cap, sizeof *x->a, err);
-    if (rc == SM_OK) rc = sm_resize(&x->b, cap, sizeof *x->b, err);
-    if (rc == SM_OK) x->cap = cap;
+    int rc = sm_resize(&s->key, (size_t)cap * x->plan->words, sizeof *s->key, err);
+    if (rc == SM_OK) rc = sm_resize(&s->a, cap, sizeof *s->a, err);
+    if (rc == SM_OK) rc = sm_resize(&s->b, cap, sizeof *s->b, err);
+    if (rc == SM_OK) s->cap = cap;
     return rc;
+}
+
+void sort_scratch_free(struct sort_scratch *s) {
+    sm_free(s->key);
+    sm_free(s->a);
+    sm_free(s->b);
+    *s = (struct sort_scratch){0};
 }
 
 static inline int cmp_words(const uint64_t *a, const uint64_t *b, uint32_t words) {
@@ -76,235 +91,271 @@ static inline int cmp_words(const uint64_t *a, const uint64_t *b, uint32_t words
 }
 
 /* True when the keys ascend already. */
-static bool bucket_keys(struct sort_index *x, const uint32_t *number, uint32_t n) {
+static bool bucket_keys(const struct bucket *b) {
+    const struct sort_index *x = b->x;
     const uint32_t words = x->plan->words;
     bool ascending = true;
-    for (uint32_t i = 0; i < n; i++) {
-        if (i + AHEAD < n) fetch(x, number[i + AHEAD]);
-        uint64_t *key = x->key + (size_t)i * words;
-        sort_plan_key(x->plan, pack_at(x, number[i]), row_at(number[i]), key);
+    uint64_t *key = b->s->key;
+    for (uint32_t i = 0; i < b->n; i++, key += words) {
+        const uint32_t number = b->number[i];
+        if (i + AHEAD < b->n) fetch(x, b->number[i + AHEAD]);
+        sort_plan_key(x->plan, sort_index_step(x, pack_of(number)), pack_at(x, number),
+                      row_of(number), key);
         if (ascending && i) ascending = cmp_words(key - words, key, words) <= 0;
     }
     return ascending;
 }
 
-static void bucket_insert(struct sort_index *x, uint32_t n) {
-    const uint32_t words = x->plan->words;
-    for (uint32_t i = 1; i < n; i++) {
+static void bucket_insert(const struct bucket *b) {
+    const uint32_t words = b->x->plan->words;
+    struct sort_item *a = b->s->a;
+    for (uint32_t i = 1; i < b->n; i++) {
         uint32_t j = i;
-        const uint64_t *key = x->key + (size_t)i * words;
-        for (; j && cmp_words(x->key + (size_t)x->a[j - 1] * words, key, words) > 0; j--) x->a[j] = x->a[j - 1];
-        x->a[j] = i;
+        const uint64_t *key = b->s->key + (size_t)i * words;
+        for (; j && cmp_words(b->s->key + (size_t)a[j - 1].at * words, key, words) > 0; j--)
+            a[j] = a[j - 1];
+        a[j].at = i;
     }
 }
 
-/* One stable pass over eight bits of word w. */
-static void bucket_pass(struct sort_index *x, uint32_t n, uint32_t w, unsigned shift) {
-    const uint32_t words = x->plan->words;
-    const uint64_t *key = x->key + w;
+/* One stable pass over eight bits. */
+static void items_pass(const struct sort_item *from, struct sort_item *to, uint32_t n,
+                       unsigned shift) {
     uint32_t at[256] = {0}, sum = 0;
-    for (uint32_t i = 0; i < n; i++) at[key[(size_t)i * words] >> shift & 255]++;
+    for (uint32_t i = 0; i < n; i++)
+        at[from[i].key >> shift & 255]++;
     for (unsigned d = 0; d < 256; d++) {
         uint32_t k = at[d];
         at[d] = sum;
         sum += k;
     }
-    for (uint32_t i = 0; i < n; i++) x->b[at[key[(size_t)x->a[i] * words] >> shift & 255]++] = x->a[i];
-    uint32_t *was = x->a;
-    x->a = x->b;
-    x->b = was;
+    for (uint32_t i = 0; i < n; i++)
+        to[at[from[i].key >> shift & 255]++] = from[i];
 }
 
-static void bucket_radix(struct sort_index *x, uint32_t n) {
-    const uint32_t words = x->plan->words;
+static void bucket_radix(const struct bucket *b) {
+    const uint32_t words = b->x->plan->words, n = b->n;
+    struct sort_scratch *s = b->s;
     for (uint32_t w = words; w-- > 0;) {
-        uint64_t differ = 0, first = x->key[w];
-        for (uint32_t i = 1; i < n; i++) differ |= x->key[(size_t)i * words + w] ^ first;
+        uint64_t differ = 0, first = s->key[w];
+        for (uint32_t i = 0; i < n; i++) {
+            s->a[i].key = s->key[(size_t)s->a[i].at * words + w];
+            differ |= s->a[i].key ^ first;
+        }
         while (differ) {
             unsigned shift = (unsigned)__builtin_ctzll(differ);
-            bucket_pass(x, n, w, shift);
+            items_pass(s->a, s->b, n, shift);
+            struct sort_item *was = s->a;
+            s->a = s->b;
+            s->b = was;
             differ = shift + 8 < 64 ? differ >> (shift + 8) << (shift + 8) : 0;
         }
     }
 }
 
-static void bucket_ties(struct sort_index *x, uint32_t *number, uint32_t n) {
-    const uint32_t words = x->plan->words;
-    for (uint32_t i = 0, j; i < n; i = j) {
-        const uint64_t *key = x->key + (size_t)x->a[i] * words;
-        for (j = i + 1; j < n && cmp_words(key, x->key + (size_t)x->a[j] * words, words) == 0;) j++;
-        if (j - i > 1) sort_index_ties(x, number + i, x->b, j - i);
+static int bucket_ties(const struct bucket *b, struct sm_err *err) {
+    const uint32_t words = b->x->plan->words, n = b->n;
+    const struct sort_item *a = b->s->a;
+    uint32_t *tmp = NULL;
+    int rc = sm_resize(&tmp, n, sizeof *tmp, err);
+    for (uint32_t i = 0, j; i < n && rc == SM_OK; i = j) {
+        const uint64_t *key = b->s->key + (size_t)a[i].at * words;
+        for (j = i + 1;
+             j < n && cmp_words(key, b->s->key + (size_t)a[j].at * words, words) == 0;)
+            j++;
+        if (j - i > 1) sort_ties(b->x, b->number + i, tmp, j - i);
     }
+    sm_free(tmp);
+    return rc;
 }
 
-static int bucket_sort(struct sort_index *x, uint32_t *number, uint32_t n, struct sm_err *err) {
-    int rc = n > 1 ? scratch(x, n, err) : SM_OK;
-    if (rc != SM_OK || n < 2) return rc;
-    bool ascending = bucket_keys(x, number, n);
-    if (ascending && x->plan->exact) return SM_OK;
-    for (uint32_t i = 0; i < n; i++) x->a[i] = i;
-    if (!ascending && n <= FEW) bucket_insert(x, n);
-    if (!ascending && n > FEW) bucket_radix(x, n);
-    for (uint32_t i = 0; i < n; i++) x->b[i] = number[x->a[i]];
-    memcpy(number, x->b, n * sizeof *number);
-    if (!x->plan->exact) bucket_ties(x, number, n);
-    return SM_OK;
+static int bucket_sort(const struct bucket *b, struct sm_err *err) {
+    int rc = b->n > 1 ? scratch(b->x, b->s, b->n, err) : SM_OK;
+    if (rc != SM_OK || b->n < 2) return rc;
+    bool ascending = bucket_keys(b);
+    if (ascending && b->x->plan->exact) return SM_OK;
+    for (uint32_t i = 0; i < b->n; i++)
+        b->s->a[i].at = i;
+    if (!ascending && b->n <= FEW) bucket_insert(b);
+    if (!ascending && b->n > FEW) bucket_radix(b);
+    for (uint32_t i = 0; i < b->n; i++)
+        b->s->b[i].at = b->number[b->s->a[i].at];
+    for (uint32_t i = 0; i < b->n; i++)
+        b->number[i] = b->s->b[i].at;
+    return b->x->plan->exact ? SM_OK : bucket_ties(b, err);
 }
 
 /* ---- a bucket that does not ------------------------------------------------------------------ */
 
-static void split(const struct sort_index *x, uint32_t *number, uint32_t *tmp, size_t n, unsigned bit, size_t end[256]) {
-    const uint32_t w = bit / 64;
-    const unsigned shift = 64 - SPLIT_BITS - bit % 64;
+static void split(const struct bucket *b, uint32_t *tmp, unsigned bit, size_t end[256]) {
+    const struct sort_index *x = b->x;
     size_t at[256] = {0}, sum = 0;
-    for (size_t i = 0; i < n; i++) at[sort_plan_digit(x->plan, pack_at(x, number[i]), row_at(number[i]), w, shift, SPLIT_BITS)]++;
+    for (uint32_t i = 0; i < b->n; i++) {
+        const uint32_t k = b->number[i];
+        at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k), row_of(k), bit,
+                           SPLIT_BITS)]++;
+    }
     for (unsigned d = 0; d < 256; d++) {
         size_t k = at[d];
         at[d] = sum;
         sum += k;
         end[d] = sum;
-        if (k == n) return; /* the rest of end[] is not looked at */
+        if (k == b->n) return; /* the rest of end[] is not looked at */
     }
-    for (size_t i = 0; i < n; i++)
-        tmp[at[sort_plan_digit(x->plan, pack_at(x, number[i]), row_at(number[i]), w, shift, SPLIT_BITS)]++] = number[i];
-    memcpy(number, tmp, n * sizeof *number);
+    for (uint32_t i = 0; i < b->n; i++) {
+        const uint32_t k = b->number[i];
+        tmp[at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k), row_of(k),
+                               bit, SPLIT_BITS)]++] = k;
+    }
+    memcpy(b->number, tmp, b->n * sizeof *tmp);
 }
 
-/* Sorts n records whose first `bit` key bits are equal. */
-static int big_sort(struct sort_index *x, uint32_t *number, uint32_t *tmp, size_t n, unsigned bit, struct sm_err *err) {
+/* Sorts records whose first `bit` key bits are equal. */
+static int big_sort(const struct bucket *b, uint32_t *tmp, unsigned bit, struct sm_err *err) {
     size_t end[256] = {0};
-    for (; bit < x->plan->words * 64; bit += SPLIT_BITS) {
-        if (n <= x->most) return bucket_sort(x, number, (uint32_t)n, err);
-        split(x, number, tmp, n, bit, end);
+    for (; bit < b->x->plan->words * 64; bit += SPLIT_BITS) {
+        if (b->n <= b->x->most) return bucket_sort(b, err);
+        split(b, tmp, bit, end);
         unsigned d = 0;
-        while (end[d] == 0) d++;
-        if (end[d] == n) continue;
+        while (end[d] == 0)
+            d++;
+        if (end[d] == b->n) continue;
         size_t from = 0;
         for (d = 0; d < 256; d++) {
-            int rc = big_sort(x, number + from, tmp, end[d] - from, bit + SPLIT_BITS, err);
+            struct bucket one = {b->x, b->s, b->number + from, (uint32_t)(end[d] - from)};
+            int rc = big_sort(&one, tmp, bit + SPLIT_BITS, err);
             if (rc != SM_OK) return rc;
             from = end[d];
         }
         return SM_OK;
     }
-    if (!x->plan->exact) sort_index_ties(x, number, tmp, n);
+    if (!b->x->plan->exact) sort_ties(b->x, b->number, tmp, b->n);
     return SM_OK;
+}
+
+int sort_index_bucket(const struct sort_index *x, struct sort_scratch *s, uint32_t bucket,
+                      struct sm_err *err) {
+    const uint32_t from = bucket ? x->end[bucket - 1] : 0;
+    struct bucket b = {x, s, x->number + from, x->end[bucket] - from};
+    if (b.n <= x->most) return bucket_sort(&b, err);
+    uint32_t *tmp = NULL;
+    int rc = sm_resize(&tmp, b.n, sizeof *tmp, err);
+    if (rc == SM_OK) rc = big_sort(&b, tmp, x->top & ~7u, err);
+    sm_free(tmp);
+    return rc;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* Counts the buckets; false when all keys ascend and nothing is to be done. */
-static bool count_top(struct sort_index *x, uint32_t npack, uint64_t *key) {
+/* Do all keys ascend, so that nothing is to be done? key: room for two. */
+static bool all_ascend(const struct sort_index *x, uint64_t *key) {
     const uint32_t words = x->plan->words;
-    bool ascending = x->plan->exact;
     uint64_t *last = key + words;
     memset(last, 0, words * sizeof *last);
-    for (uint32_t i = 0; i < npack; i++) {
+    for (uint32_t i = 0; i < x->npack; i++) {
         const struct sm_pack *k = x->pack[i];
         for (uint32_t r = 0; r < k->nrow; r++) {
-            if (ascending) {
-                sort_plan_key(x->plan, k, r, key);
-                ascending = cmp_words(last, key, words) <= 0;
-                memcpy(last, key, words * sizeof *last);
-            }
-            x->end[x->top ? sort_plan_digit(x->plan, k, r, 0, 64 - x->top, x->top) : 0]++;
+            sort_plan_key(x->plan, sort_index_step(x, i), k, r, key);
+            if (cmp_words(last, key, words) > 0) return false;
+            memcpy(last, key, words * sizeof *last);
         }
     }
-    return !ascending;
+    return true;
 }
 
-static void deal_top(struct sort_index *x, uint32_t npack) {
+/* Deals the records to their buckets. */
+static int deal(struct sort_index *x, struct sm_err *err) {
+    uint16_t *digit = NULL;
+    int rc = sm_resize(&x->number, x->n ? x->n : 1, sizeof *x->number, err);
+    if (rc == SM_OK) rc = sm_resize(&digit, x->n ? x->n : 1, sizeof *digit, err);
+    if (rc != SM_OK) return rc;
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < x->npack; at += x->pack[i]->nrow, i++)
+        sort_plan_digits(x->plan, sort_index_step(x, i), x->pack[i], x->top, digit + at);
+    for (uint64_t i = 0; i < x->n; i++)
+        x->end[digit[i]]++;
     uint32_t sum = 0;
     for (uint32_t b = 0; b < x->nbucket; b++) {
         uint32_t k = x->end[b];
         x->end[b] = sum;
         sum += k;
     }
-    for (uint32_t i = 0; i < npack; i++) {
-        const struct sm_pack *k = x->pack[i];
-        for (uint32_t r = 0; r < k->nrow; r++) {
-            uint32_t b = x->top ? sort_plan_digit(x->plan, k, r, 0, 64 - x->top, x->top) : 0;
-            x->number[x->end[b]++] = i << SORT_NUMBER_BITS | r;
-        }
-    }
+    const uint16_t *d = digit;
+    for (uint32_t i = 0; i < x->npack; i++)
+        for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
+            x->number[x->end[*d++]++] = i << SORT_NUMBER_BITS | r;
+    sm_free(digit);
+    return SM_OK;
 }
 
-int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack, uint32_t npack, uint32_t most,
-                    struct sm_err *err) {
-    *x = (struct sort_index){.plan = plan, .pack = pack, .most = most};
-    x->place = sm_alloc((size_t)npack + 1, sizeof *x->place);
-    for (uint32_t i = 0; i < npack; i++) {
+int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,
+                    uint32_t npack, uint32_t most, struct sm_err *err) {
+    *x = (struct sort_index){.plan = plan, .pack = pack, .npack = npack, .most = most};
+    for (uint32_t i = 0; i < npack; i++)
         x->n += pack[i]->nrow;
-        if (x->place) x->place[i] = (struct sort_place){sm_pack_data(pack[i]), pack[i]->stride};
-    }
-    x->head = ((size_t)plan->packer->ncol + 2) * sizeof(struct sm_pack_field);
-    while (x->top < TOP_MOST && x->n >> x->top > BUCKET_AIM) x->top++;
+    while (x->top < TOP_MOST && x->n >> x->top > BUCKET_AIM)
+        x->top++;
     x->nbucket = 1u << x->top;
     x->end = sm_alloc(x->nbucket, sizeof *x->end);
+    x->step = sm_alloc((size_t)npack * plan->nfield, sizeof *x->step);
     uint64_t *key = sm_alloc((size_t)plan->words * 2, sizeof *key);
-    int rc = x->end && x->place && key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK) x->as_is = !count_top(x, npack, key);
+    int rc = x->end && x->step && key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < npack && rc == SM_OK; i++)
+        sort_plan_steps(plan, pack[i], x->step + (size_t)i * plan->nfield);
+    if (rc == SM_OK) x->as_is = plan->exact && all_ascend(x, key);
     sm_free(key);
-    if (rc == SM_OK && !x->as_is) {
-        rc = sm_resize(&x->number, x->n ? x->n : 1, sizeof *x->number, err);
-        if (rc == SM_OK) deal_top(x, npack);
-    }
+    if (rc == SM_OK && !x->as_is) rc = deal(x, err);
     if (rc != SM_OK) sort_index_free(x);
     return rc;
 }
 
 void sort_index_free(struct sort_index *x) {
     sm_free(x->number);
-    sm_free(x->place);
     sm_free(x->end);
-    sm_free(x->key);
-    sm_free(x->a);
-    sm_free(x->b);
+    sm_free(x->step);
     *x = (struct sort_index){0};
 }
 
-static int next_bucket(struct sort_index *x, struct sm_err *err) {
-    uint64_t from = x->sorted, to = x->end[x->bucket++];
-    x->sorted = to;
-    if (to - from <= x->most) return bucket_sort(x, x->number + from, (uint32_t)(to - from), err);
-    uint32_t *tmp = NULL;
-    int rc = sm_resize(&tmp, to - from, sizeof *tmp, err);
-    if (rc == SM_OK) rc = big_sort(x, x->number + from, tmp, to - from, x->top & ~7u, err);
-    sm_free(tmp);
-    return rc;
+/* ---- records out ----------------------------------------------------------------------------- */
+
+static inline sm_pos cells_of(const struct sort_index *x, const struct sm_pack *k, uint32_t row,
+                              sm_val *out) {
+    return sm_pack_row(x->plan->by.packer[k->maker], k, row, out);
 }
 
-static uint32_t next_as_is(struct sort_index *x, sm_val *cell, sm_pos *pos, uint32_t want) {
-    const uint32_t ncol = x->plan->packer->ncol;
-    uint32_t n = 0;
-    for (; n < want && x->sorted < x->n; n++, x->sorted++) {
-        const struct sm_pack *k = x->pack[x->as_pack];
-        pos[n] = cells_of(x, k, x->as_row, cell + (size_t)n * ncol);
-        if (++x->as_row < k->nrow) continue;
-        x->as_row = 0;
-        x->as_pack++;
-    }
-    return n;
-}
-
-int sort_index_next(void *index, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err) {
-    struct sort_index *x = index;
-    const uint32_t ncol = x->plan->packer->ncol;
-    if (x->as_is) {
-        *ret_n = next_as_is(x, cell, pos, want);
-        return SM_OK;
-    }
-    while (x->sorted < x->n && x->sorted < x->given + want) {
-        int rc = next_bucket(x, err);
-        if (rc != SM_OK) return rc;
-    }
-    uint32_t n = x->sorted - x->given < want ? (uint32_t)(x->sorted - x->given) : want;
-    const uint32_t *number = x->number + x->given;
-    for (uint32_t i = 0; i < n; i++) {
+void sort_index_gather(const struct sort_index *x, const uint32_t *number, uint32_t n, sm_val *cell,
+                       sm_pos *pos) {
+    for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
         if (i + AHEAD < n) fetch(x, number[i + AHEAD]);
-        pos[i] = cells_of(x, pack_at(x, number[i]), row_at(number[i]), cell + (size_t)i * ncol);
+        pos[i] = cells_of(x, pack_at(x, number[i]), row_of(number[i]), cell);
     }
-    x->given += n;
+}
+
+void sort_index_run(const struct sort_index *x, uint32_t *pack, uint32_t *row, uint32_t n,
+                    sm_val *cell, sm_pos *pos) {
+    for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
+        const struct sm_pack *k = x->pack[*pack];
+        pos[i] = cells_of(x, k, *row, cell);
+        if (++*row < k->nrow) continue;
+        *row = 0;
+        ++*pack;
+    }
+}
+
+int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+                     struct sm_err *err) {
+    struct sort_reader *r = reader;
+    const struct sort_index *x = r->x;
+    if (x->as_is) r->sorted = x->n;
+    while (r->sorted < x->n && r->sorted < r->given + want) {
+        int rc = sort_index_bucket(x, &r->scratch, r->bucket, err);
+        if (rc != SM_OK) return rc;
+        r->sorted = x->end[r->bucket++];
+    }
+    uint32_t n = r->sorted - r->given < want ? (uint32_t)(r->sorted - r->given) : want;
+    if (x->as_is) sort_index_run(x, &r->pack, &r->row, n, cell, pos);
+    else sort_index_gather(x, x->number + r->given, n, cell, pos);
+    r->given += n;
     *ret_n = n;
     return SM_OK;
 }

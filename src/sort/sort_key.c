@@ -4,7 +4,11 @@
 #include "sdtmill/num.h"
 #include "sort/sort_priv.h"
 
-struct ranked { uint64_t image; uint32_t code; };
+struct ranked {
+    uint64_t image;
+    sm_val val;
+    uint32_t at; /* in sort_field.rank */
+};
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -56,86 +60,114 @@ static uint64_t image_of(const struct sm_texts *t, enum sm_sort_kind kind, sm_va
 
 /* ---- ranks ----------------------------------------------------------------------------------- */
 
-static int cmp_ranked(const struct sort_plan *p, const struct sm_sort_key *key, const struct ranked *a, const struct ranked *b) {
+static int cmp_ranked(const struct sm_texts *t, enum sm_sort_kind kind, const struct ranked *a,
+                      const struct ranked *b) {
     if (a->image != b->image) return a->image < b->image ? -1 : 1;
-    const sm_val *val = p->packer->dict[key->column].val;
-    return sort_value_cmp(p->texts, key->kind, val[a->code], val[b->code]);
+    return sort_value_cmp(t, kind, a->val, b->val);
 }
 
 /* One step of a merge sort, bottom up: pairs of runs of `run` from `from` to `to`. */
-static void merge_ranked(const struct sort_plan *p, const struct sm_sort_key *key, const struct ranked *from, struct ranked *to,
-                         size_t n, size_t run) {
+static void merge_ranked(const struct sm_texts *t, enum sm_sort_kind kind, const struct ranked *from,
+                         struct ranked *to, size_t n, size_t run) {
     for (size_t lo = 0; lo < n; lo += 2 * run) {
         size_t mid = lo + run < n ? lo + run : n, hi = lo + 2 * run < n ? lo + 2 * run : n;
         size_t i = lo, j = mid;
         for (size_t o = lo; o < hi; o++) {
-            bool left = i < mid && (j >= hi || cmp_ranked(p, key, &from[i], &from[j]) <= 0);
+            bool left = i < mid && (j >= hi || cmp_ranked(t, kind, &from[i], &from[j]) <= 0);
             to[o] = left ? from[i++] : from[j++];
         }
     }
 }
 
-/* The rank of every code; equal values have equal ranks. *ret_most: the greatest rank. */
-static uint32_t *ranks_make(const struct sort_plan *p, const struct sm_sort_key *key, uint32_t *ret_most) {
-    const struct sm_dict *d = &p->packer->dict[key->column];
-    size_t n = d->n;
-    struct ranked *a = sm_alloc(n, sizeof *a), *b = sm_alloc(n, sizeof *b), *from = a, *to = b;
-    uint32_t *rank = sm_alloc(n, sizeof *rank);
-    if (a && b && rank) {
-        for (size_t i = 0; i < n; i++) a[i] = (struct ranked){image_of(p->texts, key->kind, d->val[i]), (uint32_t)i};
-        for (size_t run = 1; run < n; run *= 2) {
-            merge_ranked(p, key, from, to, n, run);
-            struct ranked *was = from;
-            from = to;
-            to = was;
-        }
-        uint32_t r = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (i && cmp_ranked(p, key, &from[i - 1], &from[i]) != 0) r++;
-            rank[from[i].code] = r;
-        }
-        *ret_most = r;
+/* Sorts a[n] with room for as many in b, and writes the ranks; equal values have equal ranks.
+ * Returns the greatest. */
+static uint32_t ranks_write(const struct sm_texts *t, enum sm_sort_kind kind, struct ranked *a,
+                            struct ranked *b, size_t n, uint32_t *rank) {
+    for (size_t run = 1; run < n; run *= 2) {
+        merge_ranked(t, kind, a, b, n, run);
+        struct ranked *was = a;
+        a = b;
+        b = was;
     }
+    uint32_t r = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i && cmp_ranked(t, kind, &a[i - 1], &a[i]) != 0) r++;
+        rank[a[i].at] = r;
+    }
+    return r;
+}
+
+/* Ranks of all codes of all packers. *ret_most: the greatest. */
+static int ranks_make(const struct sort_plan *p, struct sort_field *f, uint32_t *ret_most,
+                      struct sm_err *err) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < p->by.n; i++)
+        n += p->by.packer[i] ? p->by.packer[i]->dict[f->column].n : 0;
+    struct ranked *a = sm_alloc(n, sizeof *a), *b = sm_alloc(n, sizeof *b);
+    f->rank = sm_alloc(n, sizeof *f->rank);
+    f->of = sm_alloc(p->by.n, sizeof *f->of);
+    bool good = a && b && f->rank && f->of;
+    n = 0;
+    for (uint32_t i = 0; good && i < p->by.n; i++) {
+        if (!p->by.packer[i]) continue;
+        const struct sm_dict *d = &p->by.packer[i]->dict[f->column];
+        f->of[i] = f->rank + n;
+        for (size_t k = 0; k < d->n; k++, n++)
+            a[n] = (struct ranked){image_of(p->texts, f->kind, d->val[k]), d->val[k], (uint32_t)n};
+    }
+    if (good) *ret_most = ranks_write(p->texts, f->kind, a, b, n, f->rank);
     sm_free(a);
     sm_free(b);
-    if (a && b) return rank;
-    sm_free(rank);
-    return NULL;
+    return good ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
 /* ---- plan ------------------------------------------------------------------------------------ */
 
 /* What the column holds, with a code or without; least and greatest are 0 if nothing. */
-struct holds { bool short_text, pooled, date; sm_val least, greatest; };
+struct holds {
+    bool short_text, pooled, date;
+    sm_val least, greatest;
+};
 
-static struct holds holds_of(const struct sm_dict *d) {
-    struct holds h = {d->has_short, d->has_pooled, d->has_date, d->least, d->greatest};
+static void holds_join(struct holds *h, const struct sm_dict *d) {
+    h->short_text |= d->has_short;
+    h->pooled |= d->has_pooled;
+    h->date |= d->has_date;
+    if (d->least && (!h->least || d->least < h->least)) h->least = d->least;
+    if (d->greatest > h->greatest) h->greatest = d->greatest;
     for (size_t i = 1; i < d->n; i++) {
         sm_val v = d->val[i];
-        h.short_text |= sm_val_is_inline(v);
-        h.pooled |= sm_val_is_pooled(v);
-        h.date |= sm_val_is_dtc(v);
-        h.least = !h.least || v < h.least ? v : h.least;
-        h.greatest = v > h.greatest ? v : h.greatest;
+        h->short_text |= sm_val_is_inline(v);
+        h->pooled |= sm_val_is_pooled(v);
+        h->date |= sm_val_is_dtc(v);
+        h->least = !h->least || v < h->least ? v : h->least;
+        h->greatest = v > h->greatest ? v : h->greatest;
     }
-    return h;
 }
 
-static uint8_t width_of(uint64_t x) { return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0); }
+static uint8_t width_of(uint64_t x) {
+    return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0);
+}
 
-static int field_of_key(struct sort_plan *p, const struct sm_sort_key *key, struct sort_field *f, struct sm_err *err) {
-    const struct sm_dict *d = &p->packer->dict[key->column];
-    *f = (struct sort_field){.column = key->column, .kind = key->kind, .how = SORT_RANK};
-    if (sm_dict_has_all(d)) {
+static int field_of_key(struct sort_plan *p, uint32_t key, struct sort_field *f,
+                        struct sm_err *err) {
+    const struct sm_sort_key *k = &p->key[key];
+    bool coded = true;
+    *f = (struct sort_field){.key = key, .column = k->column, .kind = k->kind, .how = SORT_RANK};
+    for (uint32_t i = 0; i < p->by.n; i++)
+        coded = coded && (!p->by.packer[i] || sm_dict_has_all(&p->by.packer[i]->dict[k->column]));
+    if (coded) {
         uint32_t most = 0;
-        f->rank = ranks_make(p, key, &most);
+        int rc = ranks_make(p, f, &most, err);
         f->width = width_of(most);
-        return f->rank ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+        return rc;
     }
+    struct holds h = {0};
+    for (uint32_t i = 0; i < p->by.n; i++)
+        if (p->by.packer[i]) holds_join(&h, &p->by.packer[i]->dict[k->column]);
     f->how = SORT_IMAGE;
     f->width = 64;
-    struct holds h = holds_of(d);
-    if (key->kind != SM_SORT_TEXT || h.pooled || (h.short_text && h.date)) return SM_OK;
+    if (k->kind != SM_SORT_TEXT || h.pooled || (h.short_text && h.date)) return SM_OK;
     f->how = SORT_BITS;
     f->base = h.least ? h.least - 1 : 0;
     f->width = width_of(h.greatest - f->base);
@@ -162,79 +194,181 @@ static void fields_place(struct sort_plan *p) {
     p->first[w + 1] = p->nfield;
 }
 
-int sort_plan_make(struct sort_plan *p, const struct sm_packer *packer, const struct sm_texts *t, const struct sm_sort_opts *o,
-                   const struct sort_span *span, struct sm_err *err) {
-    *p = (struct sort_plan){.packer = packer, .texts = t, .key = o->key, .nkey = o->nkey, .exact = true};
+static void field_free(struct sort_field *f) {
+    sm_free(f->rank);
+    sm_free(f->of);
+}
+
+int sort_plan_make(struct sort_plan *p, struct sort_makers by, const struct sm_texts *t,
+                   const struct sm_sort_opts *o, const struct sort_span *span, struct sm_err *err) {
+    *p = (struct sort_plan){
+        .by = by, .texts = t, .key = o->key, .nkey = o->nkey, .ncol = o->ncol, .exact = true};
     p->field = sm_alloc((size_t)o->nkey + 1, sizeof *p->field);
     p->first = sm_alloc((size_t)o->nkey + 3, sizeof *p->first);
     int rc = p->field && p->first ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < o->nkey && rc == SM_OK && p->exact; i++) {
         struct sort_field *f = &p->field[p->nfield];
-        rc = field_of_key(p, &o->key[i], f, err);
-        if (rc != SM_OK) break;
+        rc = field_of_key(p, i, f, err);
         p->exact = f->how != SORT_IMAGE;
         p->rest = i;
-        if (f->width) p->nfield++;
-        else sm_free(f->rank);
+        if (rc == SM_OK && f->width) p->nfield++;
+        else field_free(f);
     }
     if (rc == SM_OK && p->exact && !span->ascending && span->most > span->least)
-        p->field[p->nfield++] = (struct sort_field){.how = SORT_POS, .base = span->least, .width = width_of(span->most - span->least)};
+        p->field[p->nfield++] = (struct sort_field){.key = o->nkey,
+                                                    .how = SORT_POS,
+                                                    .base = span->least,
+                                                    .width = width_of(span->most - span->least)};
     if (rc == SM_OK) fields_place(p);
     else sort_plan_free(p);
     return rc;
 }
 
 void sort_plan_free(struct sort_plan *p) {
-    for (uint32_t i = 0; p->field && i < p->nfield; i++) sm_free(p->field[i].rank);
+    for (uint32_t i = 0; p->field && i < p->nfield; i++) field_free(&p->field[i]);
     sm_free(p->field);
     sm_free(p->first);
     *p = (struct sort_plan){0};
 }
 
+static uint64_t ones(unsigned width) {
+    return width > 63 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
+}
+
+uint64_t sort_plan_lead(const struct sort_plan *p, uint32_t lead, uint32_t w) {
+    uint64_t x = 0;
+    for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++)
+        if (p->field[i].key < lead) x |= ones(p->field[i].width) << p->field[i].shift;
+    return x;
+}
+
+void sort_span_see(struct sort_span *s, const sm_pos *pos, uint32_t n) {
+    struct sort_span x = {.ascending = true, .any = n > 0, .least = UINT64_MAX};
+    for (uint32_t i = 0; i < n; i++) {
+        x.ascending = x.ascending && (i == 0 || pos[i] >= pos[i - 1]);
+        x.least = pos[i] < x.least ? pos[i] : x.least;
+        x.most = pos[i] > x.most ? pos[i] : x.most;
+    }
+    if (n) x.first = pos[0], x.last = pos[n - 1];
+    sort_span_join(s, &x);
+}
+
+void sort_span_join(struct sort_span *s, const struct sort_span *then) {
+    if (!then->any) return;
+    if (!s->any) {
+        *s = *then;
+        return;
+    }
+    s->ascending = s->ascending && then->ascending && then->first >= s->last;
+    s->least = then->least < s->least ? then->least : s->least;
+    s->most = then->most > s->most ? then->most : s->most;
+    s->last = then->last;
+}
+
 /* ---- keys of records ------------------------------------------------------------------------- */
 
-static inline uint64_t field_bits(const struct sort_plan *p, const struct sort_field *f, const struct sm_pack *k, uint32_t row) {
-    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
-    if (f->how == SORT_POS) {
-        const struct sm_pack_field *hi = &k->field[k->ncol], *lo = hi + 1;
-        return ((hi->base + sm_pack_bits(hi, record)) << SM_POS_COPY_BITS | (lo->base + sm_pack_bits(lo, record))) - f->base;
-    }
-    const struct sm_pack_field *c = &k->field[f->column];
-    uint64_t x = sm_pack_bits(c, record);
-    if (f->how == SORT_RANK) return f->rank[c->base + x];
-    sm_val v = c->coded ? p->packer->dict[f->column].val[c->base + x] : sm_pack_plain(c, x);
-    if (f->how == SORT_IMAGE) return image_of(p->texts, f->kind, v);
-    return v ? v - f->base : 0;
-}
-
-void sort_plan_key(const struct sort_plan *p, const struct sm_pack *k, uint32_t row, uint64_t *out) {
-    for (uint32_t w = 0; w < p->words; w++) {
-        uint64_t x = 0;
-        for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++) x |= field_bits(p, &p->field[i], k, row) << p->field[i].shift;
-        out[w] = x;
-    }
-}
-
-uint32_t sort_plan_digit(const struct sort_plan *p, const struct sm_pack *k, uint32_t row, uint32_t w, unsigned shift, unsigned bits) {
-    uint64_t x = 0;
-    for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++) {
+void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct sort_step *out) {
+    for (uint32_t i = 0; i < p->nfield; i++) {
         const struct sort_field *f = &p->field[i];
-        if (f->shift < shift + bits && (unsigned)f->shift + f->width > shift) x |= field_bits(p, f, k, row) << f->shift;
+        struct sort_step *s = &out[i];
+        *s = (struct sort_step){.how = SORT_IMAGE, .left = f->shift};
+        if (f->how == SORT_POS || f->how == SORT_IMAGE) continue;
+        const struct sm_pack_field *c = &k->field[f->column];
+        if (f->how == SORT_BITS && c->coded) continue;
+        s->how = (uint8_t)f->how;
+        s->at = c->bit >> 3;
+        s->by = c->bit & 7;
+        s->low = c->shift;
+        s->mask = ones(c->width);
+        if (f->how == SORT_RANK) s->rank = f->of[k->maker] + c->base;
+        else s->base = c->base - f->base;
     }
-    return (uint32_t)(x >> shift & (((uint64_t)1 << bits) - 1));
+}
+
+static inline uint64_t load_bits(const struct sort_step *s, const uint8_t *record) {
+    uint64_t x;
+    memcpy(&x, record + s->at, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x >> s->by & s->mask;
 }
 
 static sm_pos pos_of(const struct sm_pack *k, uint32_t row) {
     const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
     const struct sm_pack_field *hi = &k->field[k->ncol], *lo = hi + 1;
-    return (hi->base + sm_pack_bits(hi, record)) << SM_POS_COPY_BITS | (lo->base + sm_pack_bits(lo, record));
+    return (hi->base + sm_pack_bits(hi, record)) << SM_POS_COPY_BITS |
+           (lo->base + sm_pack_bits(lo, record));
 }
 
-int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i, const struct sm_pack *b, uint32_t j) {
+static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, uint32_t row,
+                      uint32_t column) {
+    return sm_pack_cell(p->by.packer[k->maker], k, row, column);
+}
+
+/* A field whose value has to be looked at. */
+static uint64_t field_bits(const struct sort_plan *p, const struct sort_field *f,
+                           const struct sm_pack *k, uint32_t row) {
+    if (f->how == SORT_POS) return pos_of(k, row) - f->base;
+    sm_val v = cell_of(p, k, row, f->column);
+    if (f->how == SORT_IMAGE) return image_of(p->texts, f->kind, v);
+    return v ? v - f->base : 0;
+}
+
+static inline uint64_t step_bits(const struct sort_plan *p, const struct sort_step *step, uint32_t i,
+                                 const struct sm_pack *k, uint32_t row, const uint8_t *record) {
+    const struct sort_step *s = &step[i];
+    if (s->how == SORT_RANK) return (uint64_t)s->rank[load_bits(s, record)] << s->left;
+    if (s->how != SORT_BITS) return field_bits(p, &p->field[i], k, row) << s->left;
+    uint64_t x = load_bits(s, record);
+    return x ? (s->base + ((x - 1) << s->low)) << s->left : 0;
+}
+
+void sort_plan_key(const struct sort_plan *p, const struct sort_step *step, const struct sm_pack *k,
+                   uint32_t row, uint64_t *out) {
+    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
+    for (uint32_t w = 0; w < p->words; w++) {
+        uint64_t x = 0;
+        for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++)
+            x |= step_bits(p, step, i, k, row, record);
+        out[w] = x;
+    }
+}
+
+uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step,
+                         const struct sm_pack *k, uint32_t row, unsigned bit, unsigned bits) {
+    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
+    const uint32_t w = bit / 64;
+    const unsigned shift = 64 - bits - bit % 64;
+    uint64_t x = 0;
+    for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++) {
+        const struct sort_field *f = &p->field[i];
+        if (f->shift < shift + bits && (unsigned)f->shift + f->width > shift)
+            x |= step_bits(p, step, i, k, row, record);
+    }
+    return (uint32_t)(x >> shift & (((uint64_t)1 << bits) - 1));
+}
+
+void sort_plan_digits(const struct sort_plan *p, const struct sort_step *step,
+                      const struct sm_pack *k, unsigned bits, uint16_t *out) {
+    const unsigned shift = 64 - bits;
+    memset(out, 0, k->nrow * sizeof *out);
+    for (uint32_t i = 0; bits && i < p->first[1]; i++) {
+        const struct sort_field *f = &p->field[i];
+        if ((unsigned)f->shift + f->width <= shift) continue;
+        const uint8_t *record = sm_pack_data(k);
+        for (uint32_t r = 0; r < k->nrow; r++, record += k->stride)
+            out[r] |= (uint16_t)(step_bits(p, step, i, k, r, record) >> shift);
+    }
+}
+
+int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i,
+                  const struct sm_pack *b, uint32_t j) {
     if (p->exact) return 0;
     for (uint32_t k = p->rest; k < p->nkey; k++) {
         const struct sm_sort_key *key = &p->key[k];
-        int c = sort_value_cmp(p->texts, key->kind, sm_pack_cell(p->packer, a, i, key->column), sm_pack_cell(p->packer, b, j, key->column));
+        int c = sort_value_cmp(p->texts, key->kind, cell_of(p, a, i, key->column),
+                               cell_of(p, b, j, key->column));
         if (c) return c;
     }
     sm_pos x = pos_of(a, i), y = pos_of(b, j);

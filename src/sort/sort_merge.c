@@ -10,6 +10,7 @@ struct cursor {                  /* in one run */
     struct sm_pack *pack;
     uint32_t row;
     bool over;
+    struct sort_step *step;      /* [nfield] of the pack */
 };
 struct sort_merge {
     const struct sort_plan *plan;
@@ -17,7 +18,6 @@ struct sort_merge {
     struct cursor *c;
     uint64_t *widest;            /* [n] room in c[i].pack */
     uint32_t n;
-    bool coded;                  /* cells go out as sm_pack_row_coded gives them */
     uint64_t *key;               /* [n][words] of each cursor's record */
     uint32_t *tree;              /* [n] [0]: the winner; else the loser of that match */
 };
@@ -35,7 +35,7 @@ int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer 
     for (uint32_t c = 0; c < ncol && rc == SM_OK; c++) col[c] = cell + c;
     *ret = (struct sort_run){.at = f->bytes, .end = f->bytes};
     while (rc == SM_OK) {
-        struct sm_pack_in in = {.col = col, .step = ncol, .pos = pos, .coded = true};
+        struct sm_pack_in in = {.col = col, .step = ncol, .pos = pos};
         struct sm_pack *k = NULL;
         uint64_t at;
         while (rc == SM_OK && in.nrow < packer->rows) {
@@ -67,14 +67,15 @@ static int cursor_load(struct sort_merge *m, uint32_t i, struct sm_err *err) {
     uint64_t n = c->end - c->at < m->widest[i] ? c->end - c->at : m->widest[i];
     int rc = sm_tmpfile_read(m->file, c->at, c->pack, (size_t)n, err);
     if (rc != SM_OK) return rc;
-    if (!sm_pack_sound(m->plan->packer, c->pack, n)) return sm_fail(err, SM_EIO, "the temporary file was changed");
+    if (!sm_pack_sound(m->plan->by.packer[SORT_OWNER], c->pack, n)) return sm_fail(err, SM_EIO, "the temporary file was changed");
     c->at += c->pack->bytes;
+    sort_plan_steps(m->plan, c->pack, c->step);
     return SM_OK;
 }
 
 static void cursor_key(struct sort_merge *m, uint32_t i) {
     struct cursor *c = &m->c[i];
-    sort_plan_key(m->plan, c->pack, c->row, m->key + (size_t)i * m->plan->words);
+    sort_plan_key(m->plan, c->step, c->pack, c->row, m->key + (size_t)i * m->plan->words);
 }
 
 static inline bool comes_before(const struct sort_merge *m, uint32_t i, uint32_t j) {
@@ -116,10 +117,10 @@ static int first_round(struct sort_merge *m, struct sm_err *err) {
 }
 
 int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const struct sm_tmpfile *f, const struct sort_run *run,
-                    uint32_t nrun, bool coded, struct sm_err *err) {
+                    uint32_t nrun, struct sm_err *err) {
     struct sort_merge *m = sm_alloc(1, sizeof *m);
     if (!m) return sm_fail(err, SM_ENOMEM, "out of memory");
-    *m = (struct sort_merge){.plan = plan, .file = f, .n = nrun, .coded = coded};
+    *m = (struct sort_merge){.plan = plan, .file = f, .n = nrun};
     m->c = sm_alloc(nrun, sizeof *m->c);
     m->widest = sm_alloc(nrun, sizeof *m->widest);
     m->key = sm_alloc((size_t)nrun * plan->words, sizeof *m->key);
@@ -129,6 +130,7 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const
         m->c[i] = (struct cursor){.at = run[i].at, .end = run[i].end};
         m->widest[i] = run[i].widest;
         rc = sm_resize(&m->c[i].pack, 1, run[i].widest, err);
+        if (rc == SM_OK) rc = sm_resize(&m->c[i].step, plan->nfield, sizeof *m->c[i].step, err);
         if (rc == SM_OK) rc = cursor_load(m, i, err);
         if (rc == SM_OK && !m->c[i].over) cursor_key(m, i);
     }
@@ -140,14 +142,14 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const
 
 int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err) {
     struct sort_merge *m = merge;
-    const uint32_t ncol = m->plan->packer->ncol;
+    const uint32_t ncol = m->plan->ncol;
     uint32_t n = 0;
     while (n < want) {
         uint32_t i = m->tree[0];
         struct cursor *c = &m->c[i];
         if (c->over) break;
         sm_val *out = cell + (size_t)n * ncol;
-        pos[n] = m->coded ? sm_pack_row_coded(m->plan->packer, c->pack, c->row, out) : sm_pack_row(m->plan->packer, c->pack, c->row, out);
+        pos[n] = sm_pack_row(m->plan->by.packer[SORT_OWNER], c->pack, c->row, out);
         n++;
         if (++c->row >= c->pack->nrow) {
             int rc = cursor_load(m, i, err);
@@ -162,7 +164,10 @@ int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint3
 
 void sort_merge_close(struct sort_merge *m) {
     if (!m) return;
-    for (uint32_t i = 0; m->c && i < m->n; i++) sm_free(m->c[i].pack);
+    for (uint32_t i = 0; m->c && i < m->n; i++) {
+        sm_free(m->c[i].pack);
+        sm_free(m->c[i].step);
+    }
     sm_free(m->c);
     sm_free(m->widest);
     sm_free(m->key);

@@ -6,98 +6,202 @@
  *   sort_key    what a record's key is: columns to bits whose numeric order is the order wanted
  *   sort_index  the records in memory, put in order through their numbers
  *   sort_merge  runs in the temporary file, merged
- *   sort        the public face: decides between the two */
+ *   sort_front  records packed in several threads
+ *   sort_part   the records in memory, cut into parts that several threads read
+ *   sort        the owner's side: takes, spills, decides where the blocks come from */
 #include "sdtmill/pack.h"
 #include "sdtmill/sort.h"
 #include "sdtmill/tmpfile.h"
 
 enum {
-    SORT_OUT_ROWS = 1024,   /* records of a block that goes out */
-    SORT_NUMBER_BITS = 13   /* low bits of a record's number: its place in the pack */
+    SORT_OUT_ROWS = 1024,         /* records of a block that goes out */
+    SORT_NUMBER_BITS = 13,        /* low bits of a record's number: its place in the pack */
+    SORT_PACKS_MOST = 1 << (32 - SORT_NUMBER_BITS),
+    SORT_OWNER = 0                /* number of the owner's packer; front f has f + 1 */
 };
 _Static_assert(SM_PACK_ROWS <= 1 << SORT_NUMBER_BITS, "a record's number must fit");
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 enum sort_how {
-    SORT_RANK,              /* every value has a code: rank of the code; exact */
-    SORT_BITS,              /* values whose bits order as their texts; exact */
-    SORT_IMAGE,             /* first bytes or double: a greater value is never less; not exact */
-    SORT_POS                /* position; exact */
+    SORT_RANK,  /* every value has a code: rank of the code; exact */
+    SORT_BITS,  /* values whose bits order as their texts; exact */
+    SORT_IMAGE, /* first bytes or double: a greater value is never less; not exact */
+    SORT_POS    /* position; exact */
 };
 struct sort_field {
+    uint32_t key; /* which of the sort keys; their number for SORT_POS */
     uint32_t column, word;
     uint8_t shift, width;
     enum sort_how how;
     enum sm_sort_kind kind;
-    uint64_t base;          /* SORT_POS: smallest; SORT_BITS: smallest less 1 */
-    uint32_t *rank;         /* SORT_RANK: [codes] */
+    uint64_t base;       /* SORT_POS: smallest; SORT_BITS: smallest less 1 */
+    uint32_t *rank;      /* SORT_RANK: [codes of all packers, one after the other] */
+    const uint32_t **of; /* SORT_RANK: [npacker] where a packer's begin */
+};
+struct sort_makers { /* whoever makes packs: a packer's place is its id */
+    struct sm_packer *const *packer; /* [n], NULL where there is none */
+    uint32_t n;
 };
 struct sort_plan {
-    const struct sm_packer *packer;
+    struct sort_makers by;
     const struct sm_texts *texts;
     const struct sm_sort_key *key;
-    uint32_t nkey;
+    uint32_t nkey, ncol;
     struct sort_field *field;
     uint32_t nfield, words; /* words: at least 1 */
     uint32_t *first;        /* [words + 1] fields of each word */
     bool exact;             /* equal words are equal keys */
     uint32_t rest;          /* not exact: first key to compare by value */
 };
-struct sort_span { bool ascending; sm_pos least, most, last; };  /* positions seen so far */
+struct sort_span { /* positions seen so far */
+    bool ascending, any;
+    sm_pos least, most, first, last;
+};
+void sort_span_see(struct sort_span *s, const sm_pos *pos, uint32_t n);
+void sort_span_join(struct sort_span *s, const struct sort_span *then);
 
-int sort_plan_make(struct sort_plan *p, const struct sm_packer *packer, const struct sm_texts *t, const struct sm_sort_opts *o,
-                   const struct sort_span *span, struct sm_err *err) SM_MUST_CHECK;
+int sort_plan_make(struct sort_plan *p, struct sort_makers by, const struct sm_texts *t,
+                   const struct sm_sort_opts *o, const struct sort_span *span,
+                   struct sm_err *err) SM_MUST_CHECK;
 void sort_plan_free(struct sort_plan *p);
+/* One field of the key, ready for the records of one pack. */
+struct sort_step {
+    union {
+        const uint32_t *rank; /* SORT_RANK */
+        uint64_t base;        /* SORT_BITS: what the smallest value stands for */
+    };
+    uint64_t mask;
+    uint32_t at; /* byte of the record */
+    uint8_t by, low, left;
+    uint8_t how; /* SORT_RANK; SORT_BITS of values without code; else all the rest */
+};
+/* Fills [nfield] steps. */
+void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct sort_step *out);
 /* The words of a record's key: words numbers to out. */
-void sort_plan_key(const struct sort_plan *p, const struct sm_pack *k, uint32_t row, uint64_t *out);
-/* `bits` bits of word w from bit `shift` on. */
-uint32_t sort_plan_digit(const struct sort_plan *p, const struct sm_pack *k, uint32_t row, uint32_t w, unsigned shift, unsigned bits);
+void sort_plan_key(const struct sort_plan *p, const struct sort_step *step, const struct sm_pack *k,
+                   uint32_t row, uint64_t *out);
+/* `bits` (at most 16) bits of the key from bit `bit` on, counted from the most significant of the
+ * first word; they do not cross words. */
+uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step,
+                         const struct sm_pack *k, uint32_t row, unsigned bit, unsigned bits);
+/* The first `bits` bits of all records of a pack. */
+void sort_plan_digits(const struct sort_plan *p, const struct sort_step *step,
+                      const struct sm_pack *k, unsigned bits, uint16_t *out);
 /* Order of two records whose words are equal: the keys that the words do not settle, then position. */
-int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i, const struct sm_pack *b, uint32_t j);
+int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i,
+                  const struct sm_pack *b, uint32_t j);
+/* Bits of word w that belong to the first `lead` keys. */
+uint64_t sort_plan_lead(const struct sort_plan *p, uint32_t lead, uint32_t w);
 /* memcmp order, or number order, as sort.h says. */
 int sort_value_cmp(const struct sm_texts *t, enum sm_sort_kind kind, sm_val a, sm_val b);
 
 /* ---- records in memory ----------------------------------------------------------------------- */
-struct sort_place { const uint8_t *data; uint32_t stride; };  /* of a pack's records */
 struct sort_index {
     const struct sort_plan *plan;
     struct sm_pack **pack;
-    struct sort_place *place; /* [packs] */
-    size_t head;            /* bytes of a pack's fields, right before its records */
+    uint32_t npack;
+    struct sort_step *step; /* [npack][nfield] */
     uint64_t n;
-    uint64_t sorted, given; /* how many from the start are in their place; were given out */
-    bool as_is;             /* they came in order: number[] is not there */
-    bool coded;             /* cells go out as sm_pack_row_coded gives them */
-    uint32_t *number;       /* [n] pack << SORT_NUMBER_BITS | place in the pack */
-    uint32_t *end;          /* [buckets] of the first split */
-    uint32_t nbucket, bucket;
+    bool as_is;       /* they came in order: number[] is not there */
+    uint32_t *number; /* [n] pack << SORT_NUMBER_BITS | place in the pack */
+    uint32_t *end;    /* [nbucket] of the first split */
+    uint32_t nbucket, most; /* most: records to sort at a time with all their key words */
     unsigned top;           /* bits of the first split */
-    uint32_t as_pack, as_row; /* as_is: the next record */
-    /* scratch for at most `most` records */
-    uint32_t most, cap;
-    uint64_t *key;
-    uint32_t *a, *b;
 };
-/* most: records to sort at a time with all their key words. */
-int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack, uint32_t npack, uint32_t most,
-                    struct sm_err *err) SM_MUST_CHECK;
-/* Up to `want` further records in order, row by row; *ret_n = 0 at the end. */
-int sort_index_next(void *index, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
+struct sort_scratch { /* of one thread that sorts */
+    uint32_t cap;
+    uint64_t *key;
+    struct sort_item { uint64_t key; uint32_t at; } *a, *b;
+};
+struct sort_reader { /* gives out an index from its start */
+    struct sort_index *x;
+    struct sort_scratch scratch;
+    uint64_t sorted, given; /* how many from the start are in their place; were given out */
+    uint32_t bucket, pack, row; /* the next bucket; as_is: the next record */
+};
+int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,
+                    uint32_t npack, uint32_t most, struct sm_err *err) SM_MUST_CHECK;
 void sort_index_free(struct sort_index *x);
-/* Stable, by sort_plan_tie; tmp needs room for n. */
-void sort_index_ties(const struct sort_index *x, uint32_t *number, uint32_t *tmp, size_t n);
+/* Puts the records of one bucket, which nobody else looks at meanwhile, in order. */
+int sort_index_bucket(const struct sort_index *x, struct sort_scratch *s, uint32_t bucket,
+                      struct sm_err *err) SM_MUST_CHECK;
+/* Cells and positions of n records; number is in x->number. */
+void sort_index_gather(const struct sort_index *x, const uint32_t *number, uint32_t n, sm_val *cell,
+                       sm_pos *pos);
+/* The same of n records as they came, from *pack, *row on, which move on. */
+void sort_index_run(const struct sort_index *x, uint32_t *pack, uint32_t *row, uint32_t n,
+                    sm_val *cell, sm_pos *pos);
+static inline const struct sort_step *sort_index_step(const struct sort_index *x, uint32_t pack) {
+    return x->step + (size_t)pack * x->plan->nfield;
+}
+void sort_scratch_free(struct sort_scratch *s);
+/* Up to `want` further records in order, row by row; *ret_n = 0 at the end. */
+int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+                     struct sm_err *err) SM_MUST_CHECK;
 
 /* ---- runs in the file ------------------------------------------------------------------------ */
-struct sort_run { uint64_t at, end, widest; };  /* bytes in the file; widest: bytes of its largest pack */
-/* Where the records of a new run come from: sort_index_next or sort_merge_next, coded. */
+struct sort_run {
+    uint64_t at, end, widest; /* bytes in the file; widest: bytes of its largest pack */
+};
+/* Where the records of a new run come from: sort_reader_next or sort_merge_next. */
 struct sort_from {
-    int (*next)(void *ctx, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err);
+    int (*next)(void *ctx, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+                struct sm_err *err);
     void *ctx;
 };
-int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer, struct sort_from from, struct sm_err *err) SM_MUST_CHECK;
+int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
+                   struct sort_from from, struct sm_err *err) SM_MUST_CHECK;
 struct sort_merge;
-int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const struct sm_tmpfile *f, const struct sort_run *run,
-                    uint32_t nrun, bool coded, struct sm_err *err) SM_MUST_CHECK;
-int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
+/* The runs are of the first packer of the plan. */
+int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan,
+                    const struct sm_tmpfile *f, const struct sort_run *run, uint32_t nrun,
+                    struct sm_err *err) SM_MUST_CHECK;
+int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+                    struct sm_err *err) SM_MUST_CHECK;
 void sort_merge_close(struct sort_merge *m);
+
+/* ---- the sorter ------------------------------------------------------------------------------ */
+struct sm_sort_packs {
+    uint32_t maker;
+    uint64_t maker_bytes; /* that the maker holds */
+    struct sm_pack **pack;
+    uint32_t npack;
+    struct sort_span span;
+    struct sm_recs few; /* too few to pack */
+};
+struct sm_sorter {
+    const struct sm_texts *texts;
+    struct sm_sort_opts o;
+    struct sm_sort_key *key;
+    char *tmpdir;
+    struct sm_packer **packer; /* [o.threads + 1]; each made by its thread at first use */
+    uint64_t *packer_bytes;    /* the same, as far as the owner knows */
+    struct sm_recs few;        /* small batches waiting */
+    const sm_val **col;        /* [ncol] scratch */
+    struct sm_pack **pack;     /* in memory */
+    size_t npack, cap_pack;
+    uint64_t bytes, held; /* of packs; records in packs */
+    uint64_t rows;
+    struct sort_span span;
+    struct sm_tmpfile file;
+    struct sort_run *run;
+    size_t nrun, cap_run;
+    /* after finish */
+    bool finished;
+    struct sort_plan plan;
+    struct sort_index index;
+    struct sort_reader reader;
+    struct sort_merge *merge;
+    sm_val *cell;
+    sm_pos *pos;
+    struct sort_cut *cut; /* [nparts + 1] where the parts begin */
+    size_t nparts;
+};
+enum { SORT_FEW = 512 }; /* fewer records than these are gathered before they are packed */
+/* The packer of that number, made at its first use. */
+int sort_packer(struct sm_sorter *s, uint32_t number, struct sm_packer **ret,
+                struct sm_err *err) SM_MUST_CHECK;
+/* How many of `left` records go into the next pack: two packs of one size rather than a full one
+ * and a rest. */
+uint32_t sort_pack_rows(const struct sm_packer *p, uint32_t left);
 #endif

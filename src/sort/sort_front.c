@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* sort_front.c - records packed in several threads, each with dictionaries of its own. */
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+#include "sort/sort_priv.h"
+
+int sort_packer(struct sm_sorter *s, uint32_t number, struct sm_packer **ret, struct sm_err *err) {
+    *ret = s->packer[number];
+    if (*ret) return SM_OK;
+    uint64_t memory = s->o.memory / 4 / (number == SORT_OWNER ? 1 : s->o.threads) + 1;
+    int rc = sm_packer_open(ret, s->o.ncol, s->o.memory ? memory : 0, err);
+    if (rc != SM_OK) return rc;
+    (*ret)->id = number;
+    for (uint32_t i = 0; i < s->o.nkey; i++)
+        sm_packer_prefer(*ret, s->o.key[i].column);
+    s->packer[number] = *ret;
+    return SM_OK;
+}
+
+uint32_t sort_pack_rows(const struct sm_packer *p, uint32_t left) {
+    return left <= p->rows ? left : left < p->rows * 2 ? (left + 1) / 2 : p->rows;
+}
+
+static int copy_few(struct sm_sort_packs *p, const struct sm_recs *r, struct sm_err *err) {
+    int rc = sm_recs_reserve(&p->few, r->ncol, r->nrow, err);
+    if (rc != SM_OK) return rc;
+    for (uint32_t c = 0; c < r->ncol; c++)
+        memcpy(p->few.col[c], r->col[c], r->nrow * sizeof(sm_val));
+    memcpy(p->few.pos, r->pos, r->nrow * sizeof *r->pos);
+    p->few.nrow = r->nrow;
+    return SM_OK;
+}
+
+static int pack_many(struct sm_packer *by, struct sm_sort_packs *p, const struct sm_recs *r,
+                     struct sm_err *err) {
+    const sm_val **col = sm_alloc((size_t)r->ncol + 1, sizeof *col);
+    p->pack = sm_alloc((size_t)r->nrow / by->rows + 2, sizeof *p->pack);
+    int rc = col && p->pack ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    for (uint32_t from = 0, n; from < r->nrow && rc == SM_OK; from += n) {
+        n = sort_pack_rows(by, r->nrow - from);
+        struct sm_pack_in in = {.col = col, .step = 1, .pos = r->pos + from, .nrow = n};
+        for (uint32_t c = 0; c < r->ncol; c++)
+            col[c] = r->col[c] + from;
+        rc = sm_packer_encode(by, &in, &p->pack[p->npack], err);
+        if (rc == SM_OK) p->npack++;
+    }
+    sort_span_see(&p->span, r->pos, r->nrow);
+    sm_free(col);
+    return rc;
+}
+
+int sm_sorter_pack(struct sm_sorter *s, unsigned front, const struct sm_recs *r,
+                   struct sm_sort_packs **ret, struct sm_err *err) {
+    *ret = NULL;
+    if (front >= s->o.threads || (r->nrow && r->ncol != s->o.ncol))
+        return sm_fail(err, SM_ESTATE, "records do not fit the sorter");
+    if (r->nrow == 0) return SM_OK;
+    struct sm_packer *by = NULL;
+    int rc = sort_packer(s, front + 1, &by, err);
+    if (rc != SM_OK) return rc;
+    struct sm_sort_packs *p = sm_alloc(1, sizeof *p);
+    if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
+    p->maker = front + 1;
+    rc = r->nrow < SORT_FEW ? copy_few(p, r, err) : pack_many(by, p, r, err);
+    p->maker_bytes = by->bytes;
+    if (rc == SM_OK) *ret = p;
+    else sm_sort_packs_free(p);
+    return rc;
+}
+
+void sm_sort_packs_free(struct sm_sort_packs *p) {
+    if (!p) return;
+    for (uint32_t i = 0; i < p->npack; i++)
+        sm_free(p->pack[i]);
+    sm_free(p->pack);
+    sm_recs_free(&p->few);
+    sm_free(p);
+}
