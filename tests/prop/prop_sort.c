@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
@@ -252,10 +253,223 @@ static void many_records_with_full_dictionaries_are_sorted_too(void **state) {
     }
 }
 
+/* ---- several fronts ------------------------------------------------------------------------------ */
+
+enum { FRONTS_MOST = 4, CHUNKS_MOST = 400 };
+
+struct field {                  /* where fronts, owner and readers meet */
+    struct world *w;
+    struct sm_sorter *s;
+    unsigned fronts;
+    struct { uint32_t from, n; } chunk[CHUNKS_MOST];
+    unsigned nchunk;
+    pthread_rwlock_t packing;   /* fronts share it, the owner alone spills */
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct sm_sort_packs *packs[CHUNKS_MOST];
+    bool there[CHUNKS_MOST];
+    size_t nparts;
+    uint32_t lead;
+    uint32_t part_rows[100000];
+};
+struct hand { struct field *f; unsigned number; pthread_t thread; const char *bad; };
+
+static void cut_chunks(struct field *f, uint64_t seed) {
+    f->nchunk = 0;
+    for (uint32_t at = 0, n; at < f->w->n; at += n) {
+        uint64_t x = next_random(&seed);
+        n = x % 3 == 0 ? 1 + (uint32_t)(x >> 8) % 60 : (uint32_t)(x >> 8) % (f->w->n / 20 + 20000 % (f->w->n + 1) + 1) + 1;
+        if (n > f->w->n - at || f->nchunk + 1 == CHUNKS_MOST) n = f->w->n - at;
+        f->chunk[f->nchunk].from = at;
+        f->chunk[f->nchunk].n = n;
+        f->nchunk++;
+    }
+}
+
+static void *pack_some(void *hand) {
+    struct hand *h = hand;
+    struct field *f = h->f;
+    struct sm_recs r = {0};
+    for (unsigned i = h->number; i < f->nchunk; i += f->fronts) {
+        const uint32_t from = f->chunk[i].from, n = f->chunk[i].n;
+        if (sm_recs_reserve(&r, COLUMNS, n, NULL) != SM_OK) h->bad = "no memory";
+        for (uint32_t k = 0; k < n; k++)
+            for (uint32_t c = 0; c < COLUMNS; c++) r.col[c][k] = f->w->cell[(size_t)(from + k) * COLUMNS + c];
+        memcpy(r.pos, f->w->pos + from, n * sizeof *r.pos);
+        r.nrow = n;
+        pthread_rwlock_rdlock(&f->packing);
+        struct sm_sort_packs *p = NULL;
+        if (sm_sorter_pack(f->s, h->number, &r, &p, NULL) != SM_OK) h->bad = "a front cannot pack";
+        pthread_rwlock_unlock(&f->packing);
+        pthread_mutex_lock(&f->lock);
+        f->packs[i] = p;
+        f->there[i] = true;
+        pthread_cond_signal(&f->more);
+        pthread_mutex_unlock(&f->lock);
+    }
+    sm_recs_free(&r);
+    return NULL;
+}
+
+static void take_all(struct field *f) {
+    for (unsigned i = 0; i < f->nchunk; i++) {
+        pthread_mutex_lock(&f->lock);
+        while (!f->there[i]) pthread_cond_wait(&f->more, &f->lock);
+        pthread_mutex_unlock(&f->lock);
+        assert_int_equal(sm_sorter_take(f->s, f->packs[i], NULL), SM_OK);
+        if (!sm_sorter_is_full(f->s)) continue;
+        pthread_rwlock_wrlock(&f->packing);
+        assert_int_equal(sm_sorter_spill(f->s, NULL), SM_OK);
+        pthread_rwlock_unlock(&f->packing);
+    }
+}
+
+static void run_hands(struct field *f, void *(*work)(void *), void (*meanwhile)(struct field *)) {
+    struct hand h[FRONTS_MOST];
+    for (unsigned i = 0; i < f->fronts; i++) {
+        h[i] = (struct hand){.f = f, .number = i};
+        assert_int_equal(pthread_create(&h[i].thread, NULL, work, &h[i]), 0);
+    }
+    if (meanwhile) meanwhile(f);
+    for (unsigned i = 0; i < f->fronts; i++) {
+        assert_int_equal(pthread_join(h[i].thread, NULL), 0);
+        if (h[i].bad) fail_msg("%s", h[i].bad);
+    }
+}
+
+static bool is_next(const struct world *w, uint32_t at, const sm_val *cell, sm_pos pos) {
+    return at < w->n && pos == w->pos[w->order[at]] &&
+           memcmp(cell, w->cell + (size_t)w->order[at] * COLUMNS, COLUMNS * sizeof *cell) == 0;
+}
+
+static bool block_is_next(const struct world *w, uint32_t at, const struct sm_block *b) {
+    for (uint32_t i = 0; i < b->nrow; i++)
+        if (!is_next(w, at + i, b->cell + (size_t)i * COLUMNS, b->pos[i])) return false;
+    return true;
+}
+
+/* First for the sizes of the parts, then, when it is known where they begin, for their records. */
+static void *read_sizes(void *hand) {
+    struct hand *h = hand;
+    struct sm_sort_part *p = NULL;
+    struct sm_block b;
+    if (sm_sort_part_open(&p, h->f->s, NULL) != SM_OK) h->bad = "no memory";
+    for (size_t i = h->number; i < h->f->nparts; i += h->f->fronts) {
+        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK) h->bad = "a part cannot be read";
+        else h->f->part_rows[i] = b.nrow;
+    }
+    sm_sort_part_close(p);
+    return NULL;
+}
+
+static void *read_records(void *hand) {
+    struct hand *h = hand;
+    struct field *f = h->f;
+    struct sm_sort_part *p = NULL;
+    struct sm_block b;
+    uint32_t at = 0;
+    if (sm_sort_part_open(&p, f->s, NULL) != SM_OK) h->bad = "no memory";
+    for (size_t i = 0; i < f->nparts; at += f->part_rows[i], i++) {
+        if ((i + 1) % f->fronts != h->number) continue;
+        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK || b.nrow != f->part_rows[i]) h->bad = "a part cannot be read again";
+        else if (!block_is_next(f->w, at, &b)) h->bad = "a part has other records";
+        if (at == 0 || f->lead == 0) continue;
+        bool same = true;
+        for (uint32_t k = 0; k < f->lead && k < f->w->nkey; k++) {
+            const size_t c = f->w->key[k].column;
+            same = same && f->w->cell[(size_t)f->w->order[at - 1] * COLUMNS + c] == f->w->cell[(size_t)f->w->order[at] * COLUMNS + c];
+        }
+        if (same) h->bad = "equal leading keys are in two parts";
+    }
+    sm_sort_part_close(p);
+    return NULL;
+}
+
+static void parts_are_right(struct field *f, uint32_t lead, uint32_t rows) {
+    uint64_t sum = 0;
+    assert_int_equal(sm_sorter_parts(f->s, lead, rows, &f->nparts, NULL), SM_OK);
+    if (sm_sorter_spilled(f->s) || f->w->n == 0) assert_int_equal(f->nparts, 0);
+    else assert_true(f->nparts > 0 && f->nparts <= SM_ARRAY_LEN(f->part_rows));
+    if (f->nparts == 0) return;
+    f->lead = lead;
+    run_hands(f, read_sizes, NULL);
+    for (size_t i = 0; i < f->nparts; i++) {
+        assert_true(f->part_rows[i] > 0);
+        sum += f->part_rows[i];
+    }
+    assert_int_equal(sum, f->w->n);
+    run_hands(f, read_records, NULL);
+}
+
+static uint64_t fronts_sort_like_one(struct world *w, uint64_t memory, unsigned fronts) {
+    struct sm_sort_opts o = {.ncol = COLUMNS, .key = w->key, .nkey = w->nkey, .memory = memory, .tmpdir = "/tmp", .threads = fronts};
+    static struct field f;
+    struct sm_blocks in;
+    struct sm_block b;
+    struct sm_err err = {0};
+    uint32_t at = 0;
+    int rc;
+    f = (struct field){.w = w, .fronts = fronts};
+    pthread_rwlock_init(&f.packing, NULL);
+    pthread_mutex_init(&f.lock, NULL);
+    pthread_cond_init(&f.more, NULL);
+    assert_int_equal(sm_sorter_open(&f.s, w->texts, &o, &err), SM_OK);
+    cut_chunks(&f, w->seed + fronts + memory);
+    run_hands(&f, pack_some, take_all);
+    if (sm_sorter_finish(f.s, &in, &err) != SM_OK) fail_msg("%s", err.text);
+    parts_are_right(&f, 0, 1 + w->n / 7);
+    parts_are_right(&f, 1, 1 + w->n / 50);
+    parts_are_right(&f, w->nkey, 1);
+    for (; (rc = in.next(in.ctx, &b, &err)) == SM_OK; at += b.nrow)
+        if (!block_is_next(w, at, &b)) fail_msg("a record from %u on is not the right one (memory %" PRIu64 ", %u keys, %u fronts)", at, memory, w->nkey, fronts);
+    assert_int_equal(rc, SM_EOF);
+    assert_int_equal(at, w->n);
+    assert_int_equal(sm_sorter_rows(f.s), w->n);
+    uint64_t spilled = sm_sorter_spilled(f.s);
+    sm_sorter_close(f.s);
+    pthread_rwlock_destroy(&f.packing);
+    pthread_mutex_destroy(&f.lock);
+    pthread_cond_destroy(&f.more);
+    return spilled;
+}
+
+static void any_number_of_fronts_gives_one_order_and_parts_are_pieces_of_it(void **state) {
+    (void)state;
+    static const uint64_t memory[] = {0, 300000, 1 << 20, 16 << 20};
+    uint64_t most = 0;
+    for (uint64_t round = 0; round < 24; round++) {
+        struct world w;
+        world_open(&w, round * 104729 + 3);
+        make_records(&w, (uint32_t)(round % 6 == 0 ? round : 200 + next_random(&w.seed) % 9000));
+        for (size_t i = 0; i < SM_ARRAY_LEN(memory); i++) {
+            uint64_t spilled = fronts_sort_like_one(&w, memory[i], 1 + (unsigned)(round + i) % FRONTS_MOST);
+            most = spilled > most ? spilled : most;
+        }
+        drop_records(&w);
+        world_close(&w);
+    }
+    assert_true(most > 0);
+}
+
+static void many_records_from_fronts_with_full_dictionaries_are_sorted_too(void **state) {
+    (void)state;
+    for (uint64_t round = 0; round < 3; round++) {
+        struct world w;
+        world_open(&w, round + 11);
+        make_records(&w, 90000);
+        fronts_sort_like_one(&w, 0, 3);
+        fronts_sort_like_one(&w, 4 << 20, 2);
+        drop_records(&w);
+        world_close(&w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_memory_gives_the_order_of_a_plain_sort),
         cmocka_unit_test(many_records_with_full_dictionaries_are_sorted_too),
+        cmocka_unit_test(any_number_of_fronts_gives_one_order_and_parts_are_pieces_of_it),
+        cmocka_unit_test(many_records_from_fronts_with_full_dictionaries_are_sorted_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
