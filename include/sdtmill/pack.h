@@ -13,7 +13,7 @@
  * Errors   SM_ENOMEM */
 #include "sdtmill/batch.h"
 
-enum { SM_PACK_ROWS = 8192 };
+enum { SM_PACK_ROWS = 8192, SM_DICT_GROWTHS = 20 };
 
 struct sm_pack_field {
     uint64_t base;               /* smallest code or value; 0 stands for missing where values are kept */
@@ -30,9 +30,12 @@ struct sm_pack {
 struct sm_dict {                 /* of one column */
     sm_val *val;                 /* [n]; code 0 is missing */
     size_t n, cap;
+    sm_val *was[SM_DICT_GROWTHS]; /* val before it grew, for whoever holds a struct sm_unpack */
+    uint32_t nwas;
     struct sm_dict_place { sm_val val; uint32_t code; } *place;
     size_t nplace, most;         /* places (a power of two); values it may hold */
-    bool closed;                 /* was full once */
+    uint8_t shift;               /* 64 less the bits of a place's number */
+    bool closed;                 /* was full once, or too many values fell on one place */
     /* of the values kept without code */
     bool has_short, has_pooled, has_date;
     sm_val least, greatest;      /* 0 if there are none */
@@ -43,7 +46,9 @@ struct sm_packer {
     uint32_t ncol;
     uint32_t id;                 /* the owner's, to tell several packers apart; 0 unless set */
     struct sm_dict *dict;        /* [ncol] */
-    uint64_t *cell;              /* scratch [ncol + 2][rows] */
+    uint32_t *code;              /* scratch [ncol][rows] */
+    uint64_t *word;              /* scratch: records of a few rows */
+    struct sm_pack_field *field; /* scratch [ncol + 2] */
     uint32_t rows;               /* most records of a pack */
     uint64_t room;               /* bytes all dictionaries may still take */
     uint64_t bytes;              /* that the packer holds */
@@ -55,29 +60,29 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
 void sm_packer_prefer(struct sm_packer *p, uint32_t column);
 void sm_packer_close(struct sm_packer *p);
 
-/* Cells to pack: column c of row i is col[c][i * step]. nrow is 1..p->rows. coded: cells as
- * sm_pack_row_coded gives them. */
-struct sm_pack_in { const sm_val *const *col; size_t step; const sm_pos *pos; uint32_t nrow; bool coded; };
+/* Cells to pack: column c of row i is col[c][i * step]. nrow is 1..p->rows. */
+struct sm_pack_in { const sm_val *const *col; size_t step; const sm_pos *pos; uint32_t nrow; };
 /* A new pack in *ret (owned by the caller, sm_free). */
 int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
 /* All ncol cells of one record, and its position. */
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
-/* The same to be packed anew: cells of columns whose values all have a code are codes. */
-sm_pos sm_pack_row_coded(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
 /* Is this a pack that p can open without leaving the n bytes it lies in? For what comes from a file. */
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n);
 
 static inline const uint8_t *sm_pack_data(const struct sm_pack *k) {
     return (const uint8_t *)(k->field + k->ncol + 2);
 }
-/* The bits of a field: record is the record's first byte. At most 57 bits, or a multiple of 8. */
-static inline uint64_t sm_pack_bits(const struct sm_pack_field *f, const uint8_t *record) {
+static inline uint64_t sm_pack_load(const uint8_t *at) {
     uint64_t x;
-    memcpy(&x, record + (f->bit >> 3), 8);
+    memcpy(&x, at, 8);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     x = __builtin_bswap64(x);
 #endif
-    x >>= f->bit & 7;
+    return x;
+}
+/* The bits of a field: record is the record's first byte. At most 57 bits, or a multiple of 8. */
+static inline uint64_t sm_pack_bits(const struct sm_pack_field *f, const uint8_t *record) {
+    uint64_t x = sm_pack_load(record + (f->bit >> 3)) >> (f->bit & 7);
     return f->width == 64 ? x : x & (((uint64_t)1 << f->width) - 1);
 }
 /* A value that is kept without code. */
@@ -88,5 +93,46 @@ static inline sm_val sm_pack_cell(const struct sm_packer *p, const struct sm_pac
     const struct sm_pack_field *f = &k->field[c];
     uint64_t x = sm_pack_bits(f, sm_pack_data(k) + (size_t)row * k->stride);
     return f->coded ? p->dict[c].val[f->base + x] : sm_pack_plain(f, x);
+}
+
+/* ---- many records of one pack ---------------------------------------------------------------- */
+struct sm_unpack_cell {          /* a column that is not constant */
+    union {
+        const sm_val *val;       /* the value of bits 0, and so on */
+        uint64_t base;
+    };
+    uint64_t mask;
+    uint32_t at, column;         /* at: byte of the record */
+    uint8_t by, shift;
+};
+/* A pack made ready: its records come out faster than by sm_pack_row. */
+struct sm_unpack {
+    const uint8_t *data;
+    const sm_val *fixed;         /* [ncol] a record with the constant columns */
+    uint32_t stride, ncol;
+    uint32_t ncoded, ncell;      /* cells with codes come first */
+    struct sm_unpack_cell pos[2]; /* position: its upper part, its copy */
+    struct sm_unpack_cell cell[]; /* then fixed[] */
+};
+/* Bytes of a struct sm_unpack for this pack, and for any pack of that many columns. */
+size_t sm_unpack_bytes(const struct sm_pack *k);
+size_t sm_unpack_most(uint32_t ncol);
+/* Good as long as p and k are there; p may go on encoding. */
+void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct sm_pack *k);
+
+static inline uint64_t sm_unpack_bits(const struct sm_unpack_cell *c, const uint8_t *record) {
+    return sm_pack_load(record + c->at) >> c->by & c->mask;
+}
+static inline sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, sm_val *out) {
+    const uint8_t *record = u->data + (size_t)row * u->stride;
+    const struct sm_unpack_cell *c = u->cell, *plain = c + u->ncoded, *end = c + u->ncell;
+    memcpy(out, u->fixed, u->ncol * sizeof *out);
+    for (; c < plain; c++) out[c->column] = c->val[sm_unpack_bits(c, record)];
+    for (; c < end; c++) {
+        uint64_t x = sm_unpack_bits(c, record);
+        out[c->column] = x ? c->base + ((x - 1) << c->shift) : SM_MISSING;
+    }
+    return (u->pos[0].base + sm_unpack_bits(&u->pos[0], record)) << SM_POS_COPY_BITS |
+           (u->pos[1].base + sm_unpack_bits(&u->pos[1], record));
 }
 #endif

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "sdtmill/pack.h"
 
 #include "sdtmill/err.h"
@@ -8,21 +12,27 @@ enum {
     DICT_FIRST = 16,
     DICT_PLAIN_MOST = 65536,      /* values of a column nobody sorts by */
     DICT_KEY_MOST = 1 << 20,
+    DICT_PROBES_MOST = 512,       /* places to look at: more of them only happen on purpose */
     ROWS_LEAST = 64,
+    TILE = 16,                    /* rows put together at a time */
     BITS_MOST = 57                /* that one load of eight bytes gives wherever they begin */
 };
 
 static uint64_t dict_bytes(const struct sm_dict *d) {
-    return d->cap * sizeof *d->val + d->nplace * sizeof *d->place;
+    return 2 * d->cap * sizeof *d->val + d->nplace * sizeof *d->place;
 }
 
 static void packer_free(struct sm_packer *p) {
     for (uint32_t c = 0; p->dict && c < p->ncol; c++) {
+        for (uint32_t i = 0; i < p->dict[c].nwas; i++)
+            sm_free(p->dict[c].was[i]);
         sm_free(p->dict[c].val);
         sm_free(p->dict[c].place);
     }
     sm_free(p->dict);
-    sm_free(p->cell);
+    sm_free(p->code);
+    sm_free(p->word);
+    sm_free(p->field);
     sm_free(p);
 }
 
@@ -31,6 +41,7 @@ static bool dict_open(struct sm_dict *d) {
     d->place = sm_alloc(DICT_FIRST * 2, sizeof *d->place);
     d->cap = DICT_FIRST;
     d->nplace = DICT_FIRST * 2;
+    d->shift = 64 - 5;
     d->n = 1;
     d->most = DICT_PLAIN_MOST;
     return d->val && d->place;
@@ -39,14 +50,17 @@ static bool dict_open(struct sm_dict *d) {
 int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struct sm_err *err) {
     struct sm_packer *p = sm_alloc(1, sizeof *p);
     if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
-    uint64_t wide = ((uint64_t)ncol + 2) * sizeof *p->cell;
-    uint64_t rows = memory ? memory / 2 / wide : SM_PACK_ROWS;
+    const uint64_t wide = ((uint64_t)ncol + 1) * sizeof *p->code;
+    const uint64_t rows = memory ? memory / 2 / wide / TILE * TILE : SM_PACK_ROWS;
+    const size_t words = 2 * ((size_t)ncol + 3); /* more than fields of 64 bits can take */
     p->ncol = ncol;
     p->rows = rows < ROWS_LEAST ? ROWS_LEAST : rows > SM_PACK_ROWS ? SM_PACK_ROWS : (uint32_t)rows;
     p->room = memory ? memory / 2 : UINT64_MAX;
     p->dict = sm_alloc(ncol ? ncol : 1, sizeof *p->dict);
-    p->cell = sm_alloc((size_t)wide, p->rows);
-    bool good = p->dict && p->cell;
+    p->code = sm_alloc((size_t)wide, p->rows);
+    p->word = sm_alloc(words, TILE * sizeof *p->word);
+    p->field = sm_alloc((size_t)ncol + 2, sizeof *p->field);
+    bool good = p->dict && p->code && p->word && p->field;
     for (uint32_t c = 0; good && c < ncol; c++) {
         good = dict_open(&p->dict[c]);
         p->bytes += dict_bytes(&p->dict[c]);
@@ -55,7 +69,7 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
         packer_free(p);
         return sm_fail(err, SM_ENOMEM, "out of memory");
     }
-    p->bytes += wide * p->rows;
+    p->bytes += wide * p->rows + words * TILE * sizeof *p->word;
     *ret = p;
     return SM_OK;
 }
@@ -68,17 +82,16 @@ void sm_packer_close(struct sm_packer *p) {
 
 /* ---- dictionaries ---------------------------------------------------------------------------- */
 
-static inline size_t dict_hash(sm_val v) {
-    v *= UINT64_C(0x9E3779B97F4A7C15);
-    v ^= v >> 32;
-    v *= UINT64_C(0xBF58476D1CE4E5B9);
-    return (size_t)(v >> 29);
+static inline size_t dict_hash(const struct sm_dict *d, sm_val v) {
+    return (size_t)(v * UINT64_C(0x9E3779B97F4A7C15) >> d->shift);
 }
 
-static inline struct sm_dict_place *dict_find(const struct sm_dict *d, sm_val v) {
-    size_t at = dict_hash(v) & (d->nplace - 1);
-    while (d->place[at].val != v && d->place[at].val != 0) at = (at + 1) & (d->nplace - 1);
-    return &d->place[at];
+/* Where v is or goes; NULL when too many others were in the way. */
+static struct sm_dict_place *dict_find(const struct sm_dict *d, sm_val v, size_t most) {
+    size_t at = dict_hash(d, v);
+    for (size_t i = 0; i < most; i++, at = (at + 1) & (d->nplace - 1))
+        if (d->place[at].val == v || d->place[at].val == 0) return &d->place[at];
+    return NULL;
 }
 
 static int dict_widen(struct sm_dict *d, struct sm_err *err) {
@@ -88,129 +101,169 @@ static int dict_widen(struct sm_dict *d, struct sm_err *err) {
     if (!now) return sm_fail(err, SM_ENOMEM, "out of memory");
     d->place = now;
     d->nplace = n * 2;
-    for (size_t i = 0; i < n; i++)
-        if (was[i].val) *dict_find(d, was[i].val) = was[i];
+    d->shift--;
+    for (size_t i = 0; i < n; i++) {
+        struct sm_dict_place *e = was[i].val ? dict_find(d, was[i].val, d->nplace) : NULL;
+        if (e) *e = was[i];
+    }
     sm_free(was);
+    return SM_OK;
+}
+
+/* The values move to an array of twice the size; the old one stays as it is. */
+static int dict_lengthen(struct sm_dict *d, struct sm_err *err) {
+    sm_val *val = NULL;
+    int rc = sm_resize(&val, d->cap * 2, sizeof *val, err);
+    if (rc != SM_OK) return rc;
+    memcpy(val, d->val, d->n * sizeof *val);
+    d->was[d->nwas++] = d->val;
+    d->val = val;
+    d->cap *= 2;
     return SM_OK;
 }
 
 /* Room for one more value. SM_EOF: the dictionary is full. */
 static int dict_room(struct sm_packer *p, struct sm_dict *d, struct sm_err *err) {
-    if (d->n >= d->most) return SM_EOF;
+    if (d->n >= d->most || d->nwas == SM_DICT_GROWTHS) return SM_EOF;
     uint64_t was = dict_bytes(d);
     bool wider = d->n >= d->nplace / 8 * 5;
     bool longer = d->n >= d->cap;
-    uint64_t more = (wider ? d->nplace * sizeof *d->place : 0) + (longer ? d->cap * sizeof *d->val : 0);
+    uint64_t more = (wider ? d->nplace * sizeof *d->place : 0) + (longer ? 2 * d->cap * sizeof *d->val : 0);
     if (more > (d->most == DICT_KEY_MOST ? p->room : p->room / 4)) return SM_EOF;
     int rc = wider ? dict_widen(d, err) : SM_OK;
-    if (rc == SM_OK) rc = sm_grow(&d->val, &d->cap, d->n + 1, sizeof *d->val, err);
+    if (rc == SM_OK && longer) rc = dict_lengthen(d, err);
     if (p->room != UINT64_MAX) p->room -= dict_bytes(d) - was;
     p->bytes += dict_bytes(d) - was;
     return rc;
 }
 
-/* Codes of n values. SM_EOF: some value has no code and can have none. */
-static int dict_codes(struct sm_packer *p, struct sm_dict *d, const struct sm_pack_in *in, uint32_t c, uint64_t *out,
-                      struct sm_err *err) {
-    const sm_val *v = in->col[c];
-    sm_val last = SM_MISSING;
-    uint64_t code = 0;
-    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
-        if (*v != last) {
-            last = *v;
-            struct sm_dict_place *e = last ? dict_find(d, last) : NULL;
-            if (e && !e->val) {
-                int rc = dict_room(p, d, err);
-                if (rc != SM_OK) return rc;
-                e = dict_find(d, last);
-                *e = (struct sm_dict_place){last, (uint32_t)d->n};
-                d->val[d->n++] = last;
-            }
-            code = e ? e->code : 0;
-        }
-        out[i] = code;
+/* The code of a value that is not where it is looked for first. SM_EOF: there can be none. */
+static int dict_code(struct sm_packer *p, struct sm_dict *d, sm_val v, uint32_t *ret,
+                     struct sm_err *err) {
+    struct sm_dict_place *e = dict_find(d, v, DICT_PROBES_MOST);
+    if (!e) return SM_EOF;
+    if (!e->val) {
+        int rc = dict_room(p, d, err);
+        if (rc != SM_OK) return rc;
+        e = dict_find(d, v, DICT_PROBES_MOST);
+        if (!e) return SM_EOF;
+        *e = (struct sm_dict_place){v, (uint32_t)d->n};
+        d->val[d->n++] = v;
     }
+    *ret = e->code;
     return SM_OK;
 }
 
 /* ---- encode ---------------------------------------------------------------------------------- */
 
-static uint8_t bits_of(uint64_t x) { return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0); }
-
-/* Sets base and width for n numbers that stand for themselves, and takes the base off them. */
-static void field_numbers(struct sm_pack_field *f, uint64_t *x, uint32_t n) {
-    uint64_t lo = x[0], hi = x[0];
-    for (uint32_t i = 1; i < n; i++) {
-        lo = x[i] < lo ? x[i] : lo;
-        hi = x[i] > hi ? x[i] : hi;
-    }
-    f->base = lo;
-    f->width = bits_of(hi - lo);
-    for (uint32_t i = 0; i < n && lo; i++) x[i] -= lo;
+static uint8_t bits_of(uint64_t x) {
+    return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0);
 }
 
-/* The same for values: 0 stays 0, others are shifted right as far as all of them can be, plus 1. */
-static void field_values(struct sm_pack_field *f, struct sm_dict *d, uint64_t *x, uint32_t n) {
-    uint64_t lo = UINT64_MAX, hi = 0, any = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!x[i]) continue;
-        d->has_short |= sm_val_is_inline(x[i]);
-        d->has_pooled |= sm_val_is_pooled(x[i]);
-        d->has_date |= sm_val_is_dtc(x[i]);
-        lo = x[i] < lo ? x[i] : lo;
-        hi = x[i] > hi ? x[i] : hi;
-    }
-    if (!hi) return;
-    if (!d->greatest || lo < d->least) d->least = lo;
-    if (hi > d->greatest) d->greatest = hi;
-    f->base = lo;
-    for (uint32_t i = 0; i < n; i++)
-        if (x[i]) any |= x[i] - lo;
-    f->shift = (uint8_t)(any ? __builtin_ctzll(any) : 0);
-    for (uint32_t i = 0; i < n; i++)
-        if (x[i]) x[i] = ((x[i] - lo) >> f->shift) + 1;
-    f->width = bits_of(((hi - lo) >> f->shift) + 1);
+static void field_numbers(struct sm_pack_field *f, uint64_t least, uint64_t most) {
+    f->base = least;
+    f->width = bits_of(most - least);
 }
 
-static void copy_values(const struct sm_pack_in *in, uint32_t c, uint64_t *x) {
-    const sm_val *v = in->col[c];
-    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) x[i] = *v;
-}
-
-/* Are there dates, and nothing else but missing values? Copies them as far as that holds. */
-static bool all_dates(const struct sm_pack_in *in, uint32_t c, uint64_t *x) {
-    const sm_val *v = in->col[c];
-    bool some = false;
-    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
-        if (*v && !sm_val_is_dtc(*v)) return false;
-        some |= *v != 0;
-        x[i] = *v;
-    }
-    return some;
-}
-
-static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c, struct sm_pack_field *f, struct sm_err *err) {
+/* Codes of a column's values. SM_EOF: some value has none. */
+static int field_codes(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
+                       struct sm_pack_field *f, struct sm_err *err) {
     struct sm_dict *d = &p->dict[c];
-    uint64_t *x = p->cell + (size_t)c * p->rows;
-    int rc = SM_OK;
-    if (in->coded && sm_dict_has_all(d)) {
-        copy_values(in, c, x);
-    } else if (d->n == 1 && all_dates(in, c, x)) {
-        rc = SM_EOF;
-    } else {
-        rc = d->closed ? SM_EOF : dict_codes(p, d, in, c, x, err);
-        if (rc == SM_EOF) {
-            d->closed = true;
-            copy_values(in, c, x);
+    const sm_val *v = in->col[c];
+    uint32_t *out = p->code + (size_t)c * p->rows;
+    uint32_t code = 0, least = UINT32_MAX, most = 0;
+    sm_val last = ~*v;
+    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
+        if (*v != last) {
+            last = *v;
+            const struct sm_dict_place *e = &d->place[dict_hash(d, last)];
+            code = e->code;
+            if (last == SM_MISSING) {
+                code = 0;
+            } else if (e->val != last) {
+                int rc = dict_code(p, d, last, &code, err);
+                if (rc != SM_OK) return rc;
+            }
+            least = code < least ? code : least;
+            most = code > most ? code : most;
         }
+        out[i] = code;
     }
-    if (rc == SM_OK) {
-        f->coded = 1;
-        field_numbers(f, x, in->nrow);
-        return SM_OK;
+    f->coded = 1;
+    field_numbers(f, least, most);
+    return SM_OK;
+}
+
+/* The same values without codes: 0 stays 0, others are shifted right as far as all of them can be,
+ * plus 1. dates: nothing but dates and missing values will do, else SM_EOF. */
+static int field_values(const struct sm_pack_in *in, uint32_t c, struct sm_pack_field *f,
+                        struct sm_dict *d, bool dates) {
+    const sm_val *v = in->col[c];
+    sm_val least = UINT64_MAX, most = 0, some = 0, differ = 0;
+    bool has_short = false, has_pooled = false, has_date = false;
+    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
+        if (!*v) continue;
+        if (sm_val_is_dtc(*v)) has_date = true;
+        else if (dates) return SM_EOF;
+        else if (sm_val_is_inline(*v)) has_short = true;
+        else has_pooled = true;
+        some = some ? some : *v;
+        differ |= *v ^ some;
+        least = *v < least ? *v : least;
+        most = *v > most ? *v : most;
     }
-    if (rc == SM_EOF) field_values(f, d, x, in->nrow);
-    return rc == SM_EOF ? SM_OK : rc;
+    if (!most) return dates ? SM_EOF : SM_OK;
+    d->has_short |= has_short;
+    d->has_pooled |= has_pooled;
+    d->has_date |= has_date;
+    if (!d->greatest || least < d->least) d->least = least;
+    if (most > d->greatest) d->greatest = most;
+    f->base = least;
+    f->shift = (uint8_t)(differ ? __builtin_ctzll(differ) : 0);
+    f->width = bits_of(((most - least) >> f->shift) + 1);
+    return SM_OK;
+}
+
+static bool is_constant(const sm_val *v, size_t step, uint32_t n) {
+    const sm_val first = *v;
+    uint32_t i = 0;
+    for (; step == 1 && i + TILE <= n; i += TILE) {
+        sm_val differ = 0;
+        for (uint32_t k = 0; k < TILE; k++)
+            differ |= v[i + k] ^ first;
+        if (differ) return false;
+    }
+    for (; i < n; i++)
+        if (v[i * step] != first) return false;
+    return true;
+}
+
+static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
+                      struct sm_pack_field *f, struct sm_err *err) {
+    struct sm_dict *d = &p->dict[c];
+    int rc = SM_EOF;
+    if (!d->closed) {
+        const bool constant = is_constant(in->col[c], in->step, in->nrow);
+        const struct sm_pack_in one = {in->col, 0, in->pos, 1};
+        if (d->n == 1 && field_values(in, c, f, d, true) == SM_OK) return SM_OK;
+        rc = field_codes(p, constant ? &one : in, c, f, err);
+        if (rc == SM_EOF) d->closed = true;
+    }
+    return rc == SM_EOF ? field_values(in, c, f, d, false) : rc;
+}
+
+static void fields_of_pos(struct sm_pack_field f[2], const sm_pos *pos, uint32_t n) {
+    const sm_pos mask = ((sm_pos)1 << SM_POS_COPY_BITS) - 1;
+    sm_pos least = pos[0], most = pos[0], least_copy = mask, most_copy = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const sm_pos copy = pos[i] & mask;
+        least = pos[i] < least ? pos[i] : least;
+        most = pos[i] > most ? pos[i] : most;
+        least_copy = copy < least_copy ? copy : least_copy;
+        most_copy = copy > most_copy ? copy : most_copy;
+    }
+    field_numbers(&f[0], least >> SM_POS_COPY_BITS, most >> SM_POS_COPY_BITS);
+    field_numbers(&f[1], least_copy, most_copy);
 }
 
 /* Gives every field its place; bytes of a record in ret_stride. */
@@ -227,46 +280,106 @@ static uint32_t fields_place(struct sm_pack_field *f, uint32_t n) {
     return (uint32_t)((bit + 7) / 8);
 }
 
-static void field_write(const struct sm_pack_field *f, const uint64_t *x, struct sm_pack *k) {
-    uint8_t *at = (uint8_t *)(k->field + k->ncol + 2) + (f->bit >> 3);
-    unsigned by = f->bit & 7;
-    for (uint32_t i = 0; f->width && i < k->nrow; i++, at += k->stride) {
-        uint64_t was, add = x[i] << by;
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        add = __builtin_bswap64(add);
+/* ---- records put together: words of TILE rows, word by word ---------------------------------- */
+
+static inline void tile_or(uint64_t *word, const struct sm_pack_field *f, uint32_t i, uint64_t x) {
+    uint64_t *at = word + (size_t)(f->bit / 64) * TILE + i;
+    const unsigned by = f->bit % 64;
+    *at |= x << by;
+    if (by + f->width > 64) at[TILE] |= x >> (64 - by);
+}
+
+static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
+#ifdef __SSE2__
+    const unsigned by = f->bit % 64;
+    const __m128i base = _mm_set1_epi32((int)f->base), none = _mm_setzero_si128();
+    const __m128i left = _mm_cvtsi32_si128((int)by), right = _mm_cvtsi32_si128((int)(64 - by));
+    __m128i *at = (__m128i *)(void *)(word + (size_t)(f->bit / 64) * TILE);
+    for (uint32_t i = 0; i < TILE; i += 4, at += 2) {
+        __m128i x = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(code + i)), base);
+        __m128i a = _mm_unpacklo_epi32(x, none), b = _mm_unpackhi_epi32(x, none);
+        _mm_storeu_si128(at, _mm_or_si128(_mm_loadu_si128(at), _mm_sll_epi64(a, left)));
+        _mm_storeu_si128(at + 1, _mm_or_si128(_mm_loadu_si128(at + 1), _mm_sll_epi64(b, left)));
+        if (by + f->width <= 64) continue;
+        __m128i *next = at + TILE / 2;
+        _mm_storeu_si128(next, _mm_or_si128(_mm_loadu_si128(next), _mm_srl_epi64(a, right)));
+        _mm_storeu_si128(next + 1,
+                         _mm_or_si128(_mm_loadu_si128(next + 1), _mm_srl_epi64(b, right)));
+    }
+#else
+    for (uint32_t i = 0; i < TILE; i++)
+        tile_or(word, f, i, code[i] - (uint32_t)f->base);
 #endif
-        memcpy(&was, at, 8);
-        was |= add;
-        memcpy(at, &was, 8);
+}
+
+static void tile_values(uint64_t *word, const struct sm_pack_field *f, const sm_val *v, size_t step,
+                        uint32_t n) {
+    for (uint32_t i = 0; i < n; i++, v += step)
+        tile_or(word, f, i, *v ? ((*v - f->base) >> f->shift) + 1 : 0);
+}
+
+static void tile_pos(uint64_t *word, const struct sm_pack_field f[2], const sm_pos *pos,
+                     uint32_t n) {
+    for (uint32_t i = 0; i < n && f[0].width; i++)
+        tile_or(word, &f[0], i, (pos[i] >> SM_POS_COPY_BITS) - f[0].base);
+    for (uint32_t i = 0; i < n && f[1].width; i++)
+        tile_or(word, &f[1], i, (pos[i] & (((sm_pos)1 << SM_POS_COPY_BITS) - 1)) - f[1].base);
+}
+
+/* n rows; what of the last word reaches into the next record is written over by that. */
+static void tile_store(const uint64_t *word, uint8_t *at, uint32_t stride, uint32_t n) {
+    const uint32_t words = (stride + 7) / 8;
+    for (uint32_t i = 0; i < n; i++, at += stride)
+        for (uint32_t w = 0; w < words; w++) {
+            uint64_t x = word[(size_t)w * TILE + i];
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+            x = __builtin_bswap64(x);
+#endif
+            memcpy(at + (size_t)w * 8, &x, 8);
+        }
+}
+
+static void records_write(const struct sm_packer *p, const struct sm_pack_in *in,
+                          struct sm_pack *k) {
+    uint8_t *at = (uint8_t *)(k->field + k->ncol + 2);
+    const size_t words = (k->stride + 7) / 8;
+    for (uint32_t from = 0; from < k->nrow; from += TILE, at += (size_t)k->stride * TILE) {
+        const uint32_t n = k->nrow - from < TILE ? k->nrow - from : TILE;
+        memset(p->word, 0, words * TILE * sizeof *p->word);
+        for (uint32_t c = 0; c < k->ncol; c++) {
+            const struct sm_pack_field *f = &k->field[c];
+            if (!f->width) continue;
+            if (f->coded) tile_codes(p->word, f, p->code + (size_t)c * p->rows + from);
+            else tile_values(p->word, f, in->col[c] + from * in->step, in->step, n);
+        }
+        tile_pos(p->word, k->field + k->ncol, in->pos + from, n);
+        tile_store(p->word, at, k->stride, n);
     }
 }
 
-int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret, struct sm_err *err) {
-    uint32_t nfield = p->ncol + 2;
-    struct sm_pack_field *f = sm_alloc(nfield, sizeof *f);
-    if (!f) return sm_fail(err, SM_ENOMEM, "out of memory");
-    int rc = SM_OK;
-    for (uint32_t c = 0; c < p->ncol && rc == SM_OK; c++) rc = field_make(p, in, c, &f[c], err);
-    uint64_t *hi = p->cell + (size_t)p->ncol * p->rows, *lo = hi + p->rows;
-    for (uint32_t i = 0; i < in->nrow; i++) {
-        hi[i] = in->pos[i] >> SM_POS_COPY_BITS;
-        lo[i] = in->pos[i] & ((1u << SM_POS_COPY_BITS) - 1);
+int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret,
+                     struct sm_err *err) {
+    const uint32_t nfield = p->ncol + 2;
+    struct sm_pack_field *f = p->field;
+    memset(f, 0, nfield * sizeof *f);
+    for (uint32_t c = 0; c < p->ncol; c++) {
+        int rc = field_make(p, in, c, &f[c], err);
+        if (rc != SM_OK) return rc;
     }
-    field_numbers(&f[p->ncol], hi, in->nrow);
-    field_numbers(&f[p->ncol + 1], lo, in->nrow);
-    uint32_t stride = fields_place(f, nfield);
-    size_t head = sizeof(struct sm_pack) + nfield * sizeof *f;
-    size_t bytes = head + (size_t)stride * in->nrow + 8;
-    struct sm_pack *k = rc == SM_OK ? sm_alloc(1, bytes) : NULL;
-    if (rc == SM_OK && !k) rc = sm_fail(err, SM_ENOMEM, "out of memory");
-    if (k) {
-        *k = (struct sm_pack){.nrow = in->nrow, .ncol = p->ncol, .stride = stride, .maker = p->id, .bytes = bytes};
-        memcpy(k->field, f, nfield * sizeof *f);
-        for (uint32_t c = 0; c < nfield; c++) field_write(&f[c], p->cell + (size_t)c * p->rows, k);
-        *ret = k;
-    }
-    sm_free(f);
-    return rc;
+    fields_of_pos(f + p->ncol, in->pos, in->nrow);
+    const uint32_t stride = fields_place(f, nfield);
+    const size_t head = sizeof(struct sm_pack) + nfield * sizeof *f;
+    const size_t bytes = head + (size_t)stride * in->nrow + 8;
+    struct sm_pack *k = NULL;
+    int rc = sm_resize(&k, 1, bytes, err);
+    if (rc != SM_OK) return rc;
+    *k = (struct sm_pack){
+        .nrow = in->nrow, .ncol = p->ncol, .stride = stride, .maker = p->id, .bytes = bytes};
+    memcpy(k->field, f, nfield * sizeof *f);
+    memset((uint8_t *)k + bytes - 8, 0, 8);
+    records_write(p, in, k);
+    *ret = k;
+    return SM_OK;
 }
 
 /* ---- decode ---------------------------------------------------------------------------------- */
@@ -288,16 +401,49 @@ sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t 
     return row_pos(k, record);
 }
 
-sm_pos sm_pack_row_coded(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out) {
-    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
+static uint64_t mask_of(const struct sm_pack_field *f) {
+    return f->width > 63 ? UINT64_MAX : ((uint64_t)1 << f->width) - 1;
+}
+
+size_t sm_unpack_most(uint32_t ncol) {
+    return sizeof(struct sm_unpack) + ncol * (sizeof(struct sm_unpack_cell) + sizeof(sm_val));
+}
+
+size_t sm_unpack_bytes(const struct sm_pack *k) {
+    size_t n = 0;
+    for (uint32_t c = 0; c < k->ncol; c++)
+        n += k->field[c].width != 0;
+    return sizeof(struct sm_unpack) + n * sizeof(struct sm_unpack_cell) + k->ncol * sizeof(sm_val);
+}
+
+static struct sm_unpack_cell cell_of(const struct sm_pack_field *f, uint32_t column) {
+    return (struct sm_unpack_cell){.base = f->base,
+                                   .mask = mask_of(f),
+                                   .at = f->bit >> 3,
+                                   .column = column,
+                                   .by = f->bit & 7,
+                                   .shift = f->shift};
+}
+
+void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct sm_pack *k) {
     const struct sm_pack_field *f = k->field;
-    const struct sm_dict *d = p->dict;
-    for (uint32_t c = 0; c < k->ncol; c++, f++, d++) {
-        uint64_t x = sm_pack_bits(f, record);
-        if (!f->coded) out[c] = sm_pack_plain(f, x);
-        else out[c] = sm_dict_has_all(d) ? f->base + x : d->val[f->base + x];
+    uint32_t n = 0;
+    *u = (struct sm_unpack){.data = sm_pack_data(k), .stride = k->stride, .ncol = k->ncol};
+    for (uint32_t c = 0; c < k->ncol; c++) {
+        if (!f[c].coded || !f[c].width) continue;
+        u->cell[n] = cell_of(&f[c], c);
+        u->cell[n++].val = p->dict[c].val + f[c].base;
     }
-    return row_pos(k, record);
+    u->ncoded = n;
+    for (uint32_t c = 0; c < k->ncol; c++)
+        if (!f[c].coded && f[c].width) u->cell[n++] = cell_of(&f[c], c);
+    u->ncell = n;
+    sm_val *fixed = (sm_val *)(void *)&u->cell[n];
+    for (uint32_t c = 0; c < k->ncol; c++)
+        fixed[c] = f[c].coded && !f[c].width ? p->dict[c].val[f[c].base] : SM_MISSING;
+    u->fixed = fixed;
+    u->pos[0] = cell_of(&f[k->ncol], 0);
+    u->pos[1] = cell_of(&f[k->ncol + 1], 0);
 }
 
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {

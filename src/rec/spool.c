@@ -22,6 +22,7 @@ struct sm_spool_reader {
     const struct sm_spool *s;
     size_t next;
     struct sm_pack *pack;        /* room for one from the file */
+    struct sm_unpack *view;
     sm_val *cell;
     sm_pos *pos;
 };
@@ -101,6 +102,7 @@ int sm_spool_read(struct sm_spool_reader **ret, const struct sm_spool *s, struct
     const size_t ncol = s->packer->ncol ? s->packer->ncol : 1;
     int rc = sm_resize(&r->cell, ncol * (s->longest ? s->longest : 1), sizeof *r->cell, err);
     if (rc == SM_OK) rc = sm_resize(&r->pos, s->longest ? s->longest : 1, sizeof *r->pos, err);
+    if (rc == SM_OK) rc = sm_resize(&r->view, 1, sm_unpack_most(s->packer->ncol), err);
     if (rc == SM_OK && s->widest) rc = sm_resize(&r->pack, 1, s->widest, err);
     if (rc == SM_OK) *ret = r;
     else sm_spool_reader_close(r);
@@ -122,7 +124,9 @@ static int read_next(void *ctx, struct sm_block *ret, struct sm_err *err) {
             return sm_fail(err, SM_EIO, "the temporary file was changed");
     }
     r->next++;
-    for (uint32_t i = 0; i < k->nrow; i++) r->pos[i] = sm_pack_row(s->packer, k, i, r->cell + (size_t)i * s->packer->ncol);
+    sm_unpack_set(r->view, s->packer, k);
+    for (uint32_t i = 0; i < k->nrow; i++)
+        r->pos[i] = sm_unpack_row(r->view, i, r->cell + (size_t)i * s->packer->ncol);
     *ret = (struct sm_block){r->cell, r->pos, k->nrow, s->packer->ncol};
     return SM_OK;
 }
@@ -132,6 +136,7 @@ struct sm_blocks sm_spool_blocks(struct sm_spool_reader *r) { return (struct sm_
 void sm_spool_reader_close(struct sm_spool_reader *r) {
     if (!r) return;
     sm_free(r->pack);
+    sm_free(r->view);
     sm_free(r->cell);
     sm_free(r->pos);
     sm_free(r);

@@ -288,6 +288,17 @@ static int deal(struct sort_index *x, struct sm_err *err) {
     return SM_OK;
 }
 
+static int open_packs(struct sort_index *x, struct sm_err *err) {
+    for (uint32_t i = 0; i < x->npack; i++) {
+        const struct sm_pack *k = x->pack[i];
+        int rc = sm_resize(&x->view[i], 1, sm_unpack_bytes(k), err);
+        if (rc != SM_OK) return rc;
+        sm_unpack_set(x->view[i], x->plan->by.packer[k->maker], k);
+        sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
+    }
+    return SM_OK;
+}
+
 int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,
                     uint32_t npack, uint32_t most, struct sm_err *err) {
     *x = (struct sort_index){.plan = plan, .pack = pack, .npack = npack, .most = most};
@@ -298,10 +309,10 @@ int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct s
     x->nbucket = 1u << x->top;
     x->end = sm_alloc(x->nbucket, sizeof *x->end);
     x->step = sm_alloc((size_t)npack * plan->nfield, sizeof *x->step);
+    x->view = sm_alloc(npack, sizeof *x->view);
     uint64_t *key = sm_alloc((size_t)plan->words * 2, sizeof *key);
-    int rc = x->end && x->step && key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    for (uint32_t i = 0; i < npack && rc == SM_OK; i++)
-        sort_plan_steps(plan, pack[i], x->step + (size_t)i * plan->nfield);
+    int rc = x->end && x->step && x->view && key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK) rc = open_packs(x, err);
     if (rc == SM_OK) x->as_is = plan->exact && all_ascend(x, key);
     sm_free(key);
     if (rc == SM_OK && !x->as_is) rc = deal(x, err);
@@ -313,30 +324,27 @@ void sort_index_free(struct sort_index *x) {
     sm_free(x->number);
     sm_free(x->end);
     sm_free(x->step);
+    for (uint32_t i = 0; x->view && i < x->npack; i++)
+        sm_free(x->view[i]);
+    sm_free(x->view);
     *x = (struct sort_index){0};
 }
 
 /* ---- records out ----------------------------------------------------------------------------- */
 
-static inline sm_pos cells_of(const struct sort_index *x, const struct sm_pack *k, uint32_t row,
-                              sm_val *out) {
-    return sm_pack_row(x->plan->by.packer[k->maker], k, row, out);
-}
-
 void sort_index_gather(const struct sort_index *x, const uint32_t *number, uint32_t n, sm_val *cell,
                        sm_pos *pos) {
     for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
         if (i + AHEAD < n) fetch(x, number[i + AHEAD]);
-        pos[i] = cells_of(x, pack_at(x, number[i]), row_of(number[i]), cell);
+        pos[i] = sm_unpack_row(x->view[pack_of(number[i])], row_of(number[i]), cell);
     }
 }
 
 void sort_index_run(const struct sort_index *x, uint32_t *pack, uint32_t *row, uint32_t n,
                     sm_val *cell, sm_pos *pos) {
     for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
-        const struct sm_pack *k = x->pack[*pack];
-        pos[i] = cells_of(x, k, *row, cell);
-        if (++*row < k->nrow) continue;
+        pos[i] = sm_unpack_row(x->view[*pack], *row, cell);
+        if (++*row < x->pack[*pack]->nrow) continue;
         *row = 0;
         ++*pack;
     }

@@ -11,6 +11,7 @@ struct cursor {                  /* in one run */
     uint32_t row;
     bool over;
     struct sort_step *step;      /* [nfield] of the pack */
+    struct sm_unpack *view;      /* of the pack */
 };
 struct sort_merge {
     const struct sort_plan *plan;
@@ -70,6 +71,7 @@ static int cursor_load(struct sort_merge *m, uint32_t i, struct sm_err *err) {
     if (!sm_pack_sound(m->plan->by.packer[SORT_OWNER], c->pack, n)) return sm_fail(err, SM_EIO, "the temporary file was changed");
     c->at += c->pack->bytes;
     sort_plan_steps(m->plan, c->pack, c->step);
+    sm_unpack_set(c->view, m->plan->by.packer[SORT_OWNER], c->pack);
     return SM_OK;
 }
 
@@ -131,6 +133,7 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const
         m->widest[i] = run[i].widest;
         rc = sm_resize(&m->c[i].pack, 1, run[i].widest, err);
         if (rc == SM_OK) rc = sm_resize(&m->c[i].step, plan->nfield, sizeof *m->c[i].step, err);
+        if (rc == SM_OK) rc = sm_resize(&m->c[i].view, 1, sm_unpack_most(plan->ncol), err);
         if (rc == SM_OK) rc = cursor_load(m, i, err);
         if (rc == SM_OK && !m->c[i].over) cursor_key(m, i);
     }
@@ -149,7 +152,7 @@ int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint3
         struct cursor *c = &m->c[i];
         if (c->over) break;
         sm_val *out = cell + (size_t)n * ncol;
-        pos[n] = sm_pack_row(m->plan->by.packer[SORT_OWNER], c->pack, c->row, out);
+        pos[n] = sm_unpack_row(c->view, c->row, out);
         n++;
         if (++c->row >= c->pack->nrow) {
             int rc = cursor_load(m, i, err);
@@ -167,6 +170,7 @@ void sort_merge_close(struct sort_merge *m) {
     for (uint32_t i = 0; m->c && i < m->n; i++) {
         sm_free(m->c[i].pack);
         sm_free(m->c[i].step);
+        sm_free(m->c[i].view);
     }
     sm_free(m->c);
     sm_free(m->widest);

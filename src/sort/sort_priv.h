@@ -101,6 +101,7 @@ struct sort_index {
     struct sm_pack **pack;
     uint32_t npack;
     struct sort_step *step; /* [npack][nfield] */
+    struct sm_unpack **view; /* [npack] */
     uint64_t n;
     bool as_is;       /* they came in order: number[] is not there */
     uint32_t *number; /* [n] pack << SORT_NUMBER_BITS | place in the pack */
