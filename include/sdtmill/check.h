@@ -15,5 +15,7 @@ int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
 /* Blocks in key order. */
 int sm_row_checks_block(struct sm_row_checks *c, const struct sm_block *b,
                         struct sm_err *err) SM_MUST_CHECK;
+/* Begins anew with other records: there is none before, findings go to diags. */
+void sm_row_checks_restart(struct sm_row_checks *c, struct sm_diags *diags);
 void sm_row_checks_close(struct sm_row_checks *c);
 #endif

@@ -77,4 +77,10 @@ int sm_dsinfo_by_value(struct sm_dsinfo *d, struct sm_arena *a, struct sm_err *e
 /* Folds one block into the facts. Cheap facts only unless `widths`. */
 void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
                     bool widths);
+/* Adds the facts of other records of the same dataset, folded into `part` (all but those by value);
+ * in whatever order and however the records were parted, the sum is that of folding them all. */
+void sm_dsinfo_merge(struct sm_dsinfo *d, const struct sm_dsinfo *part);
+/* The facts by value alone, if they are kept: blocks in their order. With sm_dsinfo_merge of the
+ * same blocks folded elsewhere it is the whole of sm_dsinfo_fold. */
+void sm_dsinfo_fold_values(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b);
 #endif

@@ -71,6 +71,11 @@ void sm_row_checks_close(struct sm_row_checks *c) {
     sm_free(c);
 }
 
+void sm_row_checks_restart(struct sm_row_checks *c, struct sm_diags *diags) {
+    c->diags = diags;
+    c->have_last = false;
+}
+
 static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var, const sm_val *row,
                    sm_pos pos, struct sm_str value, struct sm_str detail) {
     struct sm_valbuf b;

@@ -9,7 +9,8 @@ static void note_no_reference(struct sm_deriver *v, const struct sm_derive *r, s
     struct sm_valbuf b;
     const struct sm_domain *d = v->d;
     sm_val subject = d->usubjid == SM_NO ? SM_MISSING : der_row(v, row)[d->usubjid], *old = NULL;
-    if (sm_lut_add(v->noted, &subject, NULL, &old, NULL) != SM_OK || old) return;
+    if (!v->noted || sm_lut_add(v->noted, &subject, NULL, &old, NULL) != SM_OK) v->failed = true;
+    if (v->failed || old) return;
     struct sm_diag x = {.code = SM_D_NO_REFERENCE, .domain = d->name, .variable = d->var[r->var].name, .map_file = r->where.file,
                         .map_line = r->where.line, .map_column = r->where.column};
     if (v->files) x.file = v->files[sm_pos_file(v->pos[row])];

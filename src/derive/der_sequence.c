@@ -53,8 +53,20 @@ void der_sequence_close(struct der_sequence *s) {
     sm_lut_close(s->count);
 }
 
+void der_sequence_restart(struct sm_deriver *v, uint32_t i) {
+    struct der_sequence *s = &v->sequence[i];
+    s->begun = false;
+    s->n = 0;
+    if (!s->count || sm_lut_count(s->count) == 0) return;
+    const uint32_t nkey = sm_lut_nkey(s->count);
+    sm_lut_close(s->count);
+    s->count = NULL;
+    if (sm_lut_open(&s->count, v->spec->texts, nkey, 1, false, NULL) != SM_OK) v->failed = true;
+}
+
 static int count_by_table(struct sm_deriver *v, struct der_sequence *s, const sm_val *cell, const uint32_t *by, uint32_t nby, struct sm_err *err) {
     sm_val one = 1, *old;
+    if (!s->count) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t k = 0; k < nby; k++) s->last[k] = cell[by[k]];
     int rc = sm_lut_add(s->count, s->last, &one, &old, err);
     (void)v;

@@ -106,6 +106,20 @@ int sm_deriver_open(struct sm_deriver **ret, const struct sm_spec *spec, const s
     return SM_OK;
 }
 
+void sm_deriver_restart(struct sm_deriver *v, struct sm_diags *diags) {
+    v->diags = diags;
+    v->n = v->open = v->ready = v->given = 0;
+    v->over = false;
+    v->env.usubjid = SM_MISSING;
+    v->subject_refs = NULL;
+    for (uint32_t i = 0; i < v->d->nderive; i++)
+        if (v->d->derive[i].kind == SM_DERIVE_SEQUENCE) der_sequence_restart(v, i);
+    if (!v->noted || sm_lut_count(v->noted) == 0) return;
+    sm_lut_close(v->noted);
+    v->noted = NULL;
+    if (sm_lut_open(&v->noted, v->spec->texts, 1, 0, false, NULL) != SM_OK) v->failed = true;
+}
+
 void sm_deriver_close(struct sm_deriver *v) {
     if (!v) return;
     for (uint32_t i = 0; v->sequence && i < v->d->nderive; i++) der_sequence_close(&v->sequence[i]);
@@ -127,6 +141,7 @@ void sm_deriver_close(struct sm_deriver *v) {
 /* ---- records through ------------------------------------------------------------------------- */
 
 static int check(const struct sm_deriver *v, struct sm_err *err) {
+    if (v->failed) return sm_fail(err, SM_ENOMEM, "out of memory");
     if (v->diags && v->diags->failed) return sm_fail(err, SM_ENOMEM, "out of memory for findings");
     return sm_intern_failed(v->in) ? sm_fail(err, SM_ELIMIT, "a text could not be kept") : SM_OK;
 }

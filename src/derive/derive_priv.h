@@ -4,6 +4,7 @@
 /* derive_priv.h - how the files of this room work together.
  *
  *   derive        blocks in, blocks out: holds one subject, or streams when nothing needs a subject
+ *   der_range     which domains need no more than a range of subjects at a time
  *   der_sequence  --SEQ
  *   der_flag      last-before-exposure, baseline
  *   der_groups    which of the held records agree in some variables
@@ -56,6 +57,7 @@ struct sm_deriver {
     size_t n, cap_cell, cap_pos;
     size_t open, ready, given;     /* start of the subject under way; derived; gone out */
     bool over;
+    bool failed;                   /* out of memory where no error could be returned */
     /* expressions */
     struct sm_env env;
     const sm_val **var;            /* [nvar] */
@@ -87,6 +89,8 @@ void der_groups_free(struct der_groups *g);
 
 int der_sequence_open(struct sm_deriver *v, uint32_t i, struct sm_err *err) SM_MUST_CHECK;
 void der_sequence_close(struct der_sequence *s);
+/* As after open. */
+void der_sequence_restart(struct sm_deriver *v, uint32_t i);
 /* Does the sequence need to see a whole subject, or everything? */
 bool der_sequence_needs_subject(const struct sm_derive *r);
 bool der_sequence_needs_all(const struct sm_deriver *v, const struct sm_derive *r);

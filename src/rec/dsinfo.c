@@ -109,12 +109,47 @@ static void fold_present(struct sm_dsinfo *d, const struct sm_block *b) {
             d->var[i].present += row[d->column[i]] != SM_MISSING;
 }
 
+static void begin_facts(struct sm_dsvar *v) {
+    v->all_integer = v->all_ascii = v->all_number = true;
+}
+
+static uint32_t max32(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+static void merge_var(struct sm_dsvar *v, const struct sm_dsvar *part) {
+    v->present += part->present;
+    v->max_ascii = max32(v->max_ascii, part->max_ascii);
+    v->max_bytes = max32(v->max_bytes, part->max_bytes);
+    v->max_chars = max32(v->max_chars, part->max_chars);
+    v->int_digits = max32(v->int_digits, part->int_digits);
+    v->decimals = max32(v->decimals, part->decimals);
+    v->all_integer = v->all_integer && part->all_integer;
+    v->all_ascii = v->all_ascii && part->all_ascii;
+    v->all_number = v->all_number && part->all_number;
+    v->date_shapes |= part->date_shapes;
+}
+
+void sm_dsinfo_merge(struct sm_dsinfo *d, const struct sm_dsinfo *part) {
+    if (part->rows == 0) return;
+    for (uint32_t i = 0; i < d->nvar; i++) {
+        if (d->rows == 0) begin_facts(&d->var[i]);
+        merge_var(&d->var[i], &part->var[i]);
+    }
+    d->rows += part->rows;
+}
+
+void sm_dsinfo_fold_values(struct sm_dsinfo *d, const struct sm_texts *t,
+                           const struct sm_block *b) {
+    if (d->values) rec_fold_by_value(d, t, b);
+}
+
 void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
                     bool widths) {
     for (uint32_t i = 0; i < d->nvar; i++) {
         struct sm_dsvar *v = &d->var[i];
         const sm_val *x = b->cell + d->column[i];
-        if (d->rows == 0) v->all_integer = v->all_ascii = v->all_number = true;
+        if (d->rows == 0) begin_facts(v);
         if (!widths) continue;
         sm_val recent[1 << RECENT_BITS] = {0}, last = SM_MISSING;
         for (uint32_t r = 0; r < b->nrow; r++, x += b->ncol) {
@@ -125,6 +160,6 @@ void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct 
         }
     }
     if (!widths) fold_present(d, b);
-    if (widths && d->values) rec_fold_by_value(d, t, b);
+    if (widths) sm_dsinfo_fold_values(d, t, b);
     d->rows += b->nrow;
 }

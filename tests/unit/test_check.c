@@ -138,6 +138,22 @@ static void equal_keys_are_seen_across_blocks(void **state) {
     assert_int_equal(w->diags.n, 1);
 }
 
+static void a_new_start_knows_no_record_before(void **state) {
+    struct world *w = *state;
+    struct sm_diags other;
+    sm_diags_init(&other);
+    row(w, 0, 2, "S1", "RASH", "");
+    block(w);
+    sm_row_checks_restart(w->checks, &other);
+    row(w, 0, 3, "S1", "RASH", "");
+    row(w, 0, 4, "S1", "", "");
+    block(w);
+    assert_int_equal(w->diags.n, 0);
+    assert_int_equal(other.n, 1);
+    assert_int_equal(other.first->code, SM_D_REQUIRED_MISSING);
+    sm_diags_free(&other);
+}
+
 static void a_domain_without_keys_has_no_equal_ones(void **state) {
     struct world *w = *state;
     w->d.nkey = 0;
@@ -165,6 +181,7 @@ int main(void) {
         CHECK_TEST(lengths_are_bytes),
         CHECK_TEST(equal_keys_name_the_record_before),
         CHECK_TEST(equal_keys_are_seen_across_blocks),
+        CHECK_TEST(a_new_start_knows_no_record_before),
         CHECK_TEST(a_domain_without_keys_has_no_equal_ones),
         CHECK_TEST(a_domain_without_subjects_is_checked),
     };

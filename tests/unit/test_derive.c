@@ -384,6 +384,233 @@ static void blocks_of_any_size_give_the_same(void **state) {
     world_close(w);
 }
 
+/* ---- ranges of subjects -------------------------------------------------------------------------- */
+
+static const uint32_t by_subject_test[] = {V_USUBJID, V_TEST};
+static const uint32_t by_raw[] = {SM_NO};
+static const uint32_t order_date[] = {V_DTC};
+
+/* UINT32_MAX: no. */
+static uint32_t lead_of(struct world *w, uint32_t nderive) {
+    uint32_t lead = 77;
+    w->d.nderive = nderive;
+    return sm_deriver_by_subject(&w->d, &lead) ? lead : UINT32_MAX;
+}
+
+static void ranges_are_cut_between_subjects(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    assert_int_equal(lead_of(w, 1), 2);
+    flag_rule(w, SM_DERIVE_LAST_BEFORE, "DM.RFXSTDTC", NULL, false);
+    assert_int_equal(lead_of(w, 1), 2);
+    w->rule[1] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ, .by = by_subject_test, .nby = 2};
+    assert_int_equal(lead_of(w, 2), 2);
+    w->rule[1].order = order_date;
+    w->rule[1].norder = 1;
+    assert_int_equal(lead_of(w, 2), 2);
+    w->rule[1].nby = 0;
+    w->rule[1].order = by_raw;
+    assert_int_equal(lead_of(w, 2), 2);
+    static const uint32_t subject_first[] = {V_USUBJID, V_TEST};
+    w->d.key = subject_first;
+    w->d.nkey = 2;
+    assert_int_equal(lead_of(w, 2), 1);
+    world_close(w);
+}
+
+static void without_derivations_any_cut_will_do(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    assert_int_equal(lead_of(w, 0), 0);
+    w->var[V_RES].split_supp = true;
+    assert_int_equal(lead_of(w, 0), 0);
+    w->d.usubjid = SM_NO;
+    w->d.nkey = 0;
+    assert_int_equal(lead_of(w, 0), 0);
+    world_close(w);
+}
+
+static void numbers_that_go_on_beyond_the_subject_forbid_ranges(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    static const uint32_t by_study[] = {V_STUDYID};
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ, .by = by_test, .nby = 1};
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    w->rule[0].by = by_study;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    w->rule[0].order = by_raw;
+    w->rule[0].norder = 1;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    w->rule[1] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    assert_int_equal(lead_of(w, 2), UINT32_MAX);
+    world_close(w);
+}
+
+static void subjects_that_do_not_stand_together_forbid_ranges(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    static const uint32_t test_first[] = {V_STUDYID, V_TEST, V_USUBJID}, no_subject[] = {V_STUDYID, V_TEST};
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    w->d.nkey = 3;
+    w->d.key = test_first;
+    struct sm_rule rule = {.kind = SM_RULE_ASSIGN, .var = V_TEST};
+    struct sm_record rec = {.rule = &rule, .nrule = 1};
+    struct sm_from from = {.record = &rec, .nrecord = 1};
+    w->d.from = &from;
+    w->d.nfrom = 1;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    w->d.nkey = 2;
+    w->d.key = no_subject;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    w->d.nkey = 0;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    w->d.key = keys;
+    w->d.nkey = 2;
+    assert_int_equal(lead_of(w, 1), 2);
+    w->d.usubjid = SM_NO;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    world_close(w);
+}
+
+/* Records of two studies: the last subject of one can be the first of the next. */
+static void a_key_before_the_subject_must_be_constant(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    struct sm_rule rule[] = {{.kind = SM_RULE_CONSTANT, .var = V_STUDYID, .value = val(w, "ST")}, {.kind = SM_RULE_ASSIGN, .var = V_RES}};
+    struct sm_rule other[] = {{.kind = SM_RULE_CONSTANT, .var = V_STUDYID, .value = val(w, "ST")}};
+    struct sm_record rec[] = {{.rule = rule, .nrule = 2}, {.rule = other, .nrule = 1}};
+    struct sm_from from = {.record = rec, .nrecord = 2};
+    struct sm_guard guard = {0};
+    w->d.from = &from;
+    w->d.nfrom = 1;
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    assert_int_equal(lead_of(w, 1), 2);
+    other[0].value = val(w, "SU");
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    other[0].value = rule[0].value;
+    other[0].guard = &guard;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    other[0].guard = NULL;
+    other[0].fold = 'l';
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    other[0].fold = 0;
+    rec[1].nrule = 0;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    rec[1].nrule = 1;
+    rule[0].kind = SM_RULE_ASSIGN;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    rule[0].kind = SM_RULE_CONSTANT;
+    rule[1].var = V_STUDYID;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    rule[1] = (struct sm_rule){.kind = SM_RULE_MULTIPLE, .var = V_RES, .v = {V_STUDYID}, .nv = 1};
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    rule[1].nv = 0;
+    assert_int_equal(lead_of(w, 1), 2);
+    struct sm_rule post = {.kind = SM_RULE_COMPUTE, .var = V_STUDYID};
+    w->d.post = &post;
+    w->d.npost = 1;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    w->d.npost = 0;
+    w->d.ngroup = 1;
+    w->var[V_STUDYID].has_take = true;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    world_close(w);
+}
+
+static void keys_that_are_cut_or_derived_forbid_ranges(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    w->var[V_TEST].split_supp = true;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    assert_int_equal(lead_of(w, 0), UINT32_MAX);
+    w->var[V_TEST].split_supp = false;
+    assert_int_equal(lead_of(w, 1), 2);
+    w->rule[0].var = V_USUBJID;
+    assert_int_equal(lead_of(w, 1), UINT32_MAX);
+    world_close(w);
+}
+
+/* Derives range by range with one deriver, cut at every `every`th subject; findings one after another. */
+static void run_ranges(struct world *w, uint32_t every, struct sm_diags *all) {
+    static const struct sm_str files[] = {NAME("lab.csv")};
+    struct sm_deriver *v = NULL;
+    struct sm_block b;
+    struct sm_diags *part = sm_alloc(1, sizeof *part);
+    const uint32_t n = w->n;
+    w->given = w->nout = 0;
+    sm_diags_init(part);
+    assert_int_equal(sm_deriver_open(&v, &w->spec, &w->d, w->refs, NULL, w->in, (struct sm_blocks){give, w}, files, part, NULL), SM_OK);
+    for (uint32_t from = 0, to, subjects; from < n; from = to) {
+        for (to = from + 1, subjects = 0; to < n; to++)
+            if (w->cell[(size_t)to * NVAR + V_USUBJID] != w->cell[(size_t)(to - 1) * NVAR + V_USUBJID] && ++subjects == every) break;
+        w->n = to;
+        if (from) sm_deriver_restart(v, part);
+        struct sm_blocks in = sm_deriver_blocks(v);
+        while (in.next(in.ctx, &b, NULL) == SM_OK) {
+            memcpy(w->out + (size_t)w->nout * NVAR, b.cell, (size_t)b.nrow * NVAR * sizeof(sm_val));
+            w->nout += b.nrow;
+        }
+        assert_int_equal(w->nout, to);
+        sm_diags_move(all, part);
+    }
+    sm_deriver_close(v);
+    sm_diags_free(part);
+    sm_free(part);
+}
+
+static void assert_ranges_give_the_same(struct world *w, uint32_t nderive) {
+    sm_val *together = sm_alloc(ROWS_MOST * NVAR, sizeof *together);
+    assert_int_equal(lead_of(w, nderive), 2);
+    sm_diags_clear(&w->diags);
+    run(w, nderive);
+    memcpy(together, w->out, sizeof w->out);
+    for (uint32_t every = 1; every < 400; every = every * 5 + 1) {
+        struct sm_diags apart;
+        sm_diags_init(&apart);
+        run_ranges(w, every, &apart);
+        assert_memory_equal(together, w->out, (size_t)w->n * NVAR * sizeof(sm_val));
+        assert_int_equal(apart.n, w->diags.n);
+        const struct sm_diag *a = apart.first, *b = w->diags.first;
+        for (; a && b; a = a->next, b = b->next) assert_true(a->code == b->code && sm_str_eq(a->subject, b->subject));
+        sm_diags_free(&apart);
+    }
+    sm_free(together);
+}
+
+static void subjects_derived_apart_give_the_same(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    char subject[16], date[24], test[4];
+    for (uint32_t i = 0; i < 3000; i++) {
+        (void)snprintf(subject, sizeof subject, "S%04u", i < 1500 ? i / 7 : 9000 + i / 500);
+        (void)snprintf(date, sizeof date, i % 5 == 0 ? "2020-%02u-%02uT10:00" : i % 11 == 0 ? "2020-%02u" : "2020-%02u-%02u", 1 + i * 7 % 12,
+                       1 + i * 13 % 28);
+        (void)snprintf(test, sizeof test, "T%u", i * 31 % 3);
+        if (i % 21 == 0) reference(w, subject, "2020-06-15");
+        add(w, subject, test, i % 17 ? "1" : "", date);
+    }
+    w->step = 64;
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    assert_ranges_give_the_same(w, 1);
+    flag_rule(w, SM_DERIVE_LAST_BEFORE, "DM.RFXSTDTC", NULL, false);
+    w->rule[1] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ, .by = by_subject_test, .nby = 2};
+    assert_ranges_give_the_same(w, 2);
+    assert_true(w->diags.n > 10);
+    flag_rule(w, SM_DERIVE_BASELINE, "DM.RFXSTDTC", "LBTESTCD != 'T1'", true);
+    w->rule[1].order = order_date;
+    w->rule[1].norder = 1;
+    assert_ranges_give_the_same(w, 2);
+    w->rule[1].nby = 0;
+    assert_ranges_give_the_same(w, 2);
+    static const uint32_t test_subject[] = {V_TEST, V_USUBJID};
+    w->rule[1] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ, .by = test_subject, .nby = 2};
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_NUM};
+    assert_ranges_give_the_same(w, 2);
+    world_close(w);
+}
+
 /* ---- grouped records ---------------------------------------------------------------------------- */
 
 static void group(struct world *w) {
@@ -478,6 +705,13 @@ int main(void) {
         cmocka_unit_test(a_subject_without_reference_is_noted_once),
         cmocka_unit_test(subjects_that_are_not_together_are_derived_all_the_same),
         cmocka_unit_test(blocks_of_any_size_give_the_same),
+        cmocka_unit_test(ranges_are_cut_between_subjects),
+        cmocka_unit_test(without_derivations_any_cut_will_do),
+        cmocka_unit_test(numbers_that_go_on_beyond_the_subject_forbid_ranges),
+        cmocka_unit_test(subjects_that_do_not_stand_together_forbid_ranges),
+        cmocka_unit_test(a_key_before_the_subject_must_be_constant),
+        cmocka_unit_test(keys_that_are_cut_or_derived_forbid_ranges),
+        cmocka_unit_test(subjects_derived_apart_give_the_same),
         cmocka_unit_test(records_of_a_group_become_one_as_take_says),
         cmocka_unit_test(a_value_that_differs_without_take_is_reported_once),
         cmocka_unit_test(groups_go_on_over_blocks_and_there_may_be_many),

@@ -80,12 +80,103 @@ static void without_widths_only_presence_is_counted(void **state) {
     assert_int_equal(f.max_bytes, 0);
 }
 
+enum { MERGE_ROWS = 60, MERGE_VARS = 3 };
+static const uint32_t merge_column[MERGE_VARS] = {2, 0, 1};
+
+static struct sm_dsinfo merge_info(struct sm_dsvar *var) {
+    static const struct sm_dsvar kind[MERGE_VARS] = {{.is_num = true}, {.is_dtc = true}, {.coded = true}};
+    memcpy(var, kind, sizeof kind);
+    return (struct sm_dsinfo){.var = var, .nvar = MERGE_VARS, .column = merge_column, .block_ncol = MERGE_VARS};
+}
+
+static void assert_same_facts(const struct sm_dsinfo *a, const struct sm_dsinfo *b) {
+    assert_int_equal(a->rows, b->rows);
+    for (uint32_t i = 0; i < a->nvar; i++) {
+        const struct sm_dsvar *x = &a->var[i], *y = &b->var[i];
+        assert_int_equal(x->present, y->present);
+        assert_int_equal(x->max_ascii, y->max_ascii);
+        assert_int_equal(x->max_bytes, y->max_bytes);
+        assert_int_equal(x->max_chars, y->max_chars);
+        assert_int_equal(x->int_digits, y->int_digits);
+        assert_int_equal(x->decimals, y->decimals);
+        assert_int_equal(x->date_shapes, y->date_shapes);
+        assert_true(x->all_integer == y->all_integer && x->all_ascii == y->all_ascii && x->all_number == y->all_number);
+    }
+}
+
+/* The same records in parts of 1, 2, .. rows, added from the front or from the back. */
+static void merge_parts(const struct sm_texts *t, const struct sm_block *b, bool widths, bool back, struct sm_dsinfo *all) {
+    struct sm_dsvar var[MERGE_VARS];
+    for (uint32_t from = 0, n = 0; from <= b->nrow; from += n++) {
+        const uint32_t k = n < b->nrow - from ? n : b->nrow - from;
+        const uint32_t at = back ? b->nrow - from - k : from;
+        struct sm_dsinfo part = merge_info(var);
+        struct sm_block cut = {b->cell + (size_t)at * b->ncol, b->pos + at, k, b->ncol};
+        if (k) sm_dsinfo_fold(&part, t, &cut, widths);
+        sm_dsinfo_merge(all, &part);
+    }
+}
+
+static void parts_merged_in_any_order_are_the_whole(void **state) {
+    (void)state;
+    static const char *const text[] = {"", "1", "-12.50", "plain text", "\xC3\xA9t\xC3\xA9", "a \xE2\x84\xA2 of some length", "007.0"};
+    static const char *const date[] = {"2014-03-05", "2014-03-05T10:00", "", "2014-03", "nothing of the kind", "--03-05"};
+    struct sm_texts *texts = NULL;
+    struct sm_intern *in = NULL;
+    sm_val cell[MERGE_ROWS * MERGE_VARS];
+    sm_pos pos[MERGE_ROWS] = {0};
+    assert_int_equal(sm_texts_open(&texts, NULL), SM_OK);
+    assert_int_equal(sm_intern_open(&in, texts, NULL), SM_OK);
+    for (uint32_t i = 0; i < MERGE_ROWS; i++) {
+        cell[i * 3] = sm_val_as_dtc(texts, sm_val_make(in, sm_str(date[i * 7 / 5 % SM_ARRAY_LEN(date)])));
+        cell[i * 3 + 1] = sm_val_make(in, sm_str(text[i * 11 / 4 % SM_ARRAY_LEN(text)]));
+        cell[i * 3 + 2] = sm_val_make(in, sm_str(text[i / 10]));
+    }
+    struct sm_block b = {cell, pos, MERGE_ROWS, MERGE_VARS};
+    for (int k = 0; k < 4; k++) {
+        struct sm_dsvar v1[MERGE_VARS], v2[MERGE_VARS];
+        struct sm_dsinfo whole = merge_info(v1), all = merge_info(v2);
+        sm_dsinfo_fold(&whole, texts, &b, k & 1);
+        merge_parts(texts, &b, k & 1, k & 2, &all);
+        assert_same_facts(&whole, &all);
+    }
+    sm_intern_close(in);
+    sm_texts_close(texts);
+}
+
+static void facts_by_value_can_be_folded_alone(void **state) {
+    (void)state;
+    struct sm_texts *texts = NULL;
+    struct sm_intern *in = NULL;
+    struct sm_arena arena = {0};
+    struct sm_dsvar var[MERGE_VARS];
+    sm_val cell[4 * MERGE_VARS] = {0};
+    sm_pos pos[4] = {0};
+    assert_int_equal(sm_texts_open(&texts, NULL), SM_OK);
+    assert_int_equal(sm_intern_open(&in, texts, NULL), SM_OK);
+    for (uint32_t i = 0; i < 4; i++) cell[i * MERGE_VARS + 1] = sm_val_make(in, sm_str(i % 2 ? "A" : "B"));
+    struct sm_dsinfo d = merge_info(var);
+    struct sm_block b = {cell, pos, 4, MERGE_VARS};
+    sm_dsinfo_fold_values(&d, texts, &b);
+    assert_int_equal(sm_dsinfo_by_value(&d, &arena, NULL), SM_OK);
+    sm_dsinfo_fold_values(&d, texts, &b);
+    assert_int_equal(d.rows, 0);
+    assert_int_equal(d.var[2].present, 0);
+    assert_int_equal(d.values->set[2].n, 2);
+    assert_true(d.values->set[2].value[0] == cell[1] && d.values->set[2].value[1] == cell[MERGE_VARS + 1]);
+    sm_arena_free(&arena);
+    sm_intern_close(in);
+    sm_texts_close(texts);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(widths_are_those_of_the_longest_text),
         cmocka_unit_test(numbers_have_digits_before_and_after_the_point),
         cmocka_unit_test(date_shapes_are_collected),
         cmocka_unit_test(without_widths_only_presence_is_counted),
+        cmocka_unit_test(parts_merged_in_any_order_are_the_whole),
+        cmocka_unit_test(facts_by_value_can_be_folded_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
