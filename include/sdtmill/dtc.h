@@ -40,6 +40,20 @@ struct sm_dtc sm_dtc_unpack(uint64_t packed);
 size_t sm_dtc_format_packed(uint64_t packed, char out[SM_DTC_TEXT_MAX]);
 /* Days since 1970-01-01 of the date part of a packed value; false unless the date is complete. */
 bool sm_dtc_packed_day(uint64_t packed, int32_t *ret);
+/* A number of the date part whose order is the calendar's; 0 unless the date is complete. A date's
+ * year + 1, month + 1 and day + 1 lie above each other in it. */
+enum { SM_DTC_DATE_MONTH = 6, SM_DTC_DATE_YEAR = 10, SM_DTC_DATE_SHIFT = 17 };
+static inline uint32_t sm_dtc_packed_date(uint64_t packed) {
+    const uint32_t date = (uint32_t)(packed >> SM_DTC_DATE_SHIFT);
+    const uint32_t month = date >> SM_DTC_DATE_MONTH & 0xF, day = date & 0x3F;
+    return (date >> SM_DTC_DATE_YEAR) != 0 && month > 1 && day > 1 ? date : 0;
+}
+/* The same of a date that is not packed. */
+static inline uint32_t sm_dtc_date(const struct sm_dtc *d) {
+    if (d->year < 0 || d->month < 0 || d->day < 0) return 0;
+    return ((uint32_t)d->year + 1) << SM_DTC_DATE_YEAR |
+           ((uint32_t)d->month + 1) << SM_DTC_DATE_MONTH | ((uint32_t)d->day + 1);
+}
 
 /* Days since 1970-01-01 of the date part; false unless year, month and day are known. */
 bool sm_dtc_day(const struct sm_dtc *d, int32_t *ret);

@@ -5,19 +5,23 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
+struct limit {
+    uint32_t var, most; /* bytes */
+    sm_val fine;        /* a value that is not too long: the latest one */
+};
 struct sm_row_checks {
     const struct sm_spec *spec;
     const struct sm_domain *d;
     const struct sm_str *files;
     struct sm_diags *diags;
-    uint32_t *limit;  /* [nvar] bytes, 0 = none */
     sm_val *last_key; /* [nkey] of the record before */
     sm_pos last_pos;
     bool have_last;
-    uint32_t *look; /* [nlook] variables that are required or have a limit */
-    uint32_t nlook;
-    sm_val *fine; /* [nvar] a value that is not too long: the latest one */
+    uint32_t *need; /* variables that are required */
+    struct limit *limit;
+    uint32_t nneed, nlimit;
 };
+enum { SHORT_MOST = 7 }; /* bytes of an inline value */
 
 /* What the standard allows. A short name behind the domain's two letters holds for every domain;
  * criteria have long texts. */
@@ -47,16 +51,16 @@ int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
     *c = (struct sm_row_checks){.spec = spec, .d = d, .files = files, .diags = diags};
     c->last_key = sm_alloc(d->nkey ? d->nkey : 1, sizeof *c->last_key);
     c->limit = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->limit);
-    c->look = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->look);
-    c->fine = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->fine);
-    if (!c->last_key || !c->limit || !c->look || !c->fine) {
+    c->need = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->need);
+    if (!c->last_key || !c->limit || !c->need) {
         sm_row_checks_close(c);
         return sm_fail(err, SM_ENOMEM, "out of memory");
     }
     for (uint32_t v = 0; v < d->nvar; v++) {
         const struct sm_var *var = &d->var[v];
-        c->limit[v] = var->split_supp ? 0 : var->length ? var->length : standard_limit(d, var);
-        if (c->limit[v] || var->required) c->look[c->nlook++] = v;
+        const uint32_t most = var->length ? var->length : standard_limit(d, var);
+        if (var->required) c->need[c->nneed++] = v;
+        if (most && !var->split_supp) c->limit[c->nlimit++] = (struct limit){.var = v, .most = most};
     }
     *ret = c;
     return SM_OK;
@@ -66,8 +70,7 @@ void sm_row_checks_close(struct sm_row_checks *c) {
     if (!c) return;
     sm_free(c->limit);
     sm_free(c->last_key);
-    sm_free(c->look);
-    sm_free(c->fine);
+    sm_free(c->need);
     sm_free(c);
 }
 
@@ -106,62 +109,96 @@ static void report_missing(struct sm_row_checks *c, uint32_t var, const sm_val *
     sm_buf_free(&b);
 }
 
-static void report_long(struct sm_row_checks *c, uint32_t var, const sm_val *row, sm_pos pos,
-                        struct sm_str text) {
-    struct sm_str name = c->d->var[var].name;
+static void report_long(struct sm_row_checks *c, const struct limit *l, const sm_val *row,
+                        sm_pos pos) {
+    struct sm_valbuf room;
+    struct sm_str name = c->d->var[l->var].name,
+                  text = sm_val_text(c->spec->texts, row[l->var], &room);
     struct sm_buf b;
     sm_buf_init(&b, 0);
     sm_buf_printf(&b, "%.*s has %zu bytes, the limit is %u", SM_STR_FMT(name), text.n,
-                  (unsigned)c->limit[var]);
+                  (unsigned)l->most);
     if (b.failed) c->diags->failed = true;
-    report(c, SM_D_LENGTH_LIMIT, var, row, pos, text, sm_buf_str(&b));
+    report(c, SM_D_LENGTH_LIMIT, l->var, row, pos, text, sm_buf_str(&b));
     sm_buf_free(&b);
 }
 
 /* Names the keys and the record before. */
-static void report_same(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
-    struct sm_str file = c->files[sm_pos_file(c->last_pos)];
+static void report_same(struct sm_row_checks *c, const sm_val *row, sm_pos pos, sm_pos before) {
+    struct sm_str file = c->files[sm_pos_file(before)];
     struct sm_buf b;
     sm_buf_init(&b, 0);
-    sm_buf_printf(&b, "record has the keys of %.*s:%llu", SM_STR_FMT(file),
-                  (unsigned long long)sm_pos_line(c->last_pos));
+    sm_buf_add_c(&b, "record has the keys of ");
+    sm_buf_add_str(&b, file);
+    sm_buf_add_byte(&b, ':');
+    sm_buf_add_u64(&b, sm_pos_line(before));
     for (uint32_t k = 0; k < c->d->nkey; k++) {
-        struct sm_str name = c->d->var[c->d->key[k]].name;
-        sm_buf_printf(&b, "%s%.*s", k ? " " : ": ", SM_STR_FMT(name));
+        sm_buf_add_c(&b, k ? " " : ": ");
+        sm_buf_add_str(&b, c->d->var[c->d->key[k]].name);
     }
     if (b.failed) c->diags->failed = true;
     report(c, SM_D_KEY_NOT_UNIQUE, SM_NO, row, pos, (struct sm_str){NULL, 0}, sm_buf_str(&b));
     sm_buf_free(&b);
 }
 
-static void check_row(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
-    for (uint32_t k = 0; k < c->nlook; k++) {
-        const uint32_t v = c->look[k];
-        const struct sm_var *var = &c->d->var[v];
-        if (var->required && row[v] == SM_MISSING) report_missing(c, v, row, pos);
-        if (!c->limit[v] || row[v] == SM_MISSING || row[v] == c->fine[v]) continue;
-        struct sm_valbuf b;
-        struct sm_str text = sm_val_text(c->spec->texts, row[v], &b);
-        if (text.n > c->limit[v])
-            report_long(c, v, row, pos, text);
-        else
-            c->fine[v] = row[v];
+/* The text is looked at unless the value itself tells; one that is kept is remembered. */
+static bool is_too_long(const struct sm_row_checks *c, struct limit *l, sm_val x) {
+    struct sm_valbuf b;
+    if (x == SM_MISSING || x == l->fine) return false;
+    const bool is_short = sm_val_is_inline(x) && l->most >= SHORT_MOST;
+    if (!is_short && sm_val_text(c->spec->texts, x, &b).n > l->most) return true;
+    l->fine = x;
+    return false;
+}
+
+static inline bool row_is_fine(struct sm_row_checks *c, const sm_val *row) {
+    uint64_t gaps = 0; /* a value's first bit is not set, so only 0 - 1 has it */
+    bool fine = true;
+    for (const uint32_t *v = c->need, *end = v + c->nneed; v < end; v++)
+        gaps |= row[*v] - 1;
+    for (struct limit *l = c->limit, *end = l + c->nlimit; l < end; l++)
+        if (row[l->var] != l->fine && is_too_long(c, l, row[l->var])) fine = false;
+    return fine && !(gaps >> 63);
+}
+
+/* Findings of one record, variable by variable. */
+static void report_row(struct sm_row_checks *c, const sm_val *row, sm_pos pos) {
+    struct limit *l = c->limit, *end = l + c->nlimit;
+    for (uint32_t v = 0; v < c->d->nvar; v++) {
+        if (c->d->var[v].required && row[v] == SM_MISSING) report_missing(c, v, row, pos);
+        if (l == end || l->var != v) continue;
+        if (is_too_long(c, l, row[v])) report_long(c, l, row, pos);
+        l++;
     }
+}
+
+/* The last key tells records apart most often. */
+static bool same_keys(const struct sm_domain *d, const sm_val *a, const sm_val *b) {
+    for (uint32_t k = d->nkey; k-- > 0;)
+        if (a[d->key[k]] != b[d->key[k]]) return false;
+    return true;
+}
+
+/* Keys of the record before the block. */
+static bool same_as_last(const struct sm_row_checks *c, const sm_val *row) {
+    bool same = c->have_last;
+    for (uint32_t k = 0; k < c->d->nkey && same; k++)
+        same = row[c->d->key[k]] == c->last_key[k];
+    return same;
 }
 
 int sm_row_checks_block(struct sm_row_checks *c, const struct sm_block *b, struct sm_err *err) {
     const struct sm_domain *d = c->d;
-    for (uint32_t i = 0; i < b->nrow; i++) {
-        const sm_val *row = &b->cell[(size_t)i * b->ncol];
-        check_row(c, row, b->pos[i]);
-        bool same = c->have_last && d->nkey;
-        for (uint32_t k = 0; k < d->nkey; k++) {
-            same = same && row[d->key[k]] == c->last_key[k];
-            c->last_key[k] = row[d->key[k]];
-        }
-        c->have_last = true;
-        if (same) report_same(c, row, b->pos[i]);
-        c->last_pos = b->pos[i];
+    const sm_val *row = b->cell;
+    if (b->nrow == 0) return SM_OK;
+    for (uint32_t i = 0; i < b->nrow; i++, row += b->ncol) {
+        if (!row_is_fine(c, row)) report_row(c, row, b->pos[i]);
+        if (d->nkey && (i ? same_keys(d, row, row - b->ncol) : same_as_last(c, row)))
+            report_same(c, row, b->pos[i], i ? b->pos[i - 1] : c->last_pos);
     }
+    for (uint32_t k = 0; k < d->nkey; k++)
+        c->last_key[k] = (row - b->ncol)[d->key[k]];
+    c->last_pos = b->pos[b->nrow - 1];
+    c->have_last = true;
     return c->diags->failed ? sm_fail(err, SM_ENOMEM, "out of memory for findings") : SM_OK;
 }

@@ -3,7 +3,7 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
-struct reference { bool known, constant, usable; struct sm_dtc d; };
+struct reference { bool known, constant, usable; uint32_t date; struct sm_dtc d; };
 
 static void note_no_reference(struct sm_deriver *v, const struct sm_derive *r, size_t row) {
     struct sm_valbuf b;
@@ -29,11 +29,11 @@ static bool is_of_subject(const struct sm_deriver *v, const struct sm_expr *e) {
 
 /* False: no complete date to compare with. */
 static bool reference_at(struct sm_deriver *v, const struct sm_derive *r, size_t row, struct reference *f) {
-    int32_t day;
     if (f->known && f->constant) return f->usable;
     sm_val x = sm_expr_eval(r->reference, der_env(v, r, r->reference, row));
     f->known = true;
-    f->usable = sm_val_to_dtc(v->texts, x, &f->d) && sm_dtc_day(&f->d, &day);
+    f->date = sm_val_to_dtc(v->texts, x, &f->d) ? sm_dtc_date(&f->d) : 0;
+    f->usable = f->date != 0;
     if (!f->usable) note_no_reference(v, r, row);
     return f->usable;
 }
@@ -43,25 +43,35 @@ static bool has_result(const struct sm_derive *r, const sm_val *cell) {
     return r->result == SM_NO || cell[r->result] != SM_MISSING;
 }
 
+/* A packed date is taken apart only where its day does not decide. */
+static uint32_t date_of(const struct sm_deriver *v, sm_val x, struct sm_dtc *d) {
+    if (sm_val_is_dtc(x)) return sm_dtc_packed_date(sm_val_packed(x));
+    return sm_val_to_dtc(v->texts, x, d) ? sm_dtc_date(d) : 0;
+}
+
+static bool is_not_after(sm_val x, const struct der_candidate *c, const struct reference *f) {
+    if (sm_val_is_dtc(x) && c->date != f->date) return c->date < f->date;
+    const struct sm_dtc d = sm_val_is_dtc(x) ? sm_dtc_unpack(sm_val_packed(x)) : c->d;
+    enum sm_order o = sm_dtc_compare_common(&d, &f->d);
+    return o == SM_BEFORE || o == SM_SAME;
+}
+
 /* Is the record one of those the last is looked for among? */
 static bool is_candidate(struct sm_deriver *v, const struct sm_derive *r, size_t row, struct reference *f, struct der_candidate *c) {
     const sm_val *cell = der_row(v, row);
-    bool dated = r->date != SM_NO && sm_val_to_dtc(v->texts, cell[r->date], &c->d) && sm_dtc_day(&c->d, &c->day);
-    if (!dated) c->day = INT32_MIN;
-    if (r->reference) {
-        if (!reference_at(v, r, row, f) || !dated || !has_result(r, cell)) return false;
-        enum sm_order o = sm_dtc_compare_common(&c->d, &f->d);
-        if (o != SM_BEFORE && o != SM_SAME) return false;
-    }
+    const sm_val x = r->date == SM_NO ? SM_MISSING : cell[r->date];
+    c->date = date_of(v, x, &c->d);
+    if (r->reference && (!reference_at(v, r, row, f) || !c->date || !has_result(r, cell) || !is_not_after(x, c, f))) return false;
     c->row = (uint32_t)row;
+    if (sm_val_is_dtc(x)) c->d = sm_dtc_unpack(sm_val_packed(x));
     return !r->filter || sm_expr_test(r->filter, der_env(v, r, r->filter, row));
 }
 
 /* Of the latest day: the last in time, or in record order where one of them has no time. */
 static void group_take(struct der_flag_group *g, const struct der_candidate *c) {
-    const bool bare = c->day == INT32_MIN || c->d.hour < 0;
-    if (c->day < g->day) return;
-    if (c->day > g->day) *g = (struct der_flag_group){.day = c->day, .best = UINT32_MAX};
+    const bool bare = !c->date || c->d.hour < 0;
+    if (c->date < g->date) return;
+    if (c->date > g->date) *g = (struct der_flag_group){.date = c->date, .best = UINT32_MAX};
     g->last = c->row;
     g->bare = g->bare || bare;
     if (bare) return;
@@ -73,7 +83,7 @@ static void group_take(struct der_flag_group *g, const struct der_candidate *c) 
 static bool is_winner(const struct sm_derive *r, const struct der_flag_group *g, const struct der_candidate *c) {
     if (r->all_ties && !r->reference) return true;
     if (!r->all_ties) return c->row == (g->bare ? g->last : g->best);
-    if (c->day != g->day) return false;
+    if (c->date != g->date) return false;
     return g->bare || sm_dtc_compare_common(&c->d, &g->latest) == SM_SAME;
 }
 
@@ -82,11 +92,14 @@ static int candidates(struct sm_deriver *v, const struct sm_derive *r, size_t fr
     size_t n = 0;
     for (size_t row = from; row < to; row++) {
         struct der_candidate *c = &v->candidate[n];
-        if (!is_candidate(v, r, row, &f, c)) continue;
+        if (!is_candidate(v, r, row, &f, c)) {
+            if (f.known && f.constant && !f.usable) break;
+            continue;
+        }
         int rc = der_groups_of(v, r->by, r->nby, row, &c->group, err);
         if (rc == SM_OK) rc = sm_grow(&v->flag, &v->cap_flag, v->groups.n, sizeof *v->flag, err);
         if (rc != SM_OK) return rc;
-        if (v->groups.first[c->group] == row) v->flag[c->group] = (struct der_flag_group){.day = INT32_MIN, .best = UINT32_MAX};
+        if (v->groups.first[c->group] == row) v->flag[c->group] = (struct der_flag_group){.best = UINT32_MAX};
         group_take(&v->flag[c->group], c);
         n++;
     }

@@ -27,7 +27,14 @@ static bool same(const struct sm_deriver *v, const uint32_t *by, uint32_t nby, c
     return !v->whole || u == SM_NO || sm_val_eq(v->texts, a[u], b[u]);
 }
 
-int der_groups_of(struct sm_deriver *v, const uint32_t *by, uint32_t nby, size_t row, uint32_t *ret, struct sm_err *err) {
+static bool same_bits(const uint32_t *by, uint32_t nby, const sm_val *a, const sm_val *b) {
+    for (uint32_t i = 0; i < nby; i++)
+        if (a[by[i]] != b[by[i]]) return false;
+    return true;
+}
+
+/* By the hash of the values; a group that is not there is made. */
+static int find(struct sm_deriver *v, const uint32_t *by, uint32_t nby, size_t row, uint32_t *ret, struct sm_err *err) {
     struct der_groups *g = &v->groups;
     const sm_val *cell = der_row(v, row);
     uint64_t h = v->whole && v->d->usubjid != SM_NO ? sm_val_hash(v->texts, cell[v->d->usubjid]) : 0;
@@ -44,4 +51,19 @@ int der_groups_of(struct sm_deriver *v, const uint32_t *by, uint32_t nby, size_t
     *ret = (uint32_t)g->n++;
     g->place[at] = *ret + 1;
     return SM_OK;
+}
+
+/* Records that agree mostly follow each other. */
+int der_groups_of(struct sm_deriver *v, const uint32_t *by, uint32_t nby, size_t row, uint32_t *ret, struct sm_err *err) {
+    struct der_groups *g = &v->groups;
+    const uint32_t u = v->whole ? v->d->usubjid : SM_NO;
+    const sm_val *cell = der_row(v, row);
+    if (g->n && same_bits(by, nby, cell, der_row(v, g->row)) && (u == SM_NO || cell[u] == der_row(v, g->row)[u])) {
+        *ret = g->group;
+        return SM_OK;
+    }
+    int rc = find(v, by, nby, row, ret, err);
+    g->row = (uint32_t)row;
+    g->group = *ret;
+    return rc;
 }

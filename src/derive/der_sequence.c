@@ -4,6 +4,13 @@
 #include "sdtmill/mem.h"
 #include "sdtmill/num.h"
 
+sm_val der_number_make(struct sm_deriver *v, uint64_t n) {
+    if (n >= DER_NUMBERS || sm_grow(&v->number, &v->cap_number, (size_t)n + 1, sizeof *v->number, NULL) != SM_OK)
+        return sm_val_from_i64(v->in, (int64_t)n);
+    for (; v->nnumber <= n; v->nnumber++) v->number[v->nnumber] = sm_val_from_i64(v->in, (int64_t)v->nnumber);
+    return v->number[n];
+}
+
 /* The variables within which the numbers begin anew. */
 static const uint32_t *within(const struct sm_deriver *v, const struct sm_derive *r, uint32_t *ret_n) {
     if (r->nby) {
@@ -95,7 +102,7 @@ int der_sequence_stream(struct sm_deriver *v, uint32_t i, sm_val *cell, size_t n
         if (s->by_prefix) count_by_change(v, s, cell, by, nby);
         else rc = count_by_table(v, s, cell, by, nby, err);
         if (rc != SM_OK) return rc;
-        cell[r->var] = sm_val_from_i64(v->in, (int64_t)s->n);
+        cell[r->var] = der_number(v, s->n);
     }
     return SM_OK;
 }
@@ -167,7 +174,7 @@ int der_sequence_held(struct sm_deriver *v, uint32_t i, size_t from, size_t to, 
     for (size_t k = 0; k < n && rc == SM_OK; k++) {
         uint32_t g = 0;
         rc = der_groups_of(v, r->by, r->nby, v->order[k], &g, err);
-        if (rc == SM_OK) der_row(v, v->order[k])[r->var] = sm_val_from_i64(v->in, (int64_t)++v->count[g]);
+        if (rc == SM_OK) der_row(v, v->order[k])[r->var] = der_number(v, ++v->count[g]);
     }
     v->whole = whole;
     return rc;

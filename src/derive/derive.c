@@ -135,6 +135,7 @@ void sm_deriver_close(struct sm_deriver *v) {
     sm_free(v->order);
     sm_free(v->order_tmp);
     sm_free(v->count);
+    sm_free(v->number);
     sm_free(v);
 }
 
@@ -178,7 +179,8 @@ static int derive_complete(struct sm_deriver *v, size_t from, struct sm_err *err
     const uint32_t u = v->d->usubjid;
     int rc = SM_OK;
     for (size_t i = from > v->open ? from : v->open + 1; !v->whole && i < v->n && rc == SM_OK; i++) {
-        if (sm_val_eq(v->texts, der_row(v, i)[u], der_row(v, i - 1)[u])) continue;
+        const sm_val x = der_row(v, i)[u], before = der_row(v, i - 1)[u];
+        if (x == before || sm_val_eq(v->texts, x, before)) continue;
         rc = derive_range(v, v->open, i, err);
         v->open = i;
     }

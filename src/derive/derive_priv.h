@@ -16,6 +16,7 @@
 enum {
     DER_ROWS = 1024,               /* of a block that goes out */
     DER_HELD_MOST = 10000000,
+    DER_NUMBERS = 4096,            /* numbers whose values are kept */
     DER_TEXT_MOST = 200            /* bytes of a text that is continued in SUPP-- */
 };
 
@@ -25,9 +26,11 @@ struct der_groups {
     size_t nplace, cap_place;
     uint32_t *first;               /* [n] first record of each */
     size_t n, cap;
+    uint32_t row, group;           /* the latest record asked for, if there is any group */
 };
-struct der_flag_group { int32_t day; bool bare; uint32_t last, best; struct sm_dtc latest; };
-struct der_candidate { uint32_t row, group; int32_t day; struct sm_dtc d; };
+/* date: as sm_dtc_date, 0 = none */
+struct der_flag_group { uint32_t date; bool bare; uint32_t last, best; struct sm_dtc latest; };
+struct der_candidate { uint32_t row, group, date; struct sm_dtc d; };
 
 struct der_sequence {              /* numbering that goes on from one subject to the next */
     bool by_prefix;                /* by= are the first keys: a change begins anew */
@@ -67,6 +70,8 @@ struct sm_deriver {
     size_t at_row;
     struct sm_lut *noted;          /* subjects whose missing reference was reported */
     sm_val yes;
+    sm_val *number;                /* [nnumber] values of 0, 1, 2 .. */
+    size_t nnumber, cap_number;
     /* scratch */
     struct der_groups groups;
     struct der_flag_group *flag;
@@ -78,6 +83,12 @@ struct sm_deriver {
     uint64_t *count;
     size_t cap_count;
 };
+
+/* The value of a number, which mostly comes after the one before. */
+sm_val der_number_make(struct sm_deriver *v, uint64_t n);
+static inline sm_val der_number(struct sm_deriver *v, uint64_t n) {
+    return n < v->nnumber ? v->number[n] : der_number_make(v, n);
+}
 
 static inline sm_val *der_row(const struct sm_deriver *v, size_t row) { return v->cell + row * v->ncol; }
 

@@ -14,6 +14,11 @@ enum {
 };
 enum { CODE_END = 0, CODE_UNKNOWN = 1, CODE_FROM_1 = 1, CODE_FROM_0 = 2 };
 
+_Static_assert((int)DAY_SHIFT == SM_DTC_DATE_SHIFT &&
+                   (int)MONTH_SHIFT == SM_DTC_DATE_SHIFT + SM_DTC_DATE_MONTH &&
+                   (int)YEAR_SHIFT == SM_DTC_DATE_SHIFT + SM_DTC_DATE_YEAR && CODE_FROM_1 == 1,
+               "dtc.h tells where the date lies");
+
 struct codes {
     unsigned year, month, day, hour, minute, second;
 };

@@ -6,16 +6,21 @@
 #include "sdtmill/csvw.h"
 #include "sdtmill/err.h"
 
-struct csv {
-    struct emit_memo memo;
+/* Room that a cell can take with its comma, unless it is a text that does not fit into csv_cell. */
+enum { CELL_ROOM = 56 };
+enum { CELL_HEAD = 32, CELL_TEXT = 48, CELL_BITS = 10 };
+_Static_assert((int)CELL_TEXT <= (int)CELL_ROOM, "a cell is copied as a whole");
+
+/* Dates and pooled texts recur: what is written for them, with the comma. n 0: the text is too long
+ * or needs quotes. */
+struct csv_cell {
+    sm_val v;
+    uint8_t n;
+    char text[CELL_TEXT];
 };
-
-/* Room that a cell of any kind but a pooled text can take, with its comma. */
-enum { CELL_ROOM = SM_DTC_TEXT_MAX + 8 };
-
-static uint32_t look(struct sm_str s) {
-    return sm_csv_plain(s);
-}
+struct csv {
+    struct csv_cell cell[1 << CELL_BITS];
+};
 
 static int csv_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
     (void)err;
@@ -24,63 +29,117 @@ static int csv_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
     return SM_OK;
 }
 
-static inline char *put_short(char *p, sm_val v) {
-    uint64_t bytes, filled;
-    size_t n = emit_short(v, &bytes, &filled);
-    if (sm_csv_word_plain(filled)) {
-        emit_store_left(p, bytes);
-        return p + n;
-    }
+/* Is there a byte c in w? */
+static inline uint64_t has_byte(uint64_t w, unsigned char c) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), x = w ^ (ones * c);
+    return (x - ones) & ~x & ones << 7;
+}
+
+/* An inline text with a byte that is suspect; `filled` has letters behind it. */
+static char *put_short_suspect(char *p, uint64_t left, uint64_t filled, size_t n) {
+    const char first = (char)(left >> 56), last = (char)(left >> (64 - 8 * n));
     char text[8];
-    emit_store_left(text, bytes);
-    struct sm_str s = {text, n};
-    if (!sm_csv_plain(s)) return sm_csv_put_quoted(p, s);
-    memcpy(p, text, 8);
-    return p + n;
-}
-
-static inline char *put_text(char *p, const struct emit_text *t) {
-    if (!t->mark) return sm_csv_put_quoted(p, (struct sm_str){t->p, t->n});
-    emit_copy(p, t->p, t->n);
-    return p + t->n;
-}
-
-/* The end of the row in the sink's buffer, NULL after an error. */
-static char *put_row(struct sm_emitter *e, const sm_val *row, char *p) {
-    struct csv *c = e->state;
-    const struct sm_dsinfo *d = e->ds;
-    char *base = p;
-    for (uint32_t i = 0; i < d->nvar; i++) {
-        sm_val v = row[d->column[i]];
-        if (sm_val_is_inline(v)) {
-            p = put_short(p, v);
-        } else if (sm_val_is_pooled(v)) {
-            const struct emit_text *t = emit_memo_text(&c->memo, e->study->texts, v, look);
-            if (2 * (size_t)t->n + 3 > CELL_ROOM) {
-                sm_sink_used(e->sink, (size_t)(p - base));
-                p = base = sm_sink_reserve(e->sink, 2 * (size_t)t->n +
-                                                        (size_t)(d->nvar - i + 1) * CELL_ROOM);
-                if (!p) return NULL;
-            }
-            p = put_text(p, t);
-        } else if (sm_val_is_dtc(v)) {
-            p += sm_dtc_format_packed(sm_val_packed(v), p);
-        } else if (d->nvar == 1) { /* an empty line would be no record */
-            p = sm_csv_put_quoted(p, (struct sm_str){"", 0});
-        }
-        *p++ = ',';
+    emit_store_left(text, left);
+    if (sm_is_blank(first) || sm_is_blank(last) || has_byte(filled, ',') || has_byte(filled, '"') ||
+        has_byte(filled, '\n') || has_byte(filled, '\r')) {
+        p = sm_csv_put_quoted(p, (struct sm_str){text, n});
+    } else {
+        memcpy(p, text, 8);
+        p += n;
     }
-    p[-1] = '\n';
-    sm_sink_used(e->sink, (size_t)(p - base));
+    *p = ',';
+    return p + 1;
+}
+
+/* By the bytes behind an inline text: letters there, so that all eight bytes can be looked at at
+ * once; and the comma. */
+#define BEHIND(make) {0, make(7), make(6), make(5), make(4), make(3), make(2), make(1)}
+#define LETTERS(n) UINT64_C(0x6161616161616161) >> 8 * (n)
+#define COMMA(n) (uint64_t)',' << (56 - 8 * (n))
+static const uint64_t letters[8] = BEHIND(LETTERS), comma[8] = BEHIND(COMMA);
+
+static inline char *put_short(char *p, sm_val v) {
+    const uint64_t left = v << 8; /* never 0 */
+    const size_t behind = (size_t)__builtin_ctzll(left) >> 3;
+    const uint64_t filled = left | letters[behind];
+    if (__builtin_expect(!sm_csv_word_plain(filled), 0))
+        return put_short_suspect(p, left, filled, 8 - behind);
+    emit_store_left(p, left | comma[behind]);
+    return p + 9 - behind;
+}
+
+static void cell_make(struct csv_cell *c, const struct sm_texts *t, sm_val v) {
+    struct sm_valbuf b;
+    struct sm_str s = sm_val_text(t, v, &b);
+    c->v = v;
+    c->n = 0;
+    if (s.n >= CELL_TEXT || !sm_csv_plain(s)) return;
+    memcpy(c->text, s.p, s.n);
+    c->text[s.n] = ',';
+    c->n = (uint8_t)(s.n + 1);
+}
+
+/* A text of any length and content; what is in the sink's buffer up to p is written before. There is
+ * room for `cells` more afterwards. NULL after an error. */
+static char *put_any(struct sm_emitter *e, char *p, struct sm_str s, uint32_t cells) {
+    sm_sink_used(e->sink, (size_t)(p - e->sink->at));
+    p = sm_sink_reserve(e->sink, 2 * s.n + 3 + (size_t)(cells + 1) * CELL_ROOM);
+    if (!p) return NULL;
+    if (sm_csv_plain(s)) {
+        memcpy(p, s.p, s.n);
+        p += s.n;
+    } else {
+        p = sm_csv_put_quoted(p, s);
+    }
+    *p++ = ',';
+    return p;
+}
+
+/* A date or a pooled text. */
+static inline char *put_known(struct sm_emitter *e, struct csv_cell *cells, char *p, sm_val v,
+                              uint32_t left) {
+    struct csv_cell *c = &cells[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - CELL_BITS)];
+    if (__builtin_expect(c->v != v, 0)) cell_make(c, e->study->texts, v);
+    memcpy(p, c->text, CELL_HEAD);
+    if (c->n > CELL_HEAD) memcpy(p + CELL_HEAD, c->text + CELL_HEAD, CELL_TEXT - CELL_HEAD);
+    if (__builtin_expect(c->n != 0, 1)) return p + c->n;
+    struct sm_valbuf b;
+    return put_any(e, p, sm_val_text(e->study->texts, v, &b), left);
+}
+
+/* The end of the row, NULL after an error. */
+static inline char *put_row(struct sm_emitter *e, const sm_val *row, char *p) {
+    struct csv *state = e->state;
+    const uint32_t *column = e->ds->column, *const end = column + e->ds->nvar;
+    for (; column < end; column++) {
+        const sm_val v = row[*column];
+        if (__builtin_expect(sm_val_is_inline(v), 1)) {
+            p = put_short(p, v);
+        } else if (v == SM_MISSING) {
+            *p++ = ',';
+        } else {
+            p = put_known(e, state->cell, p, v, (uint32_t)(end - column));
+            if (!p) return NULL;
+        }
+    }
     return p;
 }
 
 static int csv_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) {
-    const size_t room = (size_t)(e->ds->nvar + 1) * CELL_ROOM;
-    if (e->ds->nvar == 0) return SM_OK;
-    for (uint32_t r = 0; r < b->nrow; r++) {
+    const uint32_t nvar = e->ds->nvar;
+    const size_t room = (size_t)(nvar + 1) * CELL_ROOM;
+    const sm_val *row = b->cell;
+    for (uint32_t r = 0; r < b->nrow && nvar; r++, row += b->ncol) {
         char *p = sm_sink_reserve(e->sink, room);
-        if (!p || !put_row(e, b->cell + (size_t)r * b->ncol, p)) return sm_sink_check(e->sink, err);
+        if (p && nvar == 1 && row[*e->ds->column] == SM_MISSING) { /* else an empty line */
+            memcpy(p, "\"\",", 3);
+            p += 3;
+        } else if (p) {
+            p = put_row(e, row, p);
+        }
+        if (!p) return sm_sink_check(e->sink, err);
+        p[-1] = '\n';
+        sm_sink_used(e->sink, (size_t)(p - e->sink->at));
     }
     return SM_OK;
 }

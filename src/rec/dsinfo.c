@@ -101,12 +101,44 @@ static bool is_recent(sm_val recent[1 << RECENT_BITS], sm_val x) {
     return false;
 }
 
-/* Which records have a value, all that is wanted of a block row by row. */
+enum { TILE = 8 };
+
+/* Values of TILE columns next to each other. */
+static void count_tile(const sm_val *x, size_t step, uint32_t nrow, uint64_t n[TILE]) {
+    uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+    for (uint32_t r = 0; r < nrow; r++, x += step) {
+        a += x[0] != SM_MISSING;
+        b += x[1] != SM_MISSING;
+        c += x[2] != SM_MISSING;
+        d += x[3] != SM_MISSING;
+        e += x[4] != SM_MISSING;
+        f += x[5] != SM_MISSING;
+        g += x[6] != SM_MISSING;
+        h += x[7] != SM_MISSING;
+    }
+    memcpy(n, (uint64_t[TILE]){a, b, c, d, e, f, g, h}, TILE * sizeof *n);
+}
+
+static uint64_t count_column(const sm_val *x, size_t step, uint32_t nrow) {
+    uint64_t n = 0;
+    for (uint32_t r = 0; r < nrow; r++, x += step)
+        n += *x != SM_MISSING;
+    return n;
+}
+
+/* Which records have a value, all that is wanted of a block row by row. The last tile reaches back
+ * into the one before. */
 static void fold_present(struct sm_dsinfo *d, const struct sm_block *b) {
-    const sm_val *row = b->cell;
-    for (uint32_t r = 0; r < b->nrow; r++, row += b->ncol)
+    for (uint32_t i = 0; i < d->nvar && b->ncol < TILE; i++)
+        d->var[i].present += count_column(b->cell + d->column[i], b->ncol, b->nrow);
+    for (uint32_t c = 0; c < b->ncol && b->ncol >= TILE; c += TILE) {
+        uint64_t n[TILE];
+        const uint32_t at = c < b->ncol - TILE ? c : b->ncol - TILE;
+        count_tile(b->cell + at, b->ncol, b->nrow, n);
         for (uint32_t i = 0; i < d->nvar; i++)
-            d->var[i].present += row[d->column[i]] != SM_MISSING;
+            if (d->column[i] >= c && d->column[i] < at + TILE)
+                d->var[i].present += n[d->column[i] - at];
+    }
 }
 
 static void begin_facts(struct sm_dsvar *v) {

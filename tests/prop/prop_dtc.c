@@ -175,6 +175,10 @@ static void completed_dates_order_like_their_days(void **state) {
         assert_true(sm_dtc_pack(&x, &packed));
         assert_true(sm_dtc_packed_day(packed, &packed_day));
         assert_int_equal(packed_day, dx);
+        const uint32_t date = sm_dtc_packed_date(packed);
+        assert_int_not_equal(date, 0);
+        assert_int_equal(sm_dtc_date(&x), date);
+        assert_int_equal(sign_of((int64_t)date - sm_dtc_date(&y)), sign_of((int64_t)dx - dy));
         if (dx != dy) assert_int_equal(sm_dtc_compare(&x, &y), sign_of((int64_t)dx - dy));
         assert_true(sm_dtc_study_day(&x, &y, &study));
         assert_int_not_equal(study, 0);

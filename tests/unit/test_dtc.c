@@ -190,6 +190,8 @@ static void packed_day_needs_a_complete_date(void **state) {
         assert_true(sm_dtc_pack(&d, &packed));
         assert_false(sm_dtc_packed_day(packed, &day));
         assert_false(sm_dtc_day(&d, &day));
+        assert_int_equal(sm_dtc_packed_date(packed), 0);
+        assert_int_equal(sm_dtc_date(&d), 0);
     }
     struct sm_dtc d = read_text("2014-08-05T11:00");
     assert_true(sm_dtc_pack(&d, &packed));

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "dataset.h"
+#include "sdtmill/mem.h"
 #include "sdtmill/hash.h"
 
 static void a_dataset_is_a_header_and_its_records(void **state) {
@@ -66,6 +67,107 @@ static void texts_of_every_length_are_written_whole(void **state) {
     }
     assert_int_equal(kit_emit(&k, "csv"), SM_OK);
     tmp_assert_file(kit_file(&k), want.p);
+    sm_buf_free(&want);
+    kit_close(&k);
+}
+
+/* One cell as RFC 4180 and csvw.h have it, found byte by byte. */
+static void add_cell(struct sm_buf *b, struct sm_str s, char end) {
+    bool quotes = s.n && (sm_is_blank(s.p[0]) || sm_is_blank(s.p[s.n - 1]));
+    for (size_t i = 0; i < s.n; i++) quotes = quotes || s.p[i] == ',' || s.p[i] == '"' || s.p[i] == '\n' || s.p[i] == '\r';
+    if (quotes) sm_buf_add_byte(b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"') sm_buf_add_byte(b, '"');
+        sm_buf_add_byte(b, s.p[i]);
+    }
+    if (quotes) sm_buf_add_byte(b, '"');
+    sm_buf_add_byte(b, end);
+}
+
+/* Writes one column beside a number, formatted apart, in blocks of `step` records. */
+static void assert_column_written(struct kit *k, const sm_val *v, uint32_t n, uint32_t step, const struct sm_buf *want) {
+    struct sm_emitter *e = NULL;
+    struct sm_emit_apart a = {0};
+    sm_val *cell = sm_alloc((size_t)n * 2, sizeof *cell);
+    assert_non_null(cell);
+    for (uint32_t i = 0; i < n; i++) {
+        cell[i * 2] = v[i];
+        cell[i * 2 + 1] = sm_val_from_i64(k->in, i);
+    }
+    assert_int_equal(sm_emitter_open(&e, sm_emit_find(SM_STR("csv")), &k->study, &k->err), SM_OK);
+    e->ds = &k->ds;
+    size_t at = 0;
+    for (uint32_t i = 0; i < n; i += step) {
+        struct sm_block b = {cell + (size_t)i * 2, NULL, n - i < step ? n - i : step, 2};
+        assert_int_equal(sm_emitter_format(e, &a, &b, &k->err), SM_OK);
+        struct sm_str got = sm_sink_kept(a.sink);
+        assert_true(at + got.n <= want->n);
+        assert_memory_equal(got.p, want->p + at, got.n);
+        at += got.n;
+    }
+    assert_int_equal(at, want->n);
+    sm_emit_apart_free(&a);
+    sm_emitter_close(e);
+    sm_free(cell);
+}
+
+enum { CELLS_MOST = 12000 };
+
+static void quotes_stand_where_they_must_at_any_length(void **state) {
+    (void)state;
+    static const char odd[] = ",\"\n\r \t!%+-.a\x7F\xC3\xFF";
+    struct kit k;
+    struct sm_buf want;
+    sm_buf_init(&want, 0);
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    kit_var(&k, "B", 'n');
+    sm_val *v = sm_alloc(CELLS_MOST, sizeof *v);
+    char text[80], number[24];
+    uint32_t n = 0;
+    for (size_t len = 1; len <= 70; len += len < 10 || len > 44 ? 1 : 7)
+        for (size_t at = 0; at < len; at += at < 8 ? 1 : 5)
+            for (size_t c = 0; c + 1 < sizeof odd; c++) {
+                memset(text, len % 2 ? '-' : 'z', len);
+                text[at] = odd[c];
+                if (at && c % 3 == 0) text[at - 1] = odd[(c + at) % (sizeof odd - 1)];
+                v[n] = sm_val_make(k.in, sm_str_n(text, len));
+                add_cell(&want, sm_str_n(text, len), ',');
+                add_cell(&want, sm_str_n(number, (size_t)snprintf(number, sizeof number, "%u", n)), '\n');
+                assert_true(++n < CELLS_MOST);
+            }
+    assert_true(n > 5000);
+    assert_column_written(&k, v, n, n, &want);
+    assert_column_written(&k, v, n, 700, &want);
+    sm_free(v);
+    sm_buf_free(&want);
+    kit_close(&k);
+}
+
+static void dates_and_texts_that_recur_are_written_alike(void **state) {
+    (void)state;
+    struct kit k;
+    struct sm_buf want;
+    sm_buf_init(&want, 0);
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'd');
+    kit_var(&k, "B", 'n');
+    sm_val *v = sm_alloc(CELLS_MOST, sizeof *v);
+    char text[80], number[24];
+    for (uint32_t i = 0; i < CELLS_MOST; i++) {
+        const uint32_t d = i * 7919 % 2500;
+        const unsigned y = 1900 + d % 200, m = 1 + d % 12, day = 1 + d % 28, minute = d % 60;
+        int len = d % 5 == 0   ? snprintf(text, sizeof text, "%04u-%02u-%02uT10:%02u", y, m, day, minute)
+                  : d % 5 == 1 ? snprintf(text, sizeof text, "%04u-%02u-%02u", y, m, day)
+                  : d % 5 == 2 ? snprintf(text, sizeof text, "%04u---%02uT01:02:%02u", y, day, minute)
+                  : d % 5 == 3 ? snprintf(text, sizeof text, "a text of %04u,%02u or more than that, in some records only", y, m)
+                               : snprintf(text, sizeof text, "text %04u of %02u", y, m);
+        v[i] = sm_val_as_dtc(k.texts, sm_val_make(k.in, sm_str_n(text, (size_t)len)));
+        add_cell(&want, sm_str_n(text, (size_t)len), ',');
+        add_cell(&want, sm_str_n(number, (size_t)snprintf(number, sizeof number, "%u", i)), '\n');
+    }
+    assert_column_written(&k, v, CELLS_MOST, 1024, &want);
+    sm_free(v);
     sm_buf_free(&want);
     kit_close(&k);
 }
@@ -171,6 +273,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dataset_is_a_header_and_its_records),
         cmocka_unit_test(texts_of_every_length_are_written_whole),
+        cmocka_unit_test(quotes_stand_where_they_must_at_any_length),
+        cmocka_unit_test(dates_and_texts_that_recur_are_written_alike),
         cmocka_unit_test(a_huge_text_full_of_quotes_fits),
         cmocka_unit_test(one_variable_without_a_value_is_no_empty_line),
         cmocka_unit_test(columns_are_taken_from_where_they_stand),
