@@ -37,8 +37,10 @@ int read_more(struct sm_reader *r, char *to, size_t cap, size_t *ret_n, struct s
     return SM_OK;
 }
 
+/* Always with room behind the bytes, for looks at many of them at once. */
 static int chunk_room(struct sm_chunk *c, size_t more, struct sm_err *err) {
-    return c->n + more <= c->cap ? SM_OK : sm_grow(&c->data, &c->cap, c->n + more, 1, err);
+    size_t n = c->n + more + SM_SCAN;
+    return n <= c->cap ? SM_OK : sm_grow(&c->data, &c->cap, n, 1, err);
 }
 
 static int chunk_new(struct sm_chunk **chunk, struct sm_err *err) {
@@ -50,7 +52,7 @@ static int chunk_new(struct sm_chunk **chunk, struct sm_err *err) {
 }
 
 static int chunk_start(struct sm_reader *r, struct sm_chunk *c, struct sm_err *err) {
-    int rc = chunk_room(c, r->carry.n + 1, err);
+    int rc = chunk_room(c, r->carry.n, err);
     if (rc) return rc;
     if (r->carry.n) memcpy(c->data, r->carry.p, r->carry.n);
     c->n = r->carry.n;

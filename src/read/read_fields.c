@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <csv.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "read_priv.h"
 
 /* Records in which quotes stand for more than the bounds of a field are libcsv's. The others, where
  * its rules come down to cutting at delimiters and trimming blanks, are cut here without copying a
- * byte. */
+ * byte: sixty-four bytes at a time, blanks and quotes being looked at one by one only where they
+ * stand otherwise than usual. */
 struct read_csv {
     struct csv_parser p;
     struct read_fields *f;
@@ -76,120 +74,118 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
     if (n != f->text.n || csv_fini(&c->p, fields_csv_field, NULL, c) != 0) return false;
     size_t stored = f->n < c->max ? f->n : c->max;
     if (c->failed || f->cells.failed || !fields_room(f, stored + 1)) return false;
-    const char *base = f->cells.p ? f->cells.p : "";
+    if (!sm_buf_reserve(&f->cells, SM_SCAN)) return false;
+    const char *base = f->cells.p;
     for (size_t i = 0, at = 0; i < stored; at = c->end[i++])
         f->v[i] = (struct sm_str){base + at, c->end[i] - at};
     return true;
 }
 
-/* ---- delimiters and quotes, in order ----------------------------------------------------------
+/* ---- records cut here --------------------------------------------------------------------------
  */
-struct marks {
-    const char *at, *end; /* bytes not looked at yet */
-    const char *base;     /* of the bits */
-    uint64_t bits;
-    char delim, quote;
+/* What is looked for in a record, and what is known of the byte before the next sixty-four. */
+struct cut {
+    char delim, quote, blank[2];
+    uint64_t delim_was, blank_was, closed_was; /* 1 if it was such a sign */
+    uint64_t inside;                           /* all bits: within quotes */
+    uint64_t odd;                              /* blanks or quotes stand where they need a look */
+    bool high;
 };
 
-#ifdef __SSE2__
-static inline uint64_t marks_of(const char *p, char delim, char quote) {
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i d = _mm_cmpeq_epi8(x, _mm_set1_epi8(delim)),
-            q = _mm_cmpeq_epi8(x, _mm_set1_epi8(quote));
-    return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_or_si128(d, q));
-}
-#else
-static inline uint64_t marks_of(const char *p, char delim, char quote) {
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < 16; i++)
-        bits |= (uint64_t)(p[i] == delim || p[i] == quote) << i;
-    return bits;
-}
-#endif
-
-/* Looks at the next 64 bytes at most. */
-static void marks_more(struct marks *m) {
-    size_t left = (size_t)(m->end - m->at), n = left < 64 ? left : 64;
-    m->base = m->at;
-    m->at += n;
-    m->bits = 0;
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        m->bits |= marks_of(m->base + i, m->delim, m->quote) << i;
-    if (i == n) return;
-    char rest[16] = {0};
-    memcpy(rest, m->base + i, n - i);
-    m->bits |= (marks_of(rest, m->delim, m->quote) & (((uint64_t)1 << (n - i)) - 1)) << i;
+static struct cut cut_start(const struct sm_reader *r) {
+    char delim = r->file->delimiter;
+    return (struct cut){.delim = delim,
+                        .quote = r->file->quote,
+                        .blank = {delim == ' ' ? '\t' : ' ', delim == '\t' ? ' ' : '\t'},
+                        .delim_was = 1};
 }
 
-/* The next one, or the end. */
-static inline const char *marks_next(struct marks *m) {
-    while (m->bits == 0) {
-        if (m->at == m->end) return m->end;
-        marks_more(m);
+/* Where fields end in the next n bytes, 64 at most; the end of the record is such a place. */
+static inline uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bool quotes) {
+    struct sm_scan x = n < SM_SCAN ? sm_scan_load_n(p, n) : sm_scan_load(p);
+    uint64_t ends = sm_scan_eq(x, c->delim), blank = sm_scan_either(x, c->blank[0], c->blank[1]);
+    c->high |= sm_scan_high(x);
+    if (n < SM_SCAN) ends |= (uint64_t)1 << n;
+    if (!quotes) {
+        uint64_t starts = ends << 1 | c->delim_was;
+        c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was));
+        c->delim_was = ends >> 63;
+        c->blank_was = blank >> 63;
+        return ends;
     }
-    const char *p = m->base + __builtin_ctzll(m->bits);
-    m->bits &= m->bits - 1;
-    return p;
+    uint64_t quote = sm_scan_eq(x, c->quote), inside = sm_scan_between(quote) ^ c->inside;
+    uint64_t close = quote & ~inside;
+    ends &= ~inside;
+    blank &= ~inside;
+    uint64_t starts = ends << 1 | c->delim_was;
+    c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was)) | (quote & inside & ~starts) |
+              ((close << 1 | c->closed_was) & ~ends);
+    c->inside = 0 - (inside >> 63);
+    c->delim_was = ends >> 63;
+    c->blank_was = blank >> 63;
+    c->closed_was = close >> 63;
+    return ends;
 }
 
-static inline const char *marks_next_of(struct marks *m, char c) {
-    const char *p = marks_next(m);
-    while (p != m->end && *p != c)
-        p = marks_next(m);
-    return p;
-}
-
-struct fields_one {
-    const char *from, *to, *next;
-};
-
-/* A field whose first sign, at p, is a quote; next is NULL when libcsv has to look at it. */
-static struct fields_one fields_quoted(struct marks *m, const char *p) {
-    struct fields_one one = {p + 1, NULL, NULL};
-    (void)marks_next_of(m, m->quote); /* the one at p */
-    one.to = marks_next_of(m, m->quote);
-    if (one.to == m->end) return one;
-    const char *next = one.to + 1;
-    while (next < m->end && sm_is_blank(*next) && *next != m->delim)
-        next++;
-    if (next == m->end || *next == m->delim) one.next = marks_next(m);
-    return one;
-}
-
-static inline struct fields_one fields_plain(struct marks *m, const char *p) {
-    struct fields_one one = {p, NULL, marks_next_of(m, m->delim)};
-    one.to = one.next;
-    while (one.to > p && sm_is_blank(one.to[-1]))
-        one.to--;
-    return one;
-}
-
-/* False when libcsv has to look at the record (*ret_retry), or out of memory. */
-static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool quotes,
-                       bool *ret_retry) {
-    const char delim = r->file->delimiter, quote = quotes ? r->file->quote : delim;
-    const char *p = f->text.p, *end = p + f->text.n;
-    struct marks m = {p, end, p, 0, delim, quote};
-    uint32_t n = 0, max = r->opts.max_columns;
-    bool changed = false;
-    for (;; n++, p++) {
-        const char *from = p;
-        if (n >= f->cap && n < max && !fields_room(f, (size_t)n + 1)) return false;
-        while (p < end && sm_is_blank(*p) && *p != delim)
-            p++;
-        bool quoted = quotes && p < end && *p == quote;
-        struct fields_one one = quoted ? fields_quoted(&m, p) : fields_plain(&m, p);
-        *ret_retry = one.next == NULL;
-        if (!one.next) return false;
-        if (n < max) f->v[n] = (struct sm_str){one.from, (size_t)(one.to - one.from)};
-        changed |= one.from != from || one.to != one.next;
-        p = one.next;
-        if (p == end) break;
+/* Fields as they stand between delimiters that are not within quotes; with `bare`, those whose
+ * first byte is a quote without their two quotes. False when not all of them are taken. */
+static inline bool cut_all(struct read_fields *f, struct cut *c, uint32_t max, const bool quotes,
+                           const bool bare) {
+    const char *text = f->text.p, *from = text;
+    uint32_t n = 0;
+    for (size_t at = 0; at <= f->text.n; at += SM_SCAN) {
+        uint64_t ends = cut_ends(c, text + at, f->text.n - at, quotes);
+        if (n > max || !fields_room(f, (size_t)n + SM_SCAN)) return false;
+        struct sm_str *v = f->v + n;
+        for (; ends; ends &= ends - 1, v++) {
+            const char *to = text + at + __builtin_ctzll(ends);
+            const size_t quoted = bare && from < to && *from == c->quote;
+            *v = (struct sm_str){from + quoted, (size_t)(to - from) - 2 * quoted};
+            from = to + 1;
+        }
+        n = (uint32_t)(v - f->v);
+        if (bare && c->odd) return false;
     }
-    f->n = n + 1;
-    f->changed = changed;
-    return true;
+    f->n = n;
+    return n <= max && from == text + f->text.n + 1;
+}
+
+/* A field that was cut at delimiters only: without blanks around it, without quotes around that.
+ * False if quotes stand elsewhere. */
+static bool cut_tidy(const struct cut *c, bool quotes, struct sm_str *s) {
+    const char *from = s->p, *to = from + s->n;
+    while (from < to && (*from == c->blank[0] || *from == c->blank[1]))
+        from++;
+    while (to > from && (to[-1] == c->blank[0] || to[-1] == c->blank[1]))
+        to--;
+    if (quotes && from < to && *from == c->quote) {
+        if (to - from < 2 || to[-1] != c->quote) return false;
+        from++;
+        to--;
+    }
+    *s = (struct sm_str){from, (size_t)(to - from)};
+    return !quotes || from == to || !memchr(from, c->quote, s->n);
+}
+
+/* Blanks around fields. False when libcsv has to look at the record. */
+static bool fields_tidy(struct read_fields *f, const struct sm_reader *r, bool quotes) {
+    struct cut c = cut_start(r);
+    uint32_t max = r->opts.max_columns;
+    bool taken = quotes ? cut_all(f, &c, max, true, false) : cut_all(f, &c, max, false, false);
+    f->changed = true;
+    for (uint32_t i = 0; taken && i < f->n; i++)
+        taken = cut_tidy(&c, quotes, &f->v[i]);
+    return taken;
+}
+
+/* False when fields need another look than the usual one. */
+static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool quotes) {
+    struct cut c = cut_start(r);
+    uint32_t max = r->opts.max_columns;
+    bool taken = quotes ? cut_all(f, &c, max, true, true) : cut_all(f, &c, max, false, false);
+    f->changed = quotes;
+    f->ascii = !c.high;
+    return taken && !c.odd;
 }
 
 static bool fields_is_ascii(struct sm_str s) {
@@ -207,7 +203,7 @@ static bool fields_is_ascii(struct sm_str s) {
 /* A byte that is no character becomes the mark that a converted file would hold. */
 static bool fields_decode(struct read_fields *f, const struct sm_charmap *map, struct sm_str raw) {
     sm_buf_clear(&f->decoded);
-    if (!sm_buf_reserve(&f->decoded, raw.n * 4)) return false;
+    if (!sm_buf_reserve(&f->decoded, raw.n * 4 + SM_SCAN)) return false;
     char *to = f->decoded.p;
     for (size_t i = 0; i < raw.n; i++) {
         unsigned char c = (unsigned char)raw.p[i];
@@ -229,19 +225,22 @@ static bool fields_decode(struct read_fields *f, const struct sm_charmap *map, s
 
 bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
                      uint32_t flags) {
+    const bool broken = flags & SM_SPAN_BROKEN, quotes = flags & SM_SPAN_QUOTE;
     f->n = 0;
     f->text = raw;
-    f->invalid = f->changed = false;
-    f->ascii = fields_is_ascii(raw);
+    f->invalid = false;
+    bool taken = !broken && fields_cut(f, r, quotes);
+    if (!taken) f->ascii = fields_is_ascii(raw);
     if (!f->ascii && r->map) {
         if (!fields_decode(f, r->map, raw)) return false;
+        taken = !broken && fields_cut(f, r, quotes);
+        f->ascii = false;
     } else if (!f->ascii) {
         f->invalid = sm_utf8_invalid(raw, NULL) != SIZE_MAX;
     }
-    bool retry = (flags & SM_SPAN_BROKEN) != 0;
-    if (!retry && fields_cut(f, r, flags & SM_SPAN_QUOTE, &retry)) return true;
+    if (taken || (!broken && fields_tidy(f, r, quotes))) return true;
     f->n = 0;
-    return retry && fields_csv(f, r);
+    return fields_csv(f, r);
 }
 
 uint32_t read_fields_invalid(const struct read_fields *f, const struct sm_reader *r,

@@ -9,6 +9,7 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sdtmill/read.h"
+#include "sdtmill/scan.h"
 #include "sdtmill/source.h"
 #include "sdtmill/split.h"
 #include "sdtmill/utf8.h"
@@ -31,7 +32,8 @@ struct read_fields {
 };
 int read_fields_open(struct read_fields *f, struct sm_err *err) SM_MUST_CHECK;
 void read_fields_close(struct read_fields *f);
-/* Fields of one record (raw bytes without line end). False when out of memory. */
+/* Fields of one record (raw bytes without line end), behind which SM_SCAN bytes can be read; so they
+ * can behind each field. False when out of memory. */
 bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
                      uint32_t flags);
 /* Bytes of the record as UTF-8 where it is no character: the first such field (0-based), and the

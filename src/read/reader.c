@@ -110,11 +110,12 @@ static int header_record(struct sm_reader *r, size_t at, struct sm_spans *out, b
 
 static int header_names(struct sm_reader *r, const struct sm_span *span, struct sm_diags *diags,
                         struct sm_err *err) {
-    struct read_fields f;
+    struct read_fields f = {0};
     struct sm_buf work;
     sm_buf_init(&work, 0);
+    int rc = sm_buf_reserve(&r->carry, SM_SCAN) ? SM_OK : sm_buf_check(&r->carry, err);
     struct sm_str raw = {r->carry.p + span->at, span->n};
-    int rc = read_fields_open(&f, err);
+    if (!rc) rc = read_fields_open(&f, err);
     if (!rc && !read_fields_run(&f, r, raw, span->flags))
         rc = sm_fail(err, SM_ENOMEM, "out of memory");
     uint64_t line = 1 + (uint64_t)span->line;
