@@ -179,6 +179,14 @@ static bool bind_cell(struct sm_reader *r, struct read_cell *cell, const struct 
                     bind_in_key(r->file->key ? r->file->key : r->source->key, fc->column);
     bool same = !fc->recode && fc->missing.n == 0 && !c->has_min && !c->has_max;
     cell->plain = same && c->type == SM_COL_TEXT;
+    cell->to = fc->column;
+    cell->way = READ_CONSTANT;
+    if (fc->how == SM_SUPPLY_EXPR)
+        cell->way = READ_EXPR;
+    else if (fc->how == SM_SUPPLY_HEADER && cell->field == SM_NO)
+        cell->constant = SM_MISSING;
+    else if (fc->how == SM_SUPPLY_HEADER)
+        cell->way = cell->plain ? READ_TEXT : READ_KNOWN;
     cell->number = same && (c->type == SM_COL_NUMBER || c->type == SM_COL_RESULT);
     return bind_tokens(r, fc->missing, &cell->token, &cell->ntoken);
 }
@@ -268,6 +276,29 @@ static bool bind_rest(struct bind *b) {
     return true;
 }
 
+/* Columns that no row may lack, those that no cell supplies, and what names the subject. */
+static bool bind_rows(struct sm_reader *r) {
+    uint32_t n = r->source->ncolumn;
+    r->required = sm_arena_array(&r->arena, (size_t)n + 1, sizeof *r->required);
+    r->absent = sm_arena_array(&r->arena, (size_t)n + 1, sizeof *r->absent);
+    if (!r->required || !r->absent) return false;
+    for (uint32_t c = 0; c < n; c++) {
+        bool supplied = false;
+        for (uint32_t i = 0; i < r->base.ncell && !supplied; i++)
+            supplied = r->base.cell[i].to == c;
+        if (!supplied) r->absent[r->nabsent++] = c;
+        if (r->source->column[c].required) r->required[r->nrequired++] = c;
+    }
+    const struct sm_expr *e[2] = {r->source->usubjid, r->source->subjid};
+    for (uint32_t k = 0; k < 2; k++) {
+        r->subject[k] = (struct read_subject){.e = e[k], .memo = r->ncell + k};
+        if (!e[k]) continue;
+        r->subject[k].ninput = (uint32_t)sm_expr_inputs(e[k], &r->subject[k].input);
+        r->subject[k].keep = r->subject[k].ninput <= READ_KEY && sm_expr_is_pure(e[k]);
+    }
+    return true;
+}
+
 int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
     struct sm_err own = {0};
     struct bind b = {.r = r, .diags = diags, .err = err ? err : &own};
@@ -286,7 +317,7 @@ int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
     for (uint32_t k = 0; k < nraw; k++)
         bind_raw(&b, k, folded);
     if (b.rc) return b.rc;
-    if (!bind_plans(r) || !bind_rest(&b) || b.err->code)
+    if (!bind_plans(r) || !bind_rest(&b) || !bind_rows(r) || b.err->code)
         return sm_fail(err, SM_ENOMEM, "out of memory");
     bind_subject(r);
     return SM_OK;

@@ -3,8 +3,8 @@
 
 #include "sdtmill/num.h"
 
-/* read_clean.c - one raw cell to one value: cleaned, missing words, recoded, of the column's type.
- */
+/* read_clean.c - the text of one raw cell to a value: cleaned, missing words, recoded, of the
+ * column's type. */
 
 enum { CLEAN_NUMBER = 480, CLEAN_FORMATS = 96 };
 
@@ -304,9 +304,7 @@ static sm_val clean_type(struct read_job *j, const struct read_cell *cell, sm_va
     return v == SM_MISSING ? sm_val_make(j->w->in, s) : v;
 }
 
-/* s: cleaned text, not empty; v: the same as a value, if there is one. */
-static sm_val clean_convert(struct read_job *j, const struct read_cell *cell, sm_val v,
-                            struct sm_str s) {
+sm_val read_convert(struct read_job *j, const struct read_cell *cell, sm_val v, struct sm_str s) {
     if (read_is_token(cell->token, cell->ntoken, s)) return SM_MISSING;
     const struct sm_recode *recode = cell->fc->recode;
     struct sm_valbuf buf;
@@ -323,147 +321,4 @@ static sm_val clean_convert(struct read_job *j, const struct read_cell *cell, sm
         if (s.n == 0) return SM_MISSING;
     }
     return clean_type(j, cell, v, s);
-}
-
-/* ---- remembered conversions ------------------------------------------------------------------ */
-struct read_memo *read_memo_find(struct read_memo *table, const void *who,
-                                 const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
-    uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
-    size_t words = n > (READ_KEY - 1) * sizeof *key ? READ_KEY : n / sizeof *key + 1;
-    for (size_t i = 0; i < words; i++)
-        h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
-    struct read_memo *m = &table[(h >> 40) % READ_MEMO];
-    uint64_t differ = m->n ^ n;
-    for (size_t i = 0; i < words; i++)
-        differ |= m->key[i] ^ key[i];
-    *ret_hit = m->who == who && differ == 0;
-    if (!*ret_hit) {
-        m->who = NULL;
-        memcpy(m->key, key, sizeof m->key);
-        m->n = n;
-    }
-    return m;
-}
-
-/* Digits with at most one decimal point between them, which stand for themselves whatever the
- * file's habits are: most numbers. */
-static bool clean_is_plain_number(const struct read_cell *cell, struct sm_str s) {
-    size_t points = 0;
-    if (!cell->number || s.n > 18) return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (sm_is_digit(s.p[i])) continue;
-        if (s.p[i] != '.' || cell->fc->decimal == ',' || i == 0 || i + 1 == s.n) return false;
-        points++;
-    }
-    return points <= 1 && (s.p[0] != '0' || s.n == 1 || s.p[1] == '.');
-}
-
-/* A text of a column that is hardly read, if it stands in the chunk as it is. */
-static bool clean_can_wait(const struct read_job *j, const struct read_cell *cell,
-                           struct sm_str s) {
-    const struct sm_chunk *c = j->c;
-    if (!j->b->late || !j->b->late[cell->fc->column]) return false;
-    uintptr_t at = (uintptr_t)s.p - (uintptr_t)c->data;
-    return at < c->n && s.n <= c->n - at && s.n <= 0xFFFFFF && c->n <= UINT32_MAX;
-}
-
-static sm_val clean_header(struct read_job *j, const struct read_cell *cell) {
-    if (cell->field == SM_NO) return SM_MISSING;
-    struct sm_str s = j->f->v[cell->field];
-    bool simple = j->f->ascii && !(j->span->flags & SM_SPAN_BREAK);
-    if (s.n == 0) return SM_MISSING;
-    if (!simple)
-        s = read_clean(s, &j->w->clean);
-    else if (sm_is_blank(s.p[0]) || sm_is_blank(s.p[s.n - 1]))
-        s = clean_trim(s);
-    if (s.n == 0) return SM_MISSING;
-    if (s.n <= 7 && (cell->plain || clean_is_plain_number(cell, s)))
-        return sm_val_make_short(s.p, s.n);
-    if (cell->plain && clean_can_wait(j, cell, s))
-        return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
-    if (cell->plain || clean_is_plain_number(cell, s)) return sm_val_make(j->w->in, s);
-    uint64_t key[READ_KEY] = {0};
-    if (s.n > sizeof key) return clean_convert(j, cell, SM_MISSING, s);
-    memcpy(key, s.p, s.n);
-    bool hit;
-    struct read_memo *m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, s.n, &hit);
-    if (hit) return m->v;
-    j->found = false;
-    m->v = clean_convert(j, cell, SM_MISSING, s);
-    if (!j->found) m->who = cell->fc;
-    return m->v;
-}
-
-void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n) {
-    struct sm_read_worker *w = j->w;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t k = input[i].index;
-        if (input[i].kind != SM_SLOT_COLUMN || k >= j->r->file->nraw || w->stamp[k] == w->tick)
-            continue;
-        const struct read_raw *raw = &j->r->raw[k];
-        struct sm_str s = {NULL, 0};
-        if (raw->field != SM_NO) s = read_clean(j->f->v[raw->field], &w->clean);
-        if (read_is_token(raw->token, raw->ntoken, s)) s.n = 0;
-        w->raw[k] = sm_val_make(w->in, s);
-        w->stamp[k] = w->tick;
-    }
-}
-
-void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot) {
-    static const uint16_t codes[] = {[SM_EXPR_NOT_A_NUMBER] = SM_D_NOT_A_NUMBER,
-                                     [SM_EXPR_UNKNOWN_KEY] = SM_D_UNKNOWN_KEY,
-                                     [SM_EXPR_BAD_DATE] = SM_D_INVALID_DATE,
-                                     [SM_EXPR_NO_RESULT] = SM_D_NOT_A_NUMBER,
-                                     [SM_EXPR_TOO_COSTLY] = SM_D_EXPRESSION};
-    struct read_job *j = ctx;
-    uint32_t field = SM_NO;
-    if (slot.kind == SM_SLOT_COLUMN && !j->subject) {
-        field = j->r->raw[slot.index].field;
-    } else if (slot.kind == SM_SLOT_COLUMN) {
-        const struct read_cell *cell = read_cell_of(j->r, 0, slot.index);
-        if (cell) field = cell->field;
-    } else if (j->cell) {
-        field = j->cell->field;
-    }
-    j->found = true;
-    bool known = field != SM_NO && field < j->f->n;
-    read_find(j, codes[what], SM_EFFECT_BLANK, known ? field + 1 : 0, known ? j->f->v[field] : text,
-              (struct sm_str){NULL, 0});
-}
-
-static sm_val clean_expr(struct read_job *j, const struct read_cell *cell) {
-    read_inputs(j, cell->input, cell->ninput);
-    bool keep = cell->ninput <= READ_KEY && sm_expr_is_pure(cell->fc->expr), hit = false;
-    struct read_memo *m = NULL;
-    if (keep) {
-        uint64_t key[READ_KEY] = {0};
-        for (uint32_t i = 0; i < cell->ninput; i++)
-            if (cell->input[i].kind == SM_SLOT_COLUMN) key[i] = j->w->raw[cell->input[i].index];
-        m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, SIZE_MAX, &hit);
-        if (hit) return m->v;
-    }
-    j->found = false;
-    j->cell = cell;
-    struct sm_valbuf buf;
-    sm_val v = sm_expr_eval(cell->fc->expr, &j->raw_env);
-    struct sm_str s = sm_val_text(sm_intern_texts(j->w->in), v, &buf);
-    if (v != SM_MISSING && !cell->plain) v = clean_convert(j, cell, v, s);
-    j->cell = NULL;
-    if (m) m->v = v;
-    if (m && !j->found) m->who = cell->fc;
-    return v;
-}
-
-sm_val read_cell_value(struct read_job *j, const struct read_cell *cell) {
-    switch (cell->fc->how) {
-    case SM_SUPPLY_HEADER:
-        return clean_header(j, cell);
-    case SM_SUPPLY_VALUE:
-        return cell->constant;
-    case SM_SUPPLY_EXPR:
-        return clean_expr(j, cell);
-    case SM_SUPPLY_ABSENT:
-        break;
-    }
-    return SM_MISSING;
 }

@@ -84,6 +84,7 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
 /* ---- records cut here --------------------------------------------------------------------------
  */
 /* What is looked for in a record, and what is known of the byte before the next sixty-four. */
+#define SM_INLINE inline __attribute__((always_inline))
 struct cut {
     char delim, quote, blank[2];
     uint64_t delim_was, blank_was, closed_was; /* 1 if it was such a sign */
@@ -101,10 +102,11 @@ static struct cut cut_start(const struct sm_reader *r) {
 }
 
 /* Where fields end in the next n bytes, 64 at most; the end of the record is such a place. */
-static inline uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bool quotes) {
-    struct sm_scan x = n < SM_SCAN ? sm_scan_load_n(p, n) : sm_scan_load(p);
-    uint64_t ends = sm_scan_eq(x, c->delim), blank = sm_scan_either(x, c->blank[0], c->blank[1]);
-    c->high |= sm_scan_high(x);
+static SM_INLINE uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bool quotes) {
+    struct sm_scan x;
+    sm_scan_load(&x, p, n < SM_SCAN ? n : SM_SCAN);
+    uint64_t ends = sm_scan_eq(&x, c->delim), blank = sm_scan_either(&x, c->blank[0], c->blank[1]);
+    c->high |= sm_scan_high(&x);
     if (n < SM_SCAN) ends |= (uint64_t)1 << n;
     if (!quotes) {
         uint64_t starts = ends << 1 | c->delim_was;
@@ -113,7 +115,7 @@ static inline uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bo
         c->blank_was = blank >> 63;
         return ends;
     }
-    uint64_t quote = sm_scan_eq(x, c->quote), inside = sm_scan_between(quote) ^ c->inside;
+    uint64_t quote = sm_scan_eq(&x, c->quote), inside = sm_scan_between(quote) ^ c->inside;
     uint64_t close = quote & ~inside;
     ends &= ~inside;
     blank &= ~inside;
@@ -129,7 +131,7 @@ static inline uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bo
 
 /* Fields as they stand between delimiters that are not within quotes; with `bare`, those whose
  * first byte is a quote without their two quotes. False when not all of them are taken. */
-static inline bool cut_all(struct read_fields *f, struct cut *c, uint32_t max, const bool quotes,
+static SM_INLINE bool cut_all(struct read_fields *f, struct cut *c, uint32_t max, const bool quotes,
                            const bool bare) {
     const char *text = f->text.p, *from = text;
     uint32_t n = 0;
@@ -171,7 +173,7 @@ static bool cut_tidy(const struct cut *c, bool quotes, struct sm_str *s) {
 static bool fields_tidy(struct read_fields *f, const struct sm_reader *r, bool quotes) {
     struct cut c = cut_start(r);
     uint32_t max = r->opts.max_columns;
-    bool taken = quotes ? cut_all(f, &c, max, true, false) : cut_all(f, &c, max, false, false);
+    bool taken = cut_all(f, &c, max, quotes, false);
     f->changed = true;
     for (uint32_t i = 0; taken && i < f->n; i++)
         taken = cut_tidy(&c, quotes, &f->v[i]);

@@ -27,10 +27,12 @@ void sm_read_worker_close(struct sm_read_worker *w) {
     for (size_t i = 0; i < w->nmemo; i++)
         sm_free(w->memo[i]);
     sm_free(w->memo);
+    sm_free(w->brief);
     sm_free(w->raw);
     sm_free(w->rawcol);
     sm_free(w->stamp);
     sm_free(w->base);
+    sm_free(w->row);
     sm_free(w);
 }
 
@@ -38,6 +40,9 @@ void sm_read_worker_close(struct sm_read_worker *w) {
 static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struct sm_err *err) {
     size_t nraw = r->file->nraw, ncol = r->source->ncolumn, nmemo = (size_t)r->ncell + 2;
     if (nmemo > w->nmemo) {
+        sm_free(w->brief);
+        w->brief = sm_alloc(nmemo * READ_MEMO, sizeof *w->brief);
+        if (!w->brief) return sm_fail(err, SM_ENOMEM, "out of memory");
         int rc = sm_resize(&w->memo, nmemo, sizeof *w->memo, err);
         if (rc) return rc;
         for (; w->nmemo < nmemo; w->nmemo++) {
@@ -59,9 +64,13 @@ static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struc
     }
     if (ncol * 2 > w->nbase) {
         int rc = sm_resize(&w->base, ncol * 2, sizeof *w->base, err);
+        if (!rc) rc = sm_resize(&w->row, ncol * 2, sizeof *w->row, err);
         if (rc) return rc;
         w->nbase = ncol * 2;
+        for (size_t i = 0; i < w->nbase; i++)
+            w->row[i] = &w->base[i];
     }
+    if (ncol) memset(w->base, 0, ncol * 2 * sizeof *w->base);
     return SM_OK;
 }
 
@@ -262,9 +271,9 @@ static bool parse_is_header(struct read_job *j) {
     const struct sm_reader *r = j->r;
     if (r->file->header == 0 || j->f->n != r->nname) return false;
     for (uint32_t i = 0; i < r->nname; i++) {
-        struct sm_str s = j->f->v[i];
-        if (!sm_str_eq(s, r->name[i]) && !sm_str_eq(read_clean(s, &j->w->clean), r->name[i]))
-            return false;
+        struct sm_str s = j->f->v[i], name = r->name[i];
+        if (s.n == name.n && (s.n == 0 || memcmp(s.p, name.p, s.n) == 0)) continue;
+        if (j->tidy || !sm_str_eq(read_clean(s, &j->w->clean), name)) return false;
     }
     return true;
 }
@@ -346,6 +355,7 @@ int sm_reader_parse(const struct sm_reader *r, struct sm_read_worker *w, const s
         struct sm_str raw = {c->data + j.span->at, j.span->n};
         if (!read_fields_run(j.f, r, raw, j.span->flags))
             return sm_fail(err, SM_ENOMEM, "out of memory");
+        j.tidy = j.f->ascii && !(j.span->flags & (SM_SPAN_BREAK | SM_SPAN_QUOTE));
         if (!parse_check(&j, nul)) continue;
         if (r->nunnamed) parse_unnamed(&j);
         read_rows(&j);

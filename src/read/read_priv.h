@@ -14,7 +14,7 @@
 #include "sdtmill/split.h"
 #include "sdtmill/utf8.h"
 
-enum { READ_MEMO = 512, READ_KEY = 4, READ_SAMPLE = 48, READ_SOME = 65536 };
+enum { READ_MEMO = 512, READ_KEY = 4, READ_SHORT = 16, READ_SAMPLE = 48, READ_SOME = 65536 };
 
 /* ---- one record as fields ----------------------------------------------------------------------
  */
@@ -45,7 +45,15 @@ bool read_fields_hash(struct read_fields *f, const struct sm_reader *r, struct s
 
 /* ---- the file bound to its source -------------------------------------------------------------
  */
+enum read_way {    /* how a cell comes to its value */
+    READ_CONSTANT, /* always the same */
+    READ_TEXT,     /* the cleaned text of a field */
+    READ_KNOWN,    /* a field's text converted, as it was the last time */
+    READ_EXPR
+};
 struct read_cell { /* a sm_filecol ready to run */
+    enum read_way way;
+    uint32_t to; /* canonical column */
     const struct sm_filecol *fc;
     const struct sm_column *column;
     uint32_t field;             /* raw field behind it, 0-based; SM_NO = none */
@@ -62,6 +70,12 @@ struct read_cell { /* a sm_filecol ready to run */
 struct read_plan {
     struct read_cell *cell;
     uint32_t ncell;
+};
+struct read_subject { /* USUBJID or SUBJID of a row */
+    const struct sm_expr *e;
+    const struct sm_slot *input;
+    uint32_t ninput, memo;
+    bool keep; /* its values can be kept by its inputs */
 };
 struct read_raw {
     uint32_t field;
@@ -92,6 +106,9 @@ struct sm_reader {
     struct read_plan base;
     struct read_plan *from; /* [unpivot->nfrom] */
     uint32_t ncell;         /* memo tables needed */
+    uint32_t *required, nrequired; /* columns */
+    uint32_t *absent, nabsent;     /* columns that no cell of `base` supplies */
+    struct read_subject subject[2];
     uint32_t subject_field; /* raw cell that names the subject; SM_NO = the first */
     struct read_unnamed *unnamed;
     uint32_t nunnamed;
@@ -137,19 +154,26 @@ struct read_memo { /* what a text, or a tuple of values, became the last time */
     size_t n;
     sm_val v;
 };
+struct read_short { /* the same of a text of at most READ_SHORT bytes, uncleaned */
+    uint64_t key[2];
+    sm_val v;
+    const void *who;
+};
 struct sm_read_worker {
     const struct sm_spec *spec;
     struct sm_intern *in;
     struct read_fields fields;
     struct sm_buf clean, work;
     struct read_memo **memo; /* READ_MEMO entries each */
+    struct read_short *brief; /* the same number, behind each other */
     size_t nmemo;
+    struct read_memo subject[2]; /* the latest */
     sm_val *raw; /* values of raw cells for expressions */
     const sm_val **rawcol;
     uint64_t *stamp; /* record for which raw[i] holds */
     size_t nraw;
     uint64_t tick;
-    sm_val *base; /* canonical row before unpivoting */
+    sm_val *base, **row; /* two canonical rows, before and after unpivoting; where they stand */
     size_t nbase;
 };
 
@@ -163,6 +187,7 @@ struct read_job { /* one call of sm_reader_parse */
     uint64_t number, line; /* the record's */
     struct sm_env raw_env, row_env;
     const struct read_cell *cell; /* being filled, for findings of expressions */
+    bool tidy;                    /* its fields need no cleaning */
     bool found;                   /* a finding was made for this cell */
     uint16_t lose;                /* code of the finding that loses the row; 0 = none */
     bool subject;                 /* a subject expression is being run */
@@ -187,8 +212,10 @@ struct sm_str read_sample(const struct read_fields *f);
 /* Cleaned cell: points into s or into *work. */
 struct sm_str read_clean(struct sm_str s, struct sm_buf *work);
 bool read_is_token(const struct sm_str *token, uint32_t n, struct sm_str s);
-/* Value of a canonical column for the record under way. */
-sm_val read_cell_value(struct read_job *j, const struct read_cell *cell);
+/* s: cleaned text, not empty; v: the same as a value, if there is one. */
+sm_val read_convert(struct read_job *j, const struct read_cell *cell, sm_val v, struct sm_str s);
+/* The values of the record under way, each to col[its column][row]. */
+void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row);
 /* Values of the raw columns that an expression reads. */
 void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n);
 struct read_memo *read_memo_find(struct read_memo *table, const void *who,

@@ -14,8 +14,9 @@ const struct read_cell *read_cell_of(const struct sm_reader *r, uint32_t from, u
 
 static void rows_required(struct read_job *j, uint32_t row, uint32_t from) {
     const struct sm_source *s = j->r->source;
-    for (uint32_t c = 0; c < s->ncolumn; c++) {
-        if (!s->column[c].required || j->b->col[c][row] != SM_MISSING) continue;
+    for (uint32_t i = 0; i < j->r->nrequired; i++) {
+        const uint32_t c = j->r->required[i];
+        if (j->b->col[c][row] != SM_MISSING) continue;
         const struct read_cell *cell = read_cell_of(j->r, from, c);
         bool known = cell && cell->field != SM_NO && cell->field < j->f->n;
         if (j->lose) continue; /* its bad value was reported */
@@ -29,39 +30,41 @@ static void rows_required(struct read_job *j, uint32_t row, uint32_t from) {
     }
 }
 
-static sm_val rows_subject(struct read_job *j, const struct sm_expr *e, size_t table,
-                           uint32_t row) {
-    const struct sm_slot *input;
-    size_t n = sm_expr_inputs(e, &input);
-    struct read_memo *m = NULL;
-    if (n <= READ_KEY && sm_expr_is_pure(e)) {
-        uint64_t key[READ_KEY] = {0};
-        bool hit;
-        for (size_t i = 0; i < n; i++)
-            if (input[i].kind == SM_SLOT_COLUMN) key[i] = j->b->col[input[i].index][row];
-        m = read_memo_find(j->w->memo[table], e, key, SIZE_MAX, &hit);
-        if (hit) return m->v;
+/* A subject's rows stand together, so the inputs are mostly those of the row before. */
+static sm_val rows_subject(struct read_job *j, uint32_t which, uint32_t row) {
+    const struct read_subject *s = &j->r->subject[which];
+    struct read_memo *last = &j->w->subject[which];
+    uint64_t key[READ_KEY] = {0}, differ = 0;
+    for (uint32_t i = 0; i < s->ninput && s->keep; i++) {
+        if (s->input[i].kind == SM_SLOT_COLUMN) key[i] = j->b->col[s->input[i].index][row];
+        differ |= key[i] ^ last->key[i];
     }
-    j->found = false;
-    sm_val v = sm_expr_eval(e, &j->row_env);
-    if (m) m->v = v;
-    if (m && !j->found) m->who = e;
-    return v;
+    if (s->keep && differ == 0 && last->who == s->e) return last->v;
+    if (!s->keep) return sm_expr_eval(s->e, &j->row_env);
+    bool hit;
+    struct read_memo *m = read_memo_find(j->w->memo[s->memo], s->e, key, SIZE_MAX, &hit);
+    if (!hit) {
+        j->found = false;
+        m->v = sm_expr_eval(s->e, &j->row_env);
+        if (!j->found) m->who = s->e;
+    }
+    *last = *m;
+    return m->v;
 }
 
 /* USUBJID and SUBJID behind the canonical columns. */
 static void rows_subjects(struct read_job *j, uint32_t row) {
-    const struct sm_source *s = j->r->source;
-    sm_val **col = j->b->col;
-    col[s->ncolumn][row] = col[s->ncolumn + 1][row] = SM_MISSING;
-    if (!s->usubjid && !s->subjid) return;
+    const struct read_subject *s = j->r->subject;
+    sm_val **col = j->b->col + j->r->source->ncolumn;
+    col[0][row] = col[1][row] = SM_MISSING;
+    if (!s[0].e && !s[1].e) return;
     j->row_env.row = row;
     j->row_env.pos = j->b->pos[row];
     j->row_env.usubjid = SM_MISSING;
     j->subject = true;
-    if (s->usubjid) col[s->ncolumn][row] = rows_subject(j, s->usubjid, j->r->ncell, row);
-    j->row_env.usubjid = col[s->ncolumn][row];
-    if (s->subjid) col[s->ncolumn + 1][row] = rows_subject(j, s->subjid, j->r->ncell + 1, row);
+    if (s[0].e) col[0][row] = rows_subject(j, 0, row);
+    j->row_env.usubjid = col[0][row];
+    if (s[1].e) col[1][row] = rows_subject(j, 1, row);
     j->subject = false;
 }
 
@@ -77,24 +80,19 @@ static void rows_finish(struct read_job *j, uint32_t from, uint32_t copy) {
     b->nrow++;
 }
 
-static void rows_plan(struct read_job *j, const struct read_plan *plan, sm_val *to) {
-    for (uint32_t i = 0; i < plan->ncell; i++)
-        to[plan->cell[i].fc->column] = read_cell_value(j, &plan->cell[i]);
-}
-
 static void rows_unpivot(struct read_job *j, const struct sm_unpivot *u, uint32_t *from_of) {
     struct sm_batch *b = j->b;
-    uint32_t first = b->nrow;
+    uint32_t first = b->nrow, ncol = j->r->source->ncolumn;
     uint16_t lost = 0;
-    sm_val *base = j->w->base, *row = base + j->r->source->ncolumn;
+    sm_val *const *base = j->w->row, *const *row = base + ncol;
     for (uint32_t k = 0; k < u->nfrom; k++) {
-        const struct read_plan *plan = &j->r->from[k];
-        memcpy(row, base, j->r->source->ncolumn * sizeof *row);
+        for (uint32_t c = 0; c < ncol; c++)
+            *row[c] = *base[c];
         j->lose = 0;
-        rows_plan(j, plan, row);
-        if (u->skip_empty && row[u->from[k].value_col] == SM_MISSING && !j->lose) continue;
-        for (uint32_t c = 0; c < j->r->source->ncolumn; c++)
-            b->col[c][b->nrow] = row[c];
+        read_cells(j, &j->r->from[k], row, 0);
+        if (u->skip_empty && *row[u->from[k].value_col] == SM_MISSING && !j->lose) continue;
+        for (uint32_t c = 0; c < ncol; c++)
+            b->col[c][b->nrow] = *row[c];
         from_of[b->nrow] = k;
         rows_finish(j, k, b->nrow - first);
         if (j->lose) lost = j->lose;
@@ -128,13 +126,11 @@ void read_rows(struct read_job *j) {
     j->raw_env.pos = sm_pos_make(b->file, j->line, 0);
     if (rows_skipped(j)) return;
     j->lose = 0;
-    memset(j->w->base, 0, r->source->ncolumn * sizeof *j->w->base);
-    rows_plan(j, &r->base, j->w->base);
+    if (r->file->unpivot) read_cells(j, &r->base, j->w->row, 0);
     if (!j->lose && r->file->unpivot) {
         rows_unpivot(j, r->file->unpivot, (uint32_t *)(uintptr_t)back->from);
     } else {
-        for (uint32_t c = 0; c < r->source->ncolumn; c++)
-            b->col[c][first] = j->w->base[c];
+        if (!r->file->unpivot) read_cells(j, &r->base, b->col, first);
         rows_finish(j, 0, 0);
         if (j->lose) read_lose(j, SM_FATE_UNREADABLE, j->lose, NULL);
     }

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "read_priv.h"
+
+/* read_cell.c - the cells of a record to values: what was met before is not worked out again. */
+
+/* ---- remembered tuples and longer texts --------------------------------------------------------
+ */
+struct read_memo *read_memo_find(struct read_memo *table, const void *who,
+                                 const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
+    uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
+    size_t words = n > (READ_KEY - 1) * sizeof *key ? READ_KEY : n / sizeof *key + 1;
+    for (size_t i = 0; i < words; i++)
+        h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
+    struct read_memo *m = &table[(h >> 40) % READ_MEMO];
+    uint64_t differ = m->n ^ n;
+    for (size_t i = 0; i < words; i++)
+        differ |= m->key[i] ^ key[i];
+    *ret_hit = m->who == who && differ == 0;
+    if (!*ret_hit) {
+        m->who = NULL;
+        memcpy(m->key, key, sizeof m->key);
+        m->n = n;
+    }
+    return m;
+}
+
+/* ---- one cell of a header -----------------------------------------------------------------------
+ */
+/* Digits with at most one decimal point between them, which stand for themselves whatever the
+ * file's habits are: most numbers. */
+static bool cell_is_plain_number(const struct read_cell *cell, struct sm_str s) {
+    size_t points = 0;
+    if (!cell->number || s.n > 18) return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (sm_is_digit(s.p[i])) continue;
+        if (s.p[i] != '.' || cell->fc->decimal == ',' || i == 0 || i + 1 == s.n) return false;
+        points++;
+    }
+    return points <= 1 && (s.p[0] != '0' || s.n == 1 || s.p[1] == '.');
+}
+
+/* A text of a column that is hardly read, if it stands in the chunk as it is. */
+static bool cell_can_wait(const struct read_job *j, const struct read_cell *cell,
+                           struct sm_str s) {
+    const struct sm_chunk *c = j->c;
+    if (!j->b->late || !j->b->late[cell->to]) return false;
+    uintptr_t at = (uintptr_t)s.p - (uintptr_t)c->data;
+    return at < c->n && s.n <= c->n - at && s.n <= 0xFFFFFF && c->n <= UINT32_MAX;
+}
+
+/* Neither marks, line ends nor blanks around it: clean as it stands. */
+static bool cell_is_tidy(const struct read_job *j, struct sm_str s) {
+    if (j->tidy) return true;
+    if (j->span->flags & SM_SPAN_BREAK || sm_is_blank(s.p[0]) || sm_is_blank(s.p[s.n - 1]))
+        return false;
+    if (j->f->ascii) return true;
+    unsigned all = 0;
+    for (size_t i = 0; i < s.n; i++)
+        all |= (unsigned char)s.p[i];
+    return all < 0x80;
+}
+
+static sm_val cell_make(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    if (s.n == 0) return SM_MISSING;
+    if (!cell_is_tidy(j, s)) s = read_clean(s, &j->w->clean);
+    if (s.n == 0) return SM_MISSING;
+    if (cell->way == READ_TEXT && cell_can_wait(j, cell, s))
+        return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
+    if (cell->way == READ_TEXT || cell_is_plain_number(cell, s)) return sm_val_make(j->w->in, s);
+    uint64_t key[READ_KEY] = {0};
+    if (s.n <= READ_SHORT || s.n > sizeof key) return read_convert(j, cell, SM_MISSING, s);
+    memcpy(key, s.p, s.n);
+    bool hit;
+    struct read_memo *m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, s.n, &hit);
+    if (hit) return m->v;
+    j->found = false;
+    m->v = read_convert(j, cell, SM_MISSING, s);
+    if (!j->found) m->who = cell->fc;
+    return m->v;
+}
+
+/* The bytes of a text of at most READ_SHORT, behind which as many can be read, and zeros. */
+struct cell_key {
+    uint64_t w[2];
+};
+static inline struct cell_key cell_key(struct sm_str s) {
+    static const unsigned char keep[2 * READ_SHORT] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                                       0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                                       0xFF, 0xFF, 0xFF, 0xFF};
+    struct cell_key key, k;
+    memcpy(&key, s.p, sizeof key);
+    memcpy(&k, keep + (READ_SHORT - s.n), sizeof k);
+    key.w[0] &= k.w[0];
+    key.w[1] &= k.w[1];
+    return key;
+}
+
+/* A text that did not stand here the last time. */
+static sm_val cell_learn(struct read_job *j, const struct read_cell *cell, struct sm_str s,
+                         struct read_short *m) {
+    struct cell_key key = cell_key(s);
+    m->who = NULL;
+    j->found = false;
+    sm_val v = cell_make(j, cell, s);
+    if (j->found) return v;
+    *m = (struct read_short){{key.w[0], key.w[1]}, v, cell->fc};
+    return v;
+}
+
+/* What a short text, as it stands in the file, became the last time. Records with NUL are no rows,
+ * so the bytes say how many they are. */
+static inline sm_val cell_known(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    if (s.n > READ_SHORT) return cell_make(j, cell, s);
+    struct cell_key key = cell_key(s);
+    uint64_t h = (key.w[0] ^ key.w[1] * UINT64_C(0x9E3779B97F4A7C15)) *
+                 UINT64_C(0xD6E8FEB86659FD93);
+    struct read_short *m = &j->w->brief[cell->memo * (size_t)READ_MEMO + (h >> 40) % READ_MEMO];
+    bool same = ((m->key[0] ^ key.w[0]) | (m->key[1] ^ key.w[1])) == 0 && m->who == cell->fc;
+    return same ? m->v : cell_learn(j, cell, s, m);
+}
+
+static inline sm_val cell_text(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    if (s.n > 7) {
+        bool late = j->b->late && j->b->late[cell->to];
+        return late ? cell_make(j, cell, s) : cell_known(j, cell, s);
+    }
+    if (s.n == 0) return SM_MISSING;
+    return cell_is_tidy(j, s) ? sm_val_make_short(s.p, s.n) : cell_known(j, cell, s);
+}
+
+/* ---- expressions ------------------------------------------------------------------------------ */
+void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n) {
+    struct sm_read_worker *w = j->w;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t k = input[i].index;
+        if (input[i].kind != SM_SLOT_COLUMN || k >= j->r->file->nraw || w->stamp[k] == w->tick)
+            continue;
+        const struct read_raw *raw = &j->r->raw[k];
+        struct sm_str s = {NULL, 0};
+        if (raw->field != SM_NO) s = read_clean(j->f->v[raw->field], &w->clean);
+        if (read_is_token(raw->token, raw->ntoken, s)) s.n = 0;
+        w->raw[k] = sm_val_make(w->in, s);
+        w->stamp[k] = w->tick;
+    }
+}
+
+void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot) {
+    static const uint16_t codes[] = {[SM_EXPR_NOT_A_NUMBER] = SM_D_NOT_A_NUMBER,
+                                     [SM_EXPR_UNKNOWN_KEY] = SM_D_UNKNOWN_KEY,
+                                     [SM_EXPR_BAD_DATE] = SM_D_INVALID_DATE,
+                                     [SM_EXPR_NO_RESULT] = SM_D_NOT_A_NUMBER,
+                                     [SM_EXPR_TOO_COSTLY] = SM_D_EXPRESSION};
+    struct read_job *j = ctx;
+    uint32_t field = SM_NO;
+    if (slot.kind == SM_SLOT_COLUMN && !j->subject) {
+        field = j->r->raw[slot.index].field;
+    } else if (slot.kind == SM_SLOT_COLUMN) {
+        const struct read_cell *cell = read_cell_of(j->r, 0, slot.index);
+        if (cell) field = cell->field;
+    } else if (j->cell) {
+        field = j->cell->field;
+    }
+    j->found = true;
+    bool known = field != SM_NO && field < j->f->n;
+    read_find(j, codes[what], SM_EFFECT_BLANK, known ? field + 1 : 0, known ? j->f->v[field] : text,
+              (struct sm_str){NULL, 0});
+}
+
+static sm_val cell_expr(struct read_job *j, const struct read_cell *cell) {
+    read_inputs(j, cell->input, cell->ninput);
+    bool keep = cell->ninput <= READ_KEY && sm_expr_is_pure(cell->fc->expr), hit = false;
+    struct read_memo *m = NULL;
+    if (keep) {
+        uint64_t key[READ_KEY] = {0};
+        for (uint32_t i = 0; i < cell->ninput; i++)
+            if (cell->input[i].kind == SM_SLOT_COLUMN) key[i] = j->w->raw[cell->input[i].index];
+        m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, SIZE_MAX, &hit);
+        if (hit) return m->v;
+    }
+    j->found = false;
+    j->cell = cell;
+    struct sm_valbuf buf;
+    sm_val v = sm_expr_eval(cell->fc->expr, &j->raw_env);
+    struct sm_str s = sm_val_text(sm_intern_texts(j->w->in), v, &buf);
+    if (v != SM_MISSING && !cell->plain) v = read_convert(j, cell, v, s);
+    j->cell = NULL;
+    if (m) m->v = v;
+    if (m && !j->found) m->who = cell->fc;
+    return v;
+}
+
+void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row) {
+    const struct sm_str *v = j->f->v;
+    for (const struct read_cell *cell = plan->cell, *end = cell + plan->ncell; cell < end; cell++) {
+        sm_val value = cell->constant;
+        if (cell->way == READ_TEXT)
+            value = cell_text(j, cell, v[cell->field]);
+        else if (cell->way == READ_KNOWN)
+            value = cell_known(j, cell, v[cell->field]);
+        else if (cell->way == READ_EXPR)
+            value = cell_expr(j, cell);
+        col[cell->to][row] = value;
+    }
+}
