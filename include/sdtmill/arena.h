@@ -18,6 +18,8 @@ struct sm_arena {
 void sm_arena_init(struct sm_arena *a);
 /* n zeroed bytes, aligned for any type; NULL when out of memory. */
 void *sm_arena_alloc(struct sm_arena *a, size_t n) SM_MUST_CHECK;
+/* The same with whatever bytes stood there. */
+void *sm_arena_raw(struct sm_arena *a, size_t n) SM_MUST_CHECK;
 void *sm_arena_array(struct sm_arena *a, size_t n, size_t size) SM_MUST_CHECK;
 /* Copy with a NUL behind it; p == NULL on failure (or when s has no value). */
 struct sm_str sm_arena_dup(struct sm_arena *a, struct sm_str s) SM_MUST_CHECK;

@@ -98,6 +98,11 @@ void *sm_arena_alloc(struct sm_arena *a, size_t n) {
     return p;
 }
 
+void *sm_arena_raw(struct sm_arena *a, size_t n) {
+    size_t dirty;
+    return arena_take(a, n, &dirty);
+}
+
 void *sm_arena_array(struct sm_arena *a, size_t n, size_t size) {
     if (size != 0 && n > SIZE_MAX / size) return NULL;
     return sm_arena_alloc(a, n * size);

@@ -159,6 +159,24 @@ static bool bind_in_key(const struct sm_key *key, uint32_t column) {
     return false;
 }
 
+/* How the cell comes to its value, and room for short texts that it met. */
+static void bind_way(struct sm_reader *r, struct read_cell *cell) {
+    const struct sm_filecol *fc = cell->fc;
+    cell->to = fc->column;
+    cell->way = READ_CONSTANT;
+    if (fc->how == SM_SUPPLY_EXPR)
+        cell->way = READ_EXPR;
+    else if (fc->how == SM_SUPPLY_HEADER && cell->field == SM_NO)
+        cell->constant = SM_MISSING;
+    else if (fc->how == SM_SUPPLY_HEADER)
+        cell->way = cell->plain ? READ_TEXT : READ_KNOWN;
+    if (cell->way != READ_TEXT && cell->way != READ_KNOWN) return;
+    bool many = cell->way == READ_KNOWN && r->nbrief < READ_BRIEF;
+    cell->brief = r->nbrief;
+    cell->mask = (many ? READ_MANY : READ_FEW) - 1;
+    r->nbrief += cell->mask + 1;
+}
+
 static bool bind_cell(struct sm_reader *r, struct read_cell *cell, const struct sm_filecol *fc) {
     const struct sm_column *c = &r->source->column[fc->column];
     cell->fc = fc;
@@ -179,15 +197,8 @@ static bool bind_cell(struct sm_reader *r, struct read_cell *cell, const struct 
                     bind_in_key(r->file->key ? r->file->key : r->source->key, fc->column);
     bool same = !fc->recode && fc->missing.n == 0 && !c->has_min && !c->has_max;
     cell->plain = same && c->type == SM_COL_TEXT;
-    cell->to = fc->column;
-    cell->way = READ_CONSTANT;
-    if (fc->how == SM_SUPPLY_EXPR)
-        cell->way = READ_EXPR;
-    else if (fc->how == SM_SUPPLY_HEADER && cell->field == SM_NO)
-        cell->constant = SM_MISSING;
-    else if (fc->how == SM_SUPPLY_HEADER)
-        cell->way = cell->plain ? READ_TEXT : READ_KNOWN;
     cell->number = same && (c->type == SM_COL_NUMBER || c->type == SM_COL_RESULT);
+    bind_way(r, cell);
     return bind_tokens(r, fc->missing, &cell->token, &cell->ntoken);
 }
 
@@ -292,9 +303,12 @@ static bool bind_rows(struct sm_reader *r) {
     const struct sm_expr *e[2] = {r->source->usubjid, r->source->subjid};
     for (uint32_t k = 0; k < 2; k++) {
         r->subject[k] = (struct read_subject){.e = e[k], .memo = r->ncell + k};
-        if (!e[k]) continue;
-        r->subject[k].ninput = (uint32_t)sm_expr_inputs(e[k], &r->subject[k].input);
-        r->subject[k].keep = r->subject[k].ninput <= READ_KEY && sm_expr_is_pure(e[k]);
+        const struct sm_slot *input;
+        size_t ninput = e[k] ? sm_expr_inputs(e[k], &input) : 0;
+        r->subject[k].keep = e[k] && ninput <= READ_KEY && sm_expr_is_pure(e[k]);
+        for (size_t i = 0; i < ninput && r->subject[k].keep; i++)
+            if (input[i].kind == SM_SLOT_COLUMN)
+                r->subject[k].col[r->subject[k].ncol++] = input[i].index;
     }
     return true;
 }

@@ -48,23 +48,19 @@ static bool cell_can_wait(const struct read_job *j, const struct read_cell *cell
     return at < c->n && s.n <= c->n - at && s.n <= 0xFFFFFF && c->n <= UINT32_MAX;
 }
 
-/* Neither marks, line ends nor blanks around it: clean as it stands. */
-static bool cell_is_tidy(const struct read_job *j, struct sm_str s) {
-    if (j->tidy) return true;
-    if (j->span->flags & SM_SPAN_BREAK || sm_is_blank(s.p[0]) || sm_is_blank(s.p[s.n - 1]))
-        return false;
-    if (j->f->ascii) return true;
-    unsigned all = 0;
-    for (size_t i = 0; i < s.n; i++)
-        all |= (unsigned char)s.p[i];
-    return all < 0x80;
+static struct sm_str cell_clean(const struct read_job *j, struct sm_str s) {
+    if (!j->f->ascii || j->span->flags & SM_SPAN_BREAK) return read_clean(s, &j->w->clean);
+    while (s.n && sm_is_blank(s.p[0]))
+        s = (struct sm_str){s.p + 1, s.n - 1};
+    while (s.n && sm_is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
 }
 
 static sm_val cell_make(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
+    if (!j->f->tidy) s = cell_clean(j, s);
     if (s.n == 0) return SM_MISSING;
-    if (!cell_is_tidy(j, s)) s = read_clean(s, &j->w->clean);
-    if (s.n == 0) return SM_MISSING;
-    if (cell->way == READ_TEXT && cell_can_wait(j, cell, s))
+    if (cell->way == READ_TEXT && s.n > 7 && cell_can_wait(j, cell, s))
         return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
     if (cell->way == READ_TEXT || cell_is_plain_number(cell, s)) return sm_val_make(j->w->in, s);
     uint64_t key[READ_KEY] = {0};
@@ -114,18 +110,24 @@ static inline sm_val cell_known(struct read_job *j, const struct read_cell *cell
     struct cell_key key = cell_key(s);
     uint64_t h = (key.w[0] ^ key.w[1] * UINT64_C(0x9E3779B97F4A7C15)) *
                  UINT64_C(0xD6E8FEB86659FD93);
-    struct read_short *m = &j->w->brief[cell->memo * (size_t)READ_MEMO + (h >> 40) % READ_MEMO];
+    struct read_short *m = &j->w->brief[cell->brief + (h >> 40 & cell->mask)];
     bool same = ((m->key[0] ^ key.w[0]) | (m->key[1] ^ key.w[1])) == 0 && m->who == cell->fc;
     return same ? m->v : cell_learn(j, cell, s, m);
 }
 
+/* The value of a text of at most 7 bytes. */
+static inline sm_val cell_inline(struct sm_str s) {
+    uint64_t w = cell_key(s).w[0];
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    w = __builtin_bswap64(w);
+#endif
+    return w ? w >> 8 | (uint64_t)1 << 56 : SM_MISSING;
+}
+
 static inline sm_val cell_text(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
-    if (s.n > 7) {
-        bool late = j->b->late && j->b->late[cell->to];
-        return late ? cell_make(j, cell, s) : cell_known(j, cell, s);
-    }
-    if (s.n == 0) return SM_MISSING;
-    return cell_is_tidy(j, s) ? sm_val_make_short(s.p, s.n) : cell_known(j, cell, s);
+    if (s.n <= 7) return j->f->tidy ? cell_inline(s) : cell_known(j, cell, s);
+    if (!j->b->late || !j->b->late[cell->to]) return cell_known(j, cell, s);
+    return cell_make(j, cell, s);
 }
 
 /* ---- expressions ------------------------------------------------------------------------------ */

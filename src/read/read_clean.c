@@ -263,6 +263,14 @@ static bool clean_iso_time(struct sm_str s, struct sm_dtc *ret) {
     return n > 0 && sm_dtc_parse((struct sm_str){text, (size_t)n}, ret);
 }
 
+/* Two more digits of a time; a colon between them. */
+static size_t time_put(char *out, size_t n, int part) {
+    if (n) out[n++] = ':';
+    out[n++] = (char)('0' + part / 10);
+    out[n++] = (char)('0' + part % 10);
+    return n;
+}
+
 static sm_val clean_time(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     struct sm_dtc d;
     enum sm_dtc_fit fit;
@@ -272,18 +280,14 @@ static sm_val clean_time(struct read_job *j, const struct read_cell *cell, struc
         fit = clean_iso_time(s, &d) ? SM_DTC_FITS : SM_DTC_NO_FIT;
     if (fit != SM_DTC_FITS) return clean_bad_date(j, cell, s, fit == SM_DTC_IMPOSSIBLE);
     char out[48];
-    int n = 0;
+    size_t n = 0;
     if (d.hour == SM_DTC_UNKNOWN) return SM_MISSING;
-    if (d.minute == SM_DTC_UNKNOWN)
-        n = snprintf(out, sizeof out, "%02d", d.hour);
-    else if (d.second == SM_DTC_UNKNOWN)
-        n = snprintf(out, sizeof out, "%02d:%02d", d.hour, d.minute);
-    else if (d.frac_digits == 0)
-        n = snprintf(out, sizeof out, "%02d:%02d:%02d", d.hour, d.minute, d.second);
-    else
-        n = snprintf(out, sizeof out, "%02d:%02d:%02d.%0*" PRIu32, d.hour, d.minute, d.second,
-                     d.frac_digits, d.frac);
-    return sm_val_make(j->w->in, (struct sm_str){out, (size_t)n});
+    n = time_put(out, n, d.hour);
+    if (d.minute != SM_DTC_UNKNOWN) n = time_put(out, n, d.minute);
+    if (d.minute != SM_DTC_UNKNOWN && d.second != SM_DTC_UNKNOWN) n = time_put(out, n, d.second);
+    if (n == sizeof "HH:MM:SS" - 1 && d.frac_digits > 0)
+        n += (size_t)snprintf(out + n, sizeof out - n, ".%0*" PRIu32, d.frac_digits, d.frac);
+    return sm_val_make(j->w->in, (struct sm_str){out, n});
 }
 
 static sm_val clean_type(struct read_job *j, const struct read_cell *cell, sm_val v,

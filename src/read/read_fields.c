@@ -89,7 +89,9 @@ struct cut {
     char delim, quote, blank[2];
     uint64_t delim_was, blank_was, closed_was; /* 1 if it was such a sign */
     uint64_t inside;                           /* all bits: within quotes */
+    uint64_t space_was, open_was;              /* a blank, whatever else it is; a quote that opens */
     uint64_t odd;                              /* blanks or quotes stand where they need a look */
+    uint64_t edge;                             /* blanks stand next to quotes that they are within */
     bool high;
 };
 
@@ -116,11 +118,15 @@ static SM_INLINE uint64_t cut_ends(struct cut *c, const char *p, size_t n, const
         return ends;
     }
     uint64_t quote = sm_scan_eq(&x, c->quote), inside = sm_scan_between(quote) ^ c->inside;
-    uint64_t close = quote & ~inside;
+    uint64_t close = quote & ~inside, open = quote & inside;
+    uint64_t space = sm_is_blank(c->delim) ? blank | ends : blank;
+    c->edge |= (space & (open << 1 | c->open_was)) | (close & (space << 1 | c->space_was));
+    c->open_was = open >> 63;
+    c->space_was = space >> 63;
     ends &= ~inside;
     blank &= ~inside;
     uint64_t starts = ends << 1 | c->delim_was;
-    c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was)) | (quote & inside & ~starts) |
+    c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was)) | (open & ~starts) |
               ((close << 1 | c->closed_was) & ~ends);
     c->inside = 0 - (inside >> 63);
     c->delim_was = ends >> 63;
@@ -187,6 +193,7 @@ static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool qu
     bool taken = quotes ? cut_all(f, &c, max, true, true) : cut_all(f, &c, max, false, false);
     f->changed = quotes;
     f->ascii = !c.high;
+    f->tidy = !c.high && !c.edge;
     return taken && !c.odd;
 }
 
@@ -230,7 +237,7 @@ bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm
     const bool broken = flags & SM_SPAN_BROKEN, quotes = flags & SM_SPAN_QUOTE;
     f->n = 0;
     f->text = raw;
-    f->invalid = false;
+    f->invalid = f->tidy = false;
     bool taken = !broken && fields_cut(f, r, quotes);
     if (!taken) f->ascii = fields_is_ascii(raw);
     if (!f->ascii && r->map) {
@@ -240,7 +247,12 @@ bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm
     } else if (!f->ascii) {
         f->invalid = sm_utf8_invalid(raw, NULL) != SIZE_MAX;
     }
-    if (taken || (!broken && fields_tidy(f, r, quotes))) return true;
+    f->tidy &= taken && !(flags & SM_SPAN_BREAK);
+    if (taken) return true;
+    if (!broken && fields_tidy(f, r, quotes)) {
+        f->tidy = f->ascii && !quotes;
+        return true;
+    }
     f->n = 0;
     return fields_csv(f, r);
 }

@@ -40,15 +40,19 @@ void sm_read_worker_close(struct sm_read_worker *w) {
 static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struct sm_err *err) {
     size_t nraw = r->file->nraw, ncol = r->source->ncolumn, nmemo = (size_t)r->ncell + 2;
     if (nmemo > w->nmemo) {
-        sm_free(w->brief);
-        w->brief = sm_alloc(nmemo * READ_MEMO, sizeof *w->brief);
-        if (!w->brief) return sm_fail(err, SM_ENOMEM, "out of memory");
         int rc = sm_resize(&w->memo, nmemo, sizeof *w->memo, err);
         if (rc) return rc;
         for (; w->nmemo < nmemo; w->nmemo++) {
             w->memo[w->nmemo] = sm_alloc(READ_MEMO, sizeof **w->memo);
             if (!w->memo[w->nmemo]) return sm_fail(err, SM_ENOMEM, "out of memory");
         }
+    }
+    if (r->nbrief > w->nbrief) {
+        sm_free(w->brief);
+        w->nbrief = 0;
+        w->brief = sm_alloc(r->nbrief, sizeof *w->brief);
+        if (!w->brief) return sm_fail(err, SM_ENOMEM, "out of memory");
+        w->nbrief = r->nbrief;
     }
     if (nraw > w->nraw) {
         int rc = sm_resize(&w->raw, nraw, sizeof *w->raw, err);
@@ -113,7 +117,7 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     if (copies && rows > UINT32_MAX / copies)
         return sm_fail(err, SM_ELIMIT, "more than %" PRIu32 " rows in one piece", UINT32_MAX);
     rows = rows * copies + 1;
-    char *p = sm_arena_alloc(&b->arena, fixed + rows * one);
+    char *p = sm_arena_raw(&b->arena, fixed + rows * one);
     if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
     struct read_back *back = (struct read_back *)(void *)p;
     p += sizeof *back;
@@ -126,6 +130,9 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     sm_val *cell = (sm_val *)(void *)p;
     for (size_t i = 0; i < ncol; i++)
         b->col[i] = cell + i * rows;
+    memset(b->verdict, 0, rows * sizeof *b->verdict);
+    for (size_t i = 0; i < r->nabsent; i++)
+        memset(b->col[r->absent[i]], 0, rows * sizeof *cell);
     b->pos = cell + ncol * rows;
     b->record = b->pos + rows;
     sm_val *subject = b->record + rows;
@@ -273,7 +280,7 @@ static bool parse_is_header(struct read_job *j) {
     for (uint32_t i = 0; i < r->nname; i++) {
         struct sm_str s = j->f->v[i], name = r->name[i];
         if (s.n == name.n && (s.n == 0 || memcmp(s.p, name.p, s.n) == 0)) continue;
-        if (j->tidy || !sm_str_eq(read_clean(s, &j->w->clean), name)) return false;
+        if (j->f->tidy || !sm_str_eq(read_clean(s, &j->w->clean), name)) return false;
     }
     return true;
 }
@@ -355,7 +362,6 @@ int sm_reader_parse(const struct sm_reader *r, struct sm_read_worker *w, const s
         struct sm_str raw = {c->data + j.span->at, j.span->n};
         if (!read_fields_run(j.f, r, raw, j.span->flags))
             return sm_fail(err, SM_ENOMEM, "out of memory");
-        j.tidy = j.f->ascii && !(j.span->flags & (SM_SPAN_BREAK | SM_SPAN_QUOTE));
         if (!parse_check(&j, nul)) continue;
         if (r->nunnamed) parse_unnamed(&j);
         read_rows(&j);

@@ -25,6 +25,7 @@ struct read_fields {
     uint32_t n;         /* how many there are */
     struct sm_str text; /* the record as UTF-8 */
     bool ascii;
+    bool tidy;    /* all of its fields are clean as they stand; if not known, false */
     bool invalid; /* some byte is no character; it stands where it was */
     bool changed; /* the fields joined by delimiters are not `text` */
     struct sm_buf decoded, cells;
@@ -51,9 +52,12 @@ enum read_way {    /* how a cell comes to its value */
     READ_KNOWN,    /* a field's text converted, as it was the last time */
     READ_EXPR
 };
+/* Short texts kept of a TEXT and of a KNOWN cell; from how many on the latter get no more either. */
+enum { READ_FEW = 256, READ_MANY = 2048, READ_BRIEF = 65536 };
 struct read_cell { /* a sm_filecol ready to run */
     enum read_way way;
-    uint32_t to; /* canonical column */
+    uint32_t to;          /* canonical column */
+    uint32_t brief, mask; /* its short texts: the first of them in the worker, how many - 1 */
     const struct sm_filecol *fc;
     const struct sm_column *column;
     uint32_t field;             /* raw field behind it, 0-based; SM_NO = none */
@@ -73,9 +77,9 @@ struct read_plan {
 };
 struct read_subject { /* USUBJID or SUBJID of a row */
     const struct sm_expr *e;
-    const struct sm_slot *input;
-    uint32_t ninput, memo;
-    bool keep; /* its values can be kept by its inputs */
+    uint32_t col[READ_KEY], ncol; /* what it reads of the row */
+    uint32_t memo;
+    bool keep; /* its values can be kept by those columns */
 };
 struct read_raw {
     uint32_t field;
@@ -105,7 +109,7 @@ struct sm_reader {
     struct read_raw *raw; /* [file->nraw] */
     struct read_plan base;
     struct read_plan *from; /* [unpivot->nfrom] */
-    uint32_t ncell;         /* memo tables needed */
+    uint32_t ncell, nbrief; /* memo tables and short texts needed */
     uint32_t *required, nrequired; /* columns */
     uint32_t *absent, nabsent;     /* columns that no cell of `base` supplies */
     struct read_subject subject[2];
@@ -165,8 +169,9 @@ struct sm_read_worker {
     struct read_fields fields;
     struct sm_buf clean, work;
     struct read_memo **memo; /* READ_MEMO entries each */
-    struct read_short *brief; /* the same number, behind each other */
     size_t nmemo;
+    struct read_short *brief;
+    size_t nbrief;
     struct read_memo subject[2]; /* the latest */
     sm_val *raw; /* values of raw cells for expressions */
     const sm_val **rawcol;
@@ -187,7 +192,6 @@ struct read_job { /* one call of sm_reader_parse */
     uint64_t number, line; /* the record's */
     struct sm_env raw_env, row_env;
     const struct read_cell *cell; /* being filled, for findings of expressions */
-    bool tidy;                    /* its fields need no cleaning */
     bool found;                   /* a finding was made for this cell */
     uint16_t lose;                /* code of the finding that loses the row; 0 = none */
     bool subject;                 /* a subject expression is being run */

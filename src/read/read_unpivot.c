@@ -30,17 +30,12 @@ static void rows_required(struct read_job *j, uint32_t row, uint32_t from) {
     }
 }
 
-/* A subject's rows stand together, so the inputs are mostly those of the row before. */
-static sm_val rows_subject(struct read_job *j, uint32_t which, uint32_t row) {
+static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
     const struct read_subject *s = &j->r->subject[which];
-    struct read_memo *last = &j->w->subject[which];
-    uint64_t key[READ_KEY] = {0}, differ = 0;
-    for (uint32_t i = 0; i < s->ninput && s->keep; i++) {
-        if (s->input[i].kind == SM_SLOT_COLUMN) key[i] = j->b->col[s->input[i].index][row];
-        differ |= key[i] ^ last->key[i];
-    }
-    if (s->keep && differ == 0 && last->who == s->e) return last->v;
     if (!s->keep) return sm_expr_eval(s->e, &j->row_env);
+    uint64_t key[READ_KEY] = {0};
+    for (uint32_t i = 0; i < s->ncol; i++)
+        key[i] = j->b->col[s->col[i]][row];
     bool hit;
     struct read_memo *m = read_memo_find(j->w->memo[s->memo], s->e, key, SIZE_MAX, &hit);
     if (!hit) {
@@ -48,8 +43,18 @@ static sm_val rows_subject(struct read_job *j, uint32_t which, uint32_t row) {
         m->v = sm_expr_eval(s->e, &j->row_env);
         if (!j->found) m->who = s->e;
     }
-    *last = *m;
+    j->w->subject[which] = *m;
     return m->v;
+}
+
+/* A subject's rows stand together, so what it is made of mostly stands in the row before too. */
+static inline sm_val rows_subject(struct read_job *j, uint32_t which, uint32_t row) {
+    const struct read_subject *s = &j->r->subject[which];
+    const struct read_memo *last = &j->w->subject[which];
+    uint64_t differ = (uint64_t)(uintptr_t)s->e ^ (uint64_t)(uintptr_t)last->who;
+    for (uint32_t i = 0; i < s->ncol; i++)
+        differ |= j->b->col[s->col[i]][row] ^ last->key[i];
+    return s->keep && differ == 0 ? last->v : rows_name(j, which, row);
 }
 
 /* USUBJID and SUBJID behind the canonical columns. */
@@ -72,7 +77,7 @@ static void rows_subjects(struct read_job *j, uint32_t row) {
 static void rows_finish(struct read_job *j, uint32_t from, uint32_t copy) {
     struct sm_batch *b = j->b;
     uint32_t row = b->nrow;
-    rows_required(j, row, from);
+    if (j->r->nrequired) rows_required(j, row, from);
     if (j->lose) return;
     b->pos[row] = sm_pos_make(b->file, j->line, copy);
     b->record[row] = j->number;
