@@ -20,6 +20,7 @@ struct sm_runtime {                  /* what is finished so far; frozen while a 
     const struct sm_str
         *file; /* names of the run's files by number, for findings on blocks; may be NULL */
     uint32_t nfile;
+    uint64_t memo_bytes; /* most that one worker remembers results in; 0 = 48 MiB */
 };
 struct sm_map_worker; /* one thread's state: memos, scratch */
 int sm_map_worker_open(struct sm_map_worker **ret, const struct sm_spec *spec,

@@ -2,20 +2,61 @@
 #include "map/map_priv.h"
 
 static bool pairs(struct map_run *m, uint32_t n, uint32_t **rec, uint32_t **row) {
-    *rec = sm_arena_array(&m->w->scratch, (size_t)n + 1, sizeof **rec);
-    *row = sm_arena_array(&m->w->scratch, (size_t)n + 1, sizeof **row);
-    if (*rec && *row) return true;
-    m->nomem = true;
-    return false;
+    *rec = map_room_take(m, (size_t)n + 1, sizeof **rec);
+    *row = map_room_take(m, (size_t)n + 1, sizeof **row);
+    return *rec && *row;
 }
 
-static bool select_where(struct map_run *m, struct map_rule *test, const struct map_sel *from,
-                         bool want, struct map_sel *ret) {
-    uint32_t *rec, *row;
-    if (!pairs(m, from->n, &rec, &row)) return false;
-    uint32_t n = map_memo_test(m, test, from, want, rec, row);
-    *ret = n == from->n ? *from : (struct map_sel){n, rec, row};
-    return true;
+static const uint32_t *gather(struct map_run *m, const uint32_t *from, const uint32_t *at,
+                              uint32_t n) {
+    uint32_t *to = map_room_take(m, (size_t)n + 1, sizeof *to);
+    for (uint32_t k = 0; to && k < n; k++)
+        to[k] = from[at[k]];
+    return to;
+}
+
+/* The entries of `from` at these places. */
+static bool pick(struct map_run *m, const struct map_sel *from, const uint32_t *at, uint32_t n,
+                 struct map_sel *ret) {
+    bool same = from->rec == from->row;
+    if (n == from->n) {
+        *ret = *from;
+        return true;
+    }
+    *ret = (struct map_sel){n, at, at};
+    if (from->rec) ret->rec = gather(m, from->rec, at, n);
+    if (same)
+        ret->row = ret->rec;
+    else if (from->row)
+        ret->row = gather(m, from->row, at, n);
+    return ret->rec && ret->row;
+}
+
+static bool split(struct map_run *m, struct map_rule *test, const struct map_sel *from,
+                  struct map_split *ret) {
+    *ret = (struct map_split){.at = {NULL, NULL}};
+    return pairs(m, from->n, &ret->at[0], &ret->at[1]) && map_memo_test(m, test, from, ret);
+}
+
+static bool select_where(struct map_run *m, struct map_rule *test, struct map_sel *sel) {
+    struct map_split part;
+    struct map_sel from = *sel;
+    return split(m, test, &from, &part) && pick(m, &from, part.at[1], part.n[1], sel);
+}
+
+/* The twin has the rest, unless there were findings: it has its own then. */
+static bool guard_run(struct map_run *m, struct map_guards *g, struct map_guard *it,
+                      const struct map_sel *from) {
+    struct map_split part;
+    bool want = !it->guard->negate;
+    m->found = false;
+    if (!split(m, &it->test, from, &part) || !pick(m, from, part.at[want], part.n[want], &it->sel))
+        return false;
+    it->ready = true;
+    if (it->twin == SM_NO || m->found) return true;
+    struct map_guard *twin = &g->item[it->twin];
+    twin->ready = true;
+    return pick(m, from, part.at[!want], part.n[!want], &twin->sel);
 }
 
 bool map_guard_select(struct map_run *m, struct map_guards *g, uint32_t i,
@@ -24,8 +65,7 @@ bool map_guard_select(struct map_run *m, struct map_guards *g, uint32_t i,
     if (!it->ready) {
         struct map_sel from = *all;
         if (it->parent != SM_NO && !map_guard_select(m, g, it->parent, all, &from)) return false;
-        if (!select_where(m, &it->test, &from, !it->guard->negate, &it->sel)) return false;
-        it->ready = true;
+        if (!guard_run(m, g, it, &from)) return false;
     }
     *ret = it->sel;
     return true;
@@ -56,8 +96,8 @@ static bool checks_subject(const struct map_run *m) {
 
 /* A subject's rows mostly stand together, so the last answer is kept. */
 static bool select_subjects(struct map_run *m, struct map_sel *ret) {
-    uint32_t *rec, *row, n = 0;
-    if (!pairs(m, m->nrow, &rec, &row)) return false;
+    uint32_t *row = map_room_take(m, (size_t)m->nrow + 1, sizeof *row), n = 0;
+    if (!row) return false;
     bool reject = m->spec->unknown_subject == SM_SUBJECT_REJECT, known = false;
     sm_val last = ~(sm_val)0;
     for (uint32_t i = 0; i < m->nrow; i++) {
@@ -65,22 +105,24 @@ static bool select_subjects(struct map_run *m, struct map_sel *ret) {
             last = m->id_row[i];
             known = last != SM_MISSING && sm_lut_find(m->w->rt->subjects, &last) != NULL;
         }
-        rec[n] = row[n] = i;
+        row[n] = i;
         if (known || !reject) n++;
         if (known) continue;
         if (m->domain) map_unknown_subject(m, i, reject);
         if (reject && m->verdict)
             m->verdict[i] = (struct sm_verdict){SM_FATE_REJECTED, SM_D_UNKNOWN_SUBJECT, NULL};
     }
-    if (n < m->nrow) *ret = (struct map_sel){n, rec, row};
+    if (n < m->nrow) *ret = (struct map_sel){n, row, row};
     return true;
 }
 
 int map_choose_rows(struct map_run *m, struct map_sel *ret, struct sm_err *err) {
     *ret = (struct map_sel){m->nrow, NULL, NULL};
-    verdict_all(m, (struct sm_verdict){SM_FATE_FILTERED, 0, m->plan->place});
-    bool ok = !checks_subject(m) || select_subjects(m, ret);
-    if (ok && m->plan->filter.expr) ok = select_where(m, &m->plan->filter, ret, true, ret);
+    bool checks = checks_subject(m);
+    if (checks || m->plan->filter.expr || m->plan->ntpl == 0)
+        verdict_all(m, (struct sm_verdict){SM_FATE_FILTERED, 0, m->plan->place});
+    bool ok = !checks || select_subjects(m, ret);
+    if (ok && m->plan->filter.expr) ok = select_where(m, &m->plan->filter, ret);
     return ok ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
@@ -95,8 +137,8 @@ static bool select_template(struct map_run *m, struct map_template *t, const str
     if (t->guard != SM_NO && !map_guard_select(m, &t->guards, t->guard, rows, ret)) return false;
     map_guard_reset(&t->guards);
     if (rec->repeat == SM_NO || !rec->skip_empty) return true;
-    uint32_t *keep, *row, n = 0;
-    if (!pairs(m, ret->n, &keep, &row)) return false;
+    uint32_t *row = map_room_take(m, (size_t)ret->n + 1, sizeof *row), n = 0;
+    if (!row) return false;
     const sm_val *value = m->col[rec->repeat];
     for (uint32_t k = 0; k < ret->n; k++) {
         row[n] = ret->row ? ret->row[k] : k;
@@ -108,8 +150,8 @@ static bool select_template(struct map_run *m, struct map_template *t, const str
 
 /* Numbers records in row order, then template order. */
 static bool number_records(struct map_run *m, struct map_sel *sel) {
-    uint32_t *next = sm_arena_array(&m->w->scratch, (size_t)m->nrow + 1, sizeof *next);
-    m->rec_row = sm_arena_array(&m->w->scratch, (size_t)m->nrec + 1, sizeof *m->rec_row);
+    uint32_t *next = map_room_zero(m, (size_t)m->nrow + 1, sizeof *next);
+    m->rec_row = map_room_take(m, (size_t)m->nrec + 1, sizeof *m->rec_row);
     if (!next || !m->rec_row) return false;
     for (uint32_t t = 0; t < m->plan->ntpl; t++)
         for (uint32_t k = 0; k < sel[t].n; k++)
@@ -130,9 +172,8 @@ static bool number_records(struct map_run *m, struct map_sel *sel) {
     return true;
 }
 
-static int number_positions(struct map_run *m, const struct map_sel *sel, struct sm_err *err) {
-    m->rec_pos = sm_arena_array(&m->w->scratch, (size_t)m->nrec + 1, sizeof *m->rec_pos);
-    if (!m->rec_pos) return sm_fail(err, SM_ENOMEM, "out of memory");
+int map_number_positions(const struct map_run *m, const struct map_sel *sel, sm_pos *ret,
+                         struct sm_err *err) {
     const uint32_t most = (1u << SM_POS_COPY_BITS) - 1;
     for (uint32_t t = 0; t < m->plan->ntpl; t++) {
         for (uint32_t k = 0; k < sel[t].n; k++) {
@@ -142,7 +183,7 @@ static int number_positions(struct map_run *m, const struct map_sel *sel, struct
                 return sm_fail(err, SM_ELIMIT,
                                "line %" PRIu64 " gives more than %" PRIu32 " records",
                                sm_pos_line(in), most);
-            m->rec_pos[sel[t].rec ? sel[t].rec[k] : k] = (in & ~(sm_pos)most) | copy;
+            ret[sel[t].rec ? sel[t].rec[k] : k] = (in & ~(sm_pos)most) | copy;
         }
     }
     return SM_OK;
@@ -164,12 +205,12 @@ int map_choose_records(struct map_run *m, const struct map_sel *rows, struct map
         return sm_fail(err, SM_ELIMIT, "%" PRIu32 " rows give more than 4 billion records",
                        m->nrow);
     m->nrec = (uint32_t)total;
+    if (p->ntpl == 1 && m->nrec == m->nrow) {
+        sel[0] = (struct map_sel){m->nrec, NULL, NULL};
+        return SM_OK;
+    }
     const struct sm_record *first = p->tpl[0].record;
     const struct sm_where *why = first->guard ? &first->guard->where : &first->where;
     verdict_rows(m, rows, (struct sm_verdict){SM_FATE_FILTERED, 0, why});
-    if (p->ntpl == 1 && m->nrec == m->nrow)
-        sel[0] = (struct map_sel){m->nrec, NULL, NULL};
-    else if (!number_records(m, sel))
-        return sm_fail(err, SM_ENOMEM, "out of memory");
-    return number_positions(m, sel, err);
+    return number_records(m, sel) ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }

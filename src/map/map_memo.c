@@ -22,12 +22,36 @@ void map_memo_forget(struct map_memo *memo) {
     if (memo->cell) memset(memo->cell, 0, memo_bytes(memo->bits, memo->width));
 }
 
-static bool memo_resize(struct sm_map_worker *w, struct map_memo *memo, uint32_t bits) {
+static inline __attribute__((always_inline)) uint64_t memo_hash(const sm_val *key, uint32_t nkey) {
+    uint64_t h = (key[0] ^ key[0] >> 32) * UINT64_C(0x9E3779B97F4A7C15);
+    for (uint32_t i = 1; i < nkey; i++)
+        h = ((h ^ h >> 29) + (key[i] ^ key[i] >> 32)) * UINT64_C(0xBF58476D1CE4E5B9);
+    return h;
+}
+
+/* Entries of a smaller or larger table go where a look-up finds them. */
+static void memo_move(const struct map_memo *from, sm_val *cell, uint32_t bits, uint32_t nkey) {
+    sm_val key[MAP_KEYS];
+    for (size_t i = 0; from->cell && i < (size_t)1 << from->bits; i++) {
+        const sm_val *e = from->cell + i * from->width;
+        if (e[0] == 0) continue;
+        key[0] = ~e[0];
+        for (uint32_t k = 1; k < nkey; k++)
+            key[k] = e[k];
+        memcpy(cell + (memo_hash(key, nkey) >> (64 - bits)) * from->width, e,
+               from->width * sizeof *e);
+    }
+}
+
+static bool memo_resize(struct sm_map_worker *w, struct map_rule *r, uint32_t bits) {
+    struct map_memo *memo = &r->memo;
     size_t was = memo->cell ? memo_bytes(memo->bits, memo->width) : 0;
     size_t want = memo_bytes(bits, memo->width);
-    if (w->memo_bytes - was + want > MEMO_BYTES_ALL && bits > MEMO_BITS_MIN) return false;
+    uint64_t most = w->rt->memo_bytes ? w->rt->memo_bytes : MEMO_BYTES_ALL;
+    if (w->memo_bytes - was + want > most && bits > MEMO_BITS_MIN) return false;
     sm_val *cell = sm_alloc((size_t)1 << bits, memo->width * sizeof *cell);
     if (!cell) return false;
+    memo_move(memo, cell, bits, r->nin);
     sm_free(memo->cell);
     memo->cell = cell;
     memo->bits = bits;
@@ -40,8 +64,8 @@ static bool memo_ready(struct map_run *m, struct map_rule *r, uint32_t n) {
     struct map_memo *memo = &r->memo;
     if (!r->memo_ok || m->w->memo_none) return false;
     if (!memo->cell) {
-        memo->width = r->nin + r->nout;
-        return memo_resize(m->w, memo, MEMO_BITS_MIN);
+        memo->width = r->nin + r->nall;
+        return memo_resize(m->w, r, MEMO_BITS_MIN);
     }
     uint64_t entries = (uint64_t)1 << memo->bits;
     if (!memo->settled && memo->looks >= 4 * entries) {
@@ -52,10 +76,10 @@ static bool memo_ready(struct map_run *m, struct map_rule *r, uint32_t n) {
         /* what repeats does so at once: a larger table only takes the cache from others */
         bool vain = memo->was && rate < 256 && rate > memo->was - memo->was / 4;
         if (useless)
-            memo->settled = memo_resize(m->w, memo, MEMO_BITS_MIN);
+            memo->settled = memo_resize(m->w, r, MEMO_BITS_MIN);
         else if (vain)
-            memo->settled = memo_resize(m->w, memo, memo->bits - 2);
-        else if (more && memo_resize(m->w, memo, memo->bits + 2))
+            memo->settled = memo_resize(m->w, r, memo->bits - 2);
+        else if (more && memo_resize(m->w, r, memo->bits + 2))
             memo->was = rate;
         memo->looks = memo->misses = 0;
     }
@@ -72,61 +96,102 @@ bool map_value(struct map_run *m, const struct map_rule *r, uint32_t row, uint32
     m->rule = r;
     m->dirty = false;
     r->op.value(m, r, out);
+    m->found |= m->dirty;
     return !m->dirty;
 }
 
-static inline __attribute__((always_inline)) uint64_t memo_hash(const sm_val *key, uint32_t nkey) {
-    uint64_t h = (key[0] ^ key[0] >> 32) * UINT64_C(0x9E3779B97F4A7C15);
-    for (uint32_t i = 1; i < nkey; i++)
-        h = ((h ^ h >> 29) + (key[i] ^ key[i] >> 32)) * UINT64_C(0xBF58476D1CE4E5B9);
-    return h;
+/* Where the wanted values of an entry go: value at[i] to column to[i]. */
+struct memo_out {
+    uint32_t n;
+    uint32_t at[MAP_OUTS];
+    sm_val *to[MAP_OUTS];
+};
+
+/* Values of the rules that share a memo, one behind the other. True if all are clean. */
+static bool shared_values(struct map_run *m, const struct map_rule *r, uint32_t row, uint32_t rec,
+                          sm_val *out) {
+    bool clean = true;
+    for (; r; r = r->next) {
+        clean &= map_value(m, r, row, rec, out);
+        out += r->nout;
+    }
+    return clean;
 }
 
-/* The outputs for entry k of the selection: in the memo, or in tmp. */
-static inline __attribute__((always_inline)) const sm_val *
-memo_look(struct map_run *m, struct map_rule *r, const struct map_src *src, uint32_t nkey,
-          const struct map_sel *sel, uint32_t k, sm_val *tmp) {
+/* Computes entry k of the selection, to tmp and, if it is clean, to the memo's entry e. */
+static __attribute__((noinline)) const sm_val *memo_miss(struct map_run *m, struct map_rule *r,
+                                                         const struct map_sel *sel, uint32_t k,
+                                                         const sm_val *key, sm_val *tmp) {
     struct map_memo *memo = &r->memo;
+    memo->misses++;
+    uint32_t rec = sel->rec ? sel->rec[k] : k, row = sel->row ? sel->row[k] : k;
+    if (!shared_values(m, r, row, rec, tmp)) return tmp;
+    sm_val *e = memo->cell + (memo_hash(key, r->nin) >> (64 - memo->bits)) * memo->width;
+    e[0] = ~key[0];
+    for (uint32_t i = 1; i < r->nin; i++)
+        e[i] = key[i];
+    for (uint32_t i = 0; i < r->nall; i++)
+        e[r->nin + i] = tmp[i];
+    return tmp;
+}
+
+/* A memo as the loops see it. */
+struct memo_view {
+    struct map_run *m;
+    struct map_rule *r;
+    const struct map_sel *sel;
+    const struct map_src *src;
+    const sm_val *cell;
+    uint32_t shift, width;
+};
+
+/* The outputs for entry k of the selection: in the memo, or in tmp. dense: every cell is at k. */
+static inline __attribute__((always_inline)) const sm_val *
+memo_look(const struct memo_view *v, uint32_t nkey, bool dense, uint32_t k, sm_val *tmp) {
     sm_val key[MAP_KEYS];
-    key[0] = src[0].base[src[0].at ? src[0].at[k] : k];
+    key[0] = v->src[0].base[dense || !v->src[0].at ? k : v->src[0].at[k]];
     for (uint32_t i = 1; i < nkey; i++)
-        key[i] = src[i].base[src[i].at ? src[i].at[k] : k];
-    sm_val *e = memo->cell + (memo_hash(key, nkey) >> (64 - memo->bits)) * memo->width;
+        key[i] = v->src[i].base[dense || !v->src[i].at ? k : v->src[i].at[k]];
+    const sm_val *e = v->cell + (memo_hash(key, nkey) >> v->shift) * v->width;
     bool hit = e[0] == ~key[0];
     for (uint32_t i = 1; i < nkey; i++)
         hit &= e[i] == key[i];
     if (__builtin_expect(hit, 1)) return e + nkey;
-    memo->misses++;
-    uint32_t rec = sel->rec ? sel->rec[k] : k, row = sel->row ? sel->row[k] : k;
-    if (!map_value(m, r, row, rec, tmp)) return tmp;
-    e[0] = ~key[0];
-    for (uint32_t i = 1; i < nkey; i++)
-        e[i] = key[i];
-    for (uint32_t i = 0; i < r->nout; i++)
-        e[nkey + i] = tmp[i];
-    return tmp;
+    return memo_miss(v->m, v->r, v->sel, k, key, tmp);
 }
 
-/* Output 0 of each entry, by the memo. */
-static inline __attribute__((always_inline)) void memo_one(struct map_run *m, struct map_rule *r,
-                                                           const struct map_src *src, uint32_t nkey,
-                                                           const struct map_sel *sel, sm_val *dst) {
-    sm_val tmp[MAP_OUTS];
-    for (uint32_t k = 0; k < sel->n; k++) {
-        const sm_val *v = memo_look(m, r, src, nkey, sel, k, tmp);
-        dst[sel->rec ? sel->rec[k] : k] = v[0];
+static inline __attribute__((always_inline)) void memo_loop(const struct memo_view *view,
+                                                            const struct memo_out *out,
+                                                            uint32_t nkey, bool one, bool dense) {
+    const struct memo_view v = *view;
+    sm_val tmp[MAP_OUTS], *to = out->to[0];
+    uint32_t n = v.sel->n, nout = out->n, at = out->at[0];
+    for (uint32_t k = 0; k < n; k++) {
+        const sm_val *e = memo_look(&v, nkey, dense, k, tmp);
+        uint32_t rec = dense || !v.sel->rec ? k : v.sel->rec[k];
+        if (one) {
+            to[rec] = e[at];
+            continue;
+        }
+        for (uint32_t i = 0; i < nout; i++)
+            out->to[i][rec] = e[out->at[i]];
     }
 }
 
-static void memo_many(struct map_run *m, struct map_rule *r, const struct map_src *src,
-                      const struct map_sel *sel, sm_val *const *dst) {
-    sm_val tmp[MAP_OUTS];
-    for (uint32_t k = 0; k < sel->n; k++) {
-        const sm_val *v = memo_look(m, r, src, r->nin, sel, k, tmp);
-        uint32_t rec = sel->rec ? sel->rec[k] : k;
-        for (uint32_t i = 0; i < r->nout; i++)
-            if (dst[i]) dst[i][rec] = v[i];
-    }
+/* The loops that are worth code of their own. */
+static void memo_loops(const struct memo_view *v, const struct memo_out *out, bool dense) {
+    uint32_t nkey = v->r->nin;
+    bool one = out->n == 1;
+    if (dense && nkey == 1 && one)
+        memo_loop(v, out, 1, true, true);
+    else if (dense && nkey == 1)
+        memo_loop(v, out, 1, false, true);
+    else if (dense && nkey == 2 && one)
+        memo_loop(v, out, 2, true, true);
+    else if (nkey == 1 && one)
+        memo_loop(v, out, 1, true, false);
+    else
+        memo_loop(v, out, nkey, false, dense);
 }
 
 static void run_plain(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
@@ -169,59 +234,74 @@ static bool sources(struct map_run *m, const struct map_rule *r, const struct ma
     return true;
 }
 
+static bool all_dense(const struct map_sel *sel, const struct map_src *src, uint32_t n) {
+    bool dense = !sel->rec && !sel->row;
+    for (uint32_t i = 0; i < n; i++)
+        dense &= !src[i].at;
+    return dense;
+}
+
 void map_memo_run(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                   sm_val *const *dst) {
     struct map_src src[MAP_KEYS];
     map_settle(m, r, sel);
     if (r->nin == 0 || !memo_ready(m, r, sel->n)) {
-        run_plain(m, r, sel, dst);
+        for (; r; dst += r->nout, r = r->next)
+            run_plain(m, r, sel, dst);
         return;
     }
     if (!sources(m, r, sel, src)) return;
-    if (r->nout != 1 || !dst[0])
-        memo_many(m, r, src, sel, dst);
-    else if (r->nin == 1)
-        memo_one(m, r, src, 1, sel, dst[0]);
-    else if (r->nin == 2)
-        memo_one(m, r, src, 2, sel, dst[0]);
-    else
-        memo_one(m, r, src, r->nin, sel, dst[0]);
+    struct memo_out out = {0};
+    for (uint32_t i = 0; i < r->nall; i++) {
+        if (!dst[i]) continue;
+        out.at[out.n] = i;
+        out.to[out.n++] = dst[i];
+    }
+    const struct memo_view v = {m, r, sel, src, r->memo.cell, 64 - r->memo.bits, r->memo.width};
+    memo_loops(&v, &out, all_dense(sel, src, r->nin));
 }
 
-static uint32_t test_plain(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
-                           bool want, uint32_t *rec, uint32_t *row) {
+static void test_plain(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                       struct map_split *ret) {
     sm_val tmp[MAP_OUTS] = {0};
     bool fixed = r->memo_ok && r->nin == 0, clean = false;
-    uint32_t n = 0;
     for (uint32_t k = 0; k < sel->n; k++) {
-        rec[n] = sel->rec ? sel->rec[k] : k;
-        row[n] = sel->row ? sel->row[k] : k;
-        if (!clean) clean = map_value(m, r, row[n], rec[n], tmp) && fixed;
-        n += (tmp[0] != 0) == want;
+        uint32_t rec = sel->rec ? sel->rec[k] : k, row = sel->row ? sel->row[k] : k;
+        if (!clean) clean = map_value(m, r, row, rec, tmp) && fixed;
+        bool holds = tmp[0] != 0;
+        ret->at[holds][ret->n[holds]++] = k;
     }
-    return n;
 }
 
-static inline __attribute__((always_inline)) uint32_t
-test_memo(struct map_run *m, struct map_rule *r, const struct map_src *src, uint32_t nkey,
-          const struct map_sel *sel, bool want, uint32_t *rec, uint32_t *row) {
+static inline __attribute__((always_inline)) void
+test_loop(const struct memo_view *view, struct map_split *ret, uint32_t nkey, bool dense) {
+    const struct memo_view v = *view;
     sm_val tmp[MAP_OUTS] = {SM_MISSING};
-    uint32_t n = 0;
-    for (uint32_t k = 0; k < sel->n; k++) {
-        const sm_val *v = memo_look(m, r, src, nkey, sel, k, tmp);
-        rec[n] = sel->rec ? sel->rec[k] : k;
-        row[n] = sel->row ? sel->row[k] : k;
-        n += (v[0] != 0) == want;
+    uint32_t n = v.sel->n, no = 0, yes = 0, *at_no = ret->at[0], *at_yes = ret->at[1];
+    for (uint32_t k = 0; k < n; k++) {
+        bool holds = memo_look(&v, nkey, dense, k, tmp)[0] != 0;
+        at_no[no] = at_yes[yes] = k;
+        no += !holds;
+        yes += holds;
     }
-    return n;
+    ret->n[0] = no;
+    ret->n[1] = yes;
 }
 
-uint32_t map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *sel, bool want,
-                       uint32_t *rec, uint32_t *row) {
+bool map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                   struct map_split *ret) {
     struct map_src src[MAP_KEYS];
     map_settle(m, r, sel);
-    if (r->nin == 0 || !memo_ready(m, r, sel->n)) return test_plain(m, r, sel, want, rec, row);
-    if (!sources(m, r, sel, src)) return 0;
-    if (r->nin == 1) return test_memo(m, r, src, 1, sel, want, rec, row);
-    return test_memo(m, r, src, r->nin, sel, want, rec, row);
+    if (r->nin == 0 || !memo_ready(m, r, sel->n)) {
+        test_plain(m, r, sel, ret);
+        return true;
+    }
+    if (!sources(m, r, sel, src)) return false;
+    const struct memo_view v = {m, r, sel, src, r->memo.cell, 64 - r->memo.bits, r->memo.width};
+    bool dense = all_dense(sel, src, r->nin);
+    if (dense && r->nin == 1)
+        test_loop(&v, ret, 1, true);
+    else
+        test_loop(&v, ret, r->nin, dense);
+    return true;
 }

@@ -21,6 +21,27 @@ static uint32_t guard_find(const struct map_guards *g, const struct sm_guard *wa
     return SM_NO;
 }
 
+/* Is the condition the same at whatever time it is asked? */
+static bool is_fixed(const struct map_rule *test) {
+    for (uint32_t i = 0; i < test->nin; i++)
+        if (test->in[i].kind != SM_SLOT_COLUMN && test->in[i].kind != SM_SLOT_PARAM) return false;
+    return test->memo_ok;
+}
+
+/* Finds the guard that holds where the new one at `at` does not. */
+static void guard_pair(struct map_guards *g, uint32_t at) {
+    struct map_guard *it = &g->item[at];
+    for (uint32_t i = at; i-- > 0 && is_fixed(&it->test);) {
+        struct map_guard *o = &g->item[i];
+        if (o->twin != SM_NO || o->parent != it->parent || o->guard->test != it->guard->test ||
+            o->guard->negate == it->guard->negate)
+            continue;
+        o->twin = at;
+        it->twin = i;
+        return;
+    }
+}
+
 /* Index of a guard among a template's, added with its parents if it is new. */
 static uint32_t guard_index(struct plan_maker *k, struct map_guards *g,
                             const struct sm_guard *guard) {
@@ -33,10 +54,11 @@ static uint32_t guard_index(struct plan_maker *k, struct map_guards *g,
         return SM_NO;
     }
     struct map_guard *it = &g->item[g->n];
-    *it = (struct map_guard){.guard = guard, .parent = parent};
+    *it = (struct map_guard){.guard = guard, .parent = parent, .twin = SM_NO};
     map_rule_of_expr(&it->test, guard->test, &guard->where, true);
     it->test.domain = k->domain;
     it->test.source = k->source;
+    guard_pair(g, (uint32_t)g->n);
     return (uint32_t)g->n++;
 }
 
@@ -68,6 +90,7 @@ static void plan_rules(struct plan_maker *k, struct map_template *t, const struc
             if (r->out[o] != SM_NO && t->var_column[r->out[o]] == SM_NO)
                 t->var_column[r->out[o]] = column;
     }
+    map_share_rules(t, k->domain);
 }
 
 static void plan_template(struct plan_maker *k, struct map_template *t,

@@ -25,6 +25,18 @@ struct map_sel {
     const uint32_t *rec, *row;
 };
 
+/* Entries of a selection, by their place in it, for which a condition does not hold (0) and holds
+ * (1). */
+struct map_split {
+    uint32_t n[2], *at[2];
+};
+
+/* Memory of one batch; what it holds is undefined. */
+struct map_room {
+    struct map_room_block *block; /* newest first */
+    size_t used, total;
+};
+
 /* Direct-mapped: an entry is the inputs (the first inverted, so that zero is a free entry), then
  * the outputs. */
 struct map_memo {
@@ -53,6 +65,9 @@ struct map_rule {
     uint32_t nin;
     uint32_t out[MAP_OUTS]; /* variables, SM_NO = not wanted */
     uint32_t nout;
+    struct map_rule *next; /* computed with this rule: same inputs, one memo */
+    bool follows;          /* it is somebody's next */
+    uint32_t nall;         /* outputs of this rule and those behind it */
     bool memo_ok;   /* a pure function of in[] */
     bool by_file;   /* and of the file's date formats */
     bool wants_all; /* CHECK: holds when an operand is missing */
@@ -64,6 +79,7 @@ struct map_rule {
 struct map_guard {
     const struct sm_guard *guard;
     uint32_t parent; /* SM_NO = none; always smaller than its own index */
+    uint32_t twin;   /* the same test negated, of nothing that rules write; SM_NO = none */
     struct map_rule test;
     bool ready; /* sel is that of this batch */
     struct map_sel sel;
@@ -111,15 +127,20 @@ struct sm_map_worker {
     const struct sm_runtime *rt;
     struct sm_intern *in;
     struct sm_arena arena;   /* plans */
-    struct sm_arena scratch; /* of one batch */
+    struct sm_arena scratch; /* texts of one batch */
+    struct map_room room;
     struct sm_buf text;
     struct map_plan *plan;
     struct map_converted *converted; /* direct-mapped, made at first use */
     uint64_t memo_bytes;
     bool memo_none; /* for tests: nothing is remembered */
-    sm_val ref_id;  /* one subject's references */
-    const sm_val *ref;
-    bool ref_known;
+};
+
+/* References of a subject, for look-ups of one batch. */
+enum { MAP_SUBJECT_BITS = 8 };
+struct map_subject {
+    sm_val id;         /* 0 = free */
+    const sm_val *ref; /* NULL = none */
 };
 
 struct map_run {
@@ -139,18 +160,20 @@ struct map_run {
     sm_val **var; /* [domain->nvar][nrec] */
     uint32_t nrec;
     uint32_t *rec_row; /* NULL = a record for each row */
-    sm_pos *rec_pos;
+    const sm_pos *rec_pos;
     uint16_t *rejected;             /* [nrec] finding code; NULL while records are chosen */
     struct sm_verdict *verdict;     /* [nrow], NULL when nobody asks */
     const sm_val *id_row, *id_rec;  /* USUBJID by row, else by record, or NULL */
-    const sm_val **subject;         /* [nrow] references of the row's subject, made at first use */
-    sm_val **ref;                   /* [nref] columns made from it */
+    struct map_subject *subject;    /* [1 << MAP_SUBJECT_BITS] references by subject */
+    sm_val **ref;                   /* [nref] columns of references, made at first use */
     const struct map_template *tpl; /* NULL while the filter runs */
     bool post;                      /* the domain's post rules run: tpl follows the record */
     const struct map_rule *rule;
     uint32_t row, rec;
     sm_val param[2];
     bool dirty; /* this value has a finding: not to be remembered */
+    bool rejects; /* some record is rejected */
+    bool found; /* a value since this was cleared had one */
     bool nomem;
     struct sm_env env;
 };
@@ -181,6 +204,17 @@ struct map_plan *map_plan_lookup(struct sm_map_worker *w, const struct sm_lookup
 void map_plan_file(struct map_plan *p, const struct sm_file *file);
 void map_plan_free(struct map_plan *p);
 
+/* ---- map_share.c ---- */
+/* Finds the rules of a template that can share a memo. */
+void map_share_rules(struct map_template *t, const struct sm_domain *d);
+
+/* ---- map_room.c ---- */
+/* n elements; NULL when out of memory (m->nomem is set). */
+void *map_room_take(struct map_run *m, size_t n, size_t size);
+void *map_room_zero(struct map_run *m, size_t n, size_t size);
+void map_room_reset(struct map_room *room);
+void map_room_free(struct map_room *room);
+
 /* ---- map_rule_table.c ---- */
 void map_rule_prepare(struct map_rule *r, const struct sm_rule *rule, const struct sm_spec *spec);
 void map_rule_of_expr(struct map_rule *r, const struct sm_expr *e, const struct sm_where *where,
@@ -189,16 +223,15 @@ void map_rule_input(struct map_rule *r, struct sm_slot s);
 void map_rule_inputs(struct map_rule *r, const struct sm_expr *e);
 
 /* ---- map_memo.c ---- */
-/* Runs a rule over a selection; values go to dst[i] (NULL = not wanted), one array per output,
- * indexed by record. */
+/* Runs a rule, and those that share its memo, over a selection; values go to dst[i] (NULL = not
+ * wanted), one array per output (r->nall), indexed by record. */
 void map_memo_run(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                   sm_val *const *dst);
 /* Makes values of the cells that a rule reads for a selection (sm_batch.late). */
 void map_settle(struct map_run *m, const struct map_rule *r, const struct map_sel *sel);
-/* Runs a condition; writes the entries of sel for which it is `want` to rec and row, their number.
- */
-uint32_t map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *sel, bool want,
-                       uint32_t *rec, uint32_t *row);
+/* Runs a condition over a selection; ret has room for all of it in both lists. False: no memory. */
+bool map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                   struct map_split *ret);
 /* One value, not remembered. True if it is clean. */
 bool map_value(struct map_run *m, const struct map_rule *r, uint32_t row, uint32_t rec,
                sm_val *out);
@@ -210,11 +243,14 @@ void map_memo_free(struct map_memo *memo);
 bool map_guard_select(struct map_run *m, struct map_guards *g, uint32_t i,
                       const struct map_sel *all, struct map_sel *ret);
 void map_guard_reset(struct map_guards *g);
-/* Chooses rows: subject, filter, then each template's records; fills rec_row, rec_pos of out and
- * sel[ntpl]. */
+/* Chooses rows: subject, filter, then each template's records; fills rec_row (none: a record for
+ * each row) and sel[ntpl]. The verdict of a row that can have no record is there then. */
 int map_choose_rows(struct map_run *m, struct map_sel *ret, struct sm_err *err) SM_MUST_CHECK;
 int map_choose_records(struct map_run *m, const struct map_sel *rows, struct map_sel *sel,
                        struct sm_err *err) SM_MUST_CHECK;
+/* Positions of the records, to ret[nrec]. */
+int map_number_positions(const struct map_run *m, const struct map_sel *sel, sm_pos *ret,
+                         struct sm_err *err) SM_MUST_CHECK;
 
 /* ---- map_find.c ---- */
 struct map_issue {

@@ -25,6 +25,7 @@ void map_rule_prepare(struct map_rule *r, const struct sm_rule *rule, const stru
     r->memo_ok = true;
     r->guard = SM_NO;
     r->op.prepare(r, spec);
+    r->nall = r->nout;
 }
 
 void map_rule_of_expr(struct map_rule *r, const struct sm_expr *e, const struct sm_where *where,
@@ -34,7 +35,7 @@ void map_rule_of_expr(struct map_rule *r, const struct sm_expr *e, const struct 
     r->op = (struct map_op){NULL, condition ? map_condition_value : map_expr_value, NULL};
     r->memo_ok = true;
     r->guard = SM_NO;
-    r->nout = 1;
+    r->nout = r->nall = 1;
     map_rule_inputs(r, e);
 }
 

@@ -25,6 +25,7 @@ void sm_map_worker_close(struct sm_map_worker *w) {
     sm_buf_free(&w->text);
     sm_free(w->converted);
     sm_arena_free(&w->scratch);
+    map_room_free(&w->room);
     sm_arena_free(&w->arena);
     sm_free(w);
 }
@@ -37,17 +38,18 @@ static sm_val current_id(const struct map_run *m) {
     return m->id_rec ? m->id_rec[m->rec] : SM_MISSING;
 }
 
-static const sm_val *refs_of(struct sm_map_worker *w, sm_val id) {
-    if (w->ref_known && w->ref_id == id) return w->ref;
-    w->ref = w->rt->refs && id != SM_MISSING ? sm_lut_find(w->rt->refs, &id) : NULL;
-    w->ref_id = id;
-    w->ref_known = true;
-    return w->ref;
+static const sm_val *refs_of(const struct map_run *m, sm_val id) {
+    const struct sm_lut *refs = m->w->rt->refs;
+    if (id == SM_MISSING || !refs) return NULL;
+    uint64_t h = (id ^ id >> 32) * UINT64_C(0x9E3779B97F4A7C15);
+    struct map_subject *s = &m->subject[h >> (64 - MAP_SUBJECT_BITS)];
+    if (s->id != id) *s = (struct map_subject){id, sm_lut_find(refs, &id)};
+    return s->ref;
 }
 
 const sm_val *map_subject(const struct sm_env *env) {
     const struct map_run *m = env->subject_ctx;
-    return refs_of(m->w, current_id(m));
+    return refs_of(m, current_id(m));
 }
 
 sm_val map_slot(const struct map_run *m, struct sm_slot s) {
@@ -60,7 +62,7 @@ sm_val map_slot(const struct map_run *m, struct sm_slot s) {
     case SM_SLOT_PARAM:
         return m->param[s.index];
     case SM_SLOT_REF:
-        ref = refs_of(m->w, current_id(m));
+        ref = refs_of(m, current_id(m));
         return ref ? ref[s.index] : SM_MISSING;
     case SM_SLOT_NONE:
         break;
@@ -70,32 +72,23 @@ sm_val map_slot(const struct map_run *m, struct sm_slot s) {
 
 /* One reference of each row's (or, without a subject column, each record's) subject as a column. */
 static const sm_val *ref_column(struct map_run *m, uint32_t index) {
-    uint32_t n = m->id_row || m->nrow > m->nrec ? m->nrow : m->nrec;
-    uint32_t nid = m->id_row ? m->nrow : m->nrec;
     const sm_val *id = m->id_row ? m->id_row : m->id_rec;
-    struct sm_arena *a = &m->w->scratch;
-    if (!m->ref) m->ref = sm_arena_array(a, (size_t)m->spec->nref + 1, sizeof *m->ref);
+    uint32_t nid = m->id_row ? m->nrow : m->nrec, n = m->nrow > m->nrec ? m->nrow : m->nrec;
+    if (!m->ref) m->ref = map_room_zero(m, (size_t)m->spec->nref + 1, sizeof *m->ref);
     if (!m->ref) return NULL;
     if (m->ref[index]) return m->ref[index];
-    if (!m->subject) {
-        m->subject = sm_arena_array(a, (size_t)n + 1, sizeof *m->subject);
-        if (!m->subject) return NULL;
-        for (uint32_t i = 0; i < nid && id; i++)
-            m->subject[i] = refs_of(m->w, id[i]);
+    sm_val *col = id ? map_room_take(m, (size_t)nid + 1, sizeof *col)
+                     : map_room_zero(m, (size_t)n + 1, sizeof *col);
+    for (uint32_t i = 0; col && id && i < nid; i++) {
+        const sm_val *ref = refs_of(m, id[i]);
+        col[i] = ref ? ref[index] : SM_MISSING;
     }
-    sm_val *col = sm_arena_array(a, (size_t)n + 1, sizeof *col);
-    if (!col) return NULL;
-    for (uint32_t i = 0; i < n; i++)
-        col[i] = m->subject[i] ? m->subject[i][index] : SM_MISSING;
-    m->ref[index] = col;
-    return col;
+    return m->ref[index] = col;
 }
 
 /* References by record hold for one template: the next one's subjects are not known yet. */
 static void ref_forget(struct map_run *m) {
-    if (m->id_row) return;
-    m->ref = NULL;
-    m->subject = NULL;
+    if (!m->id_row) m->ref = NULL;
 }
 
 bool map_source_of(struct map_run *m, struct sm_slot s, const struct map_sel *sel,
@@ -139,24 +132,32 @@ void map_at(struct map_run *m, uint32_t row, uint32_t rec) {
 void map_reject(struct map_run *m, uint16_t code) {
     m->dirty = true;
     if (m->rejected && !m->rejected[m->rec]) m->rejected[m->rec] = code;
+    m->rejects = true;
 }
 
 /* ---- one batch ---------------------------------------------------------------------------------
  */
 
 /* While rows are chosen there are no records: variables read as missing, by row. */
+static bool no_variables(struct map_run *m, uint32_t nvar) {
+    bool read = m->plan->filter.expr != NULL;
+    for (uint32_t t = 0; t < m->plan->ntpl; t++)
+        read |= m->plan->tpl[t].guard != SM_NO;
+    sm_val *none = map_room_zero(m, read ? (size_t)m->nrow + 1 : 1, sizeof *none);
+    m->var = map_room_take(m, (size_t)nvar + 1, sizeof *m->var);
+    for (uint32_t v = 0; none && m->var && v < nvar; v++)
+        m->var[v] = none;
+    return none && m->var;
+}
+
 static int run_begin(struct map_run *m, struct sm_map_worker *w, uint32_t nvar,
                      struct sm_err *err) {
-    w->ref_known = false;
     m->w = w;
     m->spec = w->spec;
     m->in = w->in;
     m->texts = sm_intern_texts(w->in);
-    sm_val *none = sm_arena_array(&w->scratch, (size_t)m->nrow + 1, sizeof *none);
-    m->var = sm_arena_array(&w->scratch, (size_t)nvar + 1, sizeof *m->var);
-    if (!none || !m->var) return sm_fail(err, SM_ENOMEM, "out of memory");
-    for (uint32_t v = 0; v < nvar; v++)
-        m->var[v] = none;
+    m->subject = map_room_zero(m, (size_t)1 << MAP_SUBJECT_BITS, sizeof *m->subject);
+    if (!m->subject || !no_variables(m, nvar)) return sm_fail(err, SM_ENOMEM, "out of memory");
     m->env = (struct sm_env){.in = w->in,
                              .col = m->col,
                              .var = (const sm_val *const *)m->var,
@@ -193,6 +194,7 @@ static int batch_begin(struct map_run *m, struct sm_map_worker *w, const struct 
     b->verdict = sm_arena_array(&b->arena, (size_t)b->nrow + 1, sizeof *b->verdict);
     m->verdict = b->verdict;
     sm_arena_reset(&w->scratch);
+    map_room_reset(&w->room);
     return b->verdict ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
@@ -202,6 +204,7 @@ static void run_rules(struct map_run *m, struct map_template *t, const struct ma
     for (uint32_t i = 0; i < t->nrule && !m->nomem; i++) {
         struct map_rule *r = &t->rule[i];
         struct map_sel sel = *all;
+        if (r->follows) continue;
         if (r->guard != SM_NO && !map_guard_select(m, &t->guards, r->guard, all, &sel)) return;
         if (sel.n == 0) continue;
         m->rule = r;
@@ -211,66 +214,74 @@ static void run_rules(struct map_run *m, struct map_template *t, const struct ma
             continue;
         }
         sm_val *dst[MAP_OUTS];
-        for (uint32_t o = 0; o < r->nout; o++)
-            dst[o] = r->out[o] == SM_NO ? NULL : m->var[r->out[o]];
+        uint32_t n = 0;
+        for (const struct map_rule *x = r; x; x = x->next)
+            for (uint32_t o = 0; o < x->nout; o++)
+                dst[n++] = x->out[o] == SM_NO ? NULL : m->var[x->out[o]];
         map_memo_run(m, r, &sel, dst);
     }
 }
 
-static int records_begin(struct map_run *m, struct sm_recs *out, struct sm_err *err) {
+static int records_begin(struct map_run *m, const struct map_sel *sel, struct sm_recs *out,
+                         struct sm_err *err) {
     uint32_t nvar = m->domain->nvar, base = out->nrow;
     if (m->nrec > UINT32_MAX - base)
         return sm_fail(err, SM_ELIMIT, "more than 4 billion records in one batch");
     int rc = sm_recs_reserve(out, nvar, base + m->nrec, err);
     if (rc) return rc;
-    m->rejected = sm_arena_array(&m->w->scratch, (size_t)m->nrec + 1, sizeof *m->rejected);
+    m->rejected = map_room_zero(m, (size_t)m->nrec + 1, sizeof *m->rejected);
     if (!m->rejected) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t v = 0; v < nvar; v++)
         m->var[v] = out->col[v] + base;
     for (uint32_t i = 0; i < m->plan->nzero; i++)
         memset(m->var[m->plan->zero[i]], 0, m->nrec * sizeof(sm_val));
     if (!m->id_row && m->domain->usubjid != SM_NO) m->id_rec = m->var[m->domain->usubjid];
-    memcpy(out->pos + base, m->rec_pos, m->nrec * sizeof *m->rec_pos);
-    return SM_OK;
+    m->rec_pos = out->pos + base;
+    return map_number_positions(m, sel, out->pos + base, err);
+}
+
+static void settle_verdict(const struct map_run *m, uint32_t rec) {
+    struct sm_verdict *v = &m->verdict[m->rec_row ? m->rec_row[rec] : rec];
+    if (!m->rejected[rec])
+        *v = (struct sm_verdict){SM_FATE_USED, 0, NULL};
+    else if (!m->rec_row || v->fate == SM_FATE_FILTERED)
+        *v = (struct sm_verdict){SM_FATE_REJECTED, m->rejected[rec], NULL};
+}
+
+static void keep_only(struct map_run *m, const uint32_t *at, uint32_t kept, sm_pos *pos) {
+    for (uint32_t v = 0; v < m->domain->nvar; v++)
+        for (uint32_t i = 0; i < kept; i++)
+            m->var[v][i] = m->var[v][at[i]];
+    for (uint32_t i = 0; i < kept; i++)
+        pos[i] = pos[at[i]];
 }
 
 /* Takes rejected records out and settles what became of each row. */
 static void records_end(struct map_run *m, struct sm_recs *out) {
-    uint32_t kept = 0;
-    uint32_t *at = sm_arena_array(&m->w->scratch, (size_t)m->nrec + 1, sizeof *at);
-    if (!at) {
-        m->nomem = true;
-        return;
-    }
-    for (uint32_t rec = 0; rec < m->nrec; rec++) {
-        struct sm_verdict *v = m->verdict ? &m->verdict[m->rec_row ? m->rec_row[rec] : rec] : NULL;
-        if (!m->rejected[rec]) {
-            at[kept++] = rec;
-            if (v) *v = (struct sm_verdict){SM_FATE_USED, 0, NULL};
-        } else if (v && v->fate == SM_FATE_FILTERED) {
-            *v = (struct sm_verdict){SM_FATE_REJECTED, m->rejected[rec], NULL};
+    for (uint32_t rec = 0; rec < m->nrec && m->verdict; rec++)
+        settle_verdict(m, rec);
+    uint32_t kept = m->nrec;
+    if (m->rejects) {
+        uint32_t *at = map_room_take(m, (size_t)m->nrec + 1, sizeof *at);
+        if (!at) return;
+        kept = 0;
+        for (uint32_t rec = 0; rec < m->nrec; rec++) {
+            at[kept] = rec;
+            kept += !m->rejected[rec];
         }
-    }
-    sm_pos *pos = out->pos + out->nrow;
-    if (kept < m->nrec) {
-        for (uint32_t v = 0; v < m->domain->nvar; v++)
-            for (uint32_t i = 0; i < kept; i++)
-                m->var[v][i] = m->var[v][at[i]];
-        for (uint32_t i = 0; i < kept; i++)
-            pos[i] = pos[at[i]];
+        keep_only(m, at, kept, out->pos + out->nrow);
     }
     out->nrow += kept;
 }
 
 static int run_domain(struct map_run *m, struct sm_recs *out, struct sm_err *err) {
     struct map_plan *p = m->plan;
-    struct map_sel rows, post,
-        *sel = sm_arena_array(&m->w->scratch, (size_t)p->ntpl + 1, sizeof *sel);
+    struct map_sel rows, post, *sel = map_room_take(m, (size_t)p->ntpl + 1, sizeof *sel);
     if (!sel) return sm_fail(err, SM_ENOMEM, "out of memory");
     int rc = map_choose_rows(m, &rows, err);
     if (!rc) rc = map_choose_records(m, &rows, sel, err);
     if (!rc && m->nrec == 0) return run_end(m, err);
-    if (!rc) rc = records_begin(m, out, err);
+    if (!rc) rc = records_begin(m, sel, out, err);
     if (rc) return rc;
     for (uint32_t t = 0; t < p->ntpl; t++) {
         m->tpl = &p->tpl[t];
@@ -296,9 +307,9 @@ int sm_map_batch(struct sm_map_worker *w, const struct sm_domain *d, const struc
 }
 
 /* Columns of a block that lies row by row. */
-static const sm_val *const *turned(struct sm_arena *a, const struct sm_block *in) {
-    sm_val **col = sm_arena_array(a, (size_t)in->ncol + 1, sizeof *col);
-    sm_val *cell = sm_arena_array(a, (size_t)in->ncol * in->nrow + 1, sizeof *cell);
+static const sm_val *const *turned(struct map_run *m, const struct sm_block *in) {
+    sm_val **col = map_room_take(m, (size_t)in->ncol + 1, sizeof *col);
+    sm_val *cell = map_room_take(m, (size_t)in->ncol * in->nrow + 1, sizeof *cell);
     if (!col || !cell) return NULL;
     for (uint32_t c = 0; c < in->ncol; c++)
         col[c] = cell + (size_t)c * in->nrow;
@@ -314,7 +325,9 @@ int sm_map_block(struct sm_map_worker *w, const struct sm_domain *d, const struc
                  struct sm_diags *diags, struct sm_err *err) {
     struct map_run m = {.domain = d, .diags = diags, .pos = in->pos, .nrow = in->nrow};
     sm_arena_reset(&w->scratch);
-    m.col = turned(&w->scratch, in);
+    map_room_reset(&w->room);
+    m.w = w;
+    m.col = turned(&m, in);
     if (!m.col) return sm_fail(err, SM_ENOMEM, "out of memory");
     if (from->usubjid != SM_NO) m.id_row = m.col[from->usubjid];
     m.plan = map_plan_get(w, d, f, err);
