@@ -17,8 +17,8 @@ enum { SM_EMIT_BREACHES = 1000, SM_EMIT_OID_MAX = 128 };
 enum sm_emit_caps {
     SM_EMIT_FACTS = 1, /* needs rows counted and widths measured before begin */
     SM_EMIT_STUDY = 2, /* writes at finish only, from all datasets' facts (define) */
-    SM_EMIT_APART = 4  /* the bytes of a block depend on its cells alone, and its state is a cache
-                          that  zeroed memory stands for: many threads may format blocks at once */
+    SM_EMIT_APART = 4  /* many threads may format blocks at once: what a block becomes depends on
+                          begin and on its cells alone. See sm_emitter_format */
 };
 struct sm_emit_study { /* the same for all back ends of a run */
     struct sm_str oid, name, description, protocol, metadata_oid, file_oid, originator,
@@ -39,12 +39,21 @@ struct sm_emit_study { /* the same for all back ends of a run */
     size_t nfile;
 };
 struct sm_emitter;
+struct sm_emit_apart;
+struct sm_emit_rows { /* records that were formatted apart */
+    struct sm_str bytes;
+    uint32_t n;
+    void *state;
+};
 struct sm_emit_ops {
     const char *name, *folder, *suffix; /* "csv", "csv", ".csv" */
     unsigned caps;
     size_t state_size;
     int (*begin)(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err);
     int (*block)(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err);
+    /* SM_EMIT_APART: takes the bytes of `rows` records that were formatted apart, and what block()
+     * left in `state`; NULL = they are written as they are, and `state` is a cache only */
+    int (*put)(struct sm_emitter *e, const struct sm_emit_rows *r, struct sm_err *err);
     int (*end)(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err);
     int (*finish)(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
                   struct sm_err *err);   /* NULL = nothing to do */
@@ -64,6 +73,10 @@ struct sm_emitter { /* open to back ends */
     struct sm_emit_part *part;
     size_t npart, cap_part;
     void *state;
+    /* What begin() made of the dataset: `state`, or while a block is formatted apart, the state of
+     * the emitter that it belongs to, which does not change meanwhile. */
+    const void *plan;
+    struct sm_emit_apart *apart; /* NULL unless formatting apart */
     int phase;
     uint64_t rows;     /* of the current dataset, before the block that a back end is given */
     uint64_t breaches; /* findings of the current dataset, and the code of the latest */
@@ -78,13 +91,26 @@ int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d,
                      struct sm_err *err) SM_MUST_CHECK;
 int sm_emitter_block(struct sm_emitter *e, const struct sm_block *b,
                      struct sm_err *err) SM_MUST_CHECK;
-/* For SM_EMIT_APART: block() in two steps. format() may run in any thread; the blocks' cells are
- * all that is read. put() writes what was formatted, in the blocks' order, in the emitter's thread.
- */
+/* For SM_EMIT_APART: block() in two steps. format() may run in any thread, any number of times; it
+ * reads nothing but the blocks and what begin() made. put() writes what was formatted since the
+ * last one and reports what was found, in the emitter's thread, in the order of the records. */
+struct sm_emit_note;
 struct sm_emit_apart { /* one thread's or job's; zeroed is empty */
+    const struct sm_emit_ops *ops;
     struct sm_sink *sink;
-    void *state;
+    void *state; /* as the emitter's own, but zeroed at first: begin() never saw it */
     uint32_t rows;
+    /* Record numbers are not known yet: bytes from one's place to the next one's, and digits that
+     * are left free for each. */
+    size_t *number;
+    size_t nnumber, cap_number, number_end;
+    uint32_t digits;
+    /* findings, and whether a back end refused */
+    struct sm_emit_note *note;
+    size_t nnote, cap_note;
+    uint64_t breaches;
+    uint16_t breach_code;
+    bool refused, failed; /* failed: out of memory for findings */
 };
 int sm_emitter_format(const struct sm_emitter *e, struct sm_emit_apart *a, const struct sm_block *b,
                       struct sm_err *err) SM_MUST_CHECK;

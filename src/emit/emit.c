@@ -14,19 +14,16 @@ struct sm_str emit_version(void) {
     return SM_STR(SM_VERSION);
 }
 
-enum phase { PHASE_READY, PHASE_ROWS, PHASE_FINISHED, PHASE_FAILED };
 enum { NAME_MAX_BYTES = 64, PATH_CAP = 256 };
 
-/* The call is refused unless the emitter is in this phase; until it is over, it counts as failed.
- */
-static int enter(struct sm_emitter *e, enum phase want, const char *call, struct sm_err *err) {
-    enum phase was = (enum phase)e->phase;
-    e->phase = PHASE_FAILED;
+int emit_enter(struct sm_emitter *e, enum emit_phase want, const char *call, struct sm_err *err) {
+    enum emit_phase was = (enum emit_phase)e->phase;
+    e->phase = EMIT_FAILED;
     if (was == want) return SM_OK;
     return sm_fail(err, SM_ESTATE, "%s: %s out of order", e->ops->name, call);
 }
 
-static int leave(struct sm_emitter *e, enum phase next, int rc, struct sm_err *err) {
+int emit_leave(struct sm_emitter *e, enum emit_phase next, int rc, struct sm_err *err) {
     if (!rc)
         e->phase = (int)next;
     else if (e->ds)
@@ -63,13 +60,14 @@ int sm_emitter_open(struct sm_emitter **ret, const struct sm_emit_ops *ops,
     }
     e->ops = ops;
     e->study = s;
+    e->plan = e->state;
     *ret = e;
     return SM_OK;
 }
 
 int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
     char path[PATH_CAP];
-    int rc = enter(e, PHASE_READY, "begin", err);
+    int rc = emit_enter(e, EMIT_READY, "begin", err);
     if (rc) return rc;
     e->ds = d;
     e->rows = e->breaches = 0;
@@ -80,49 +78,18 @@ int sm_emitter_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
         if (!rc) rc = sm_stage_file(e->study->stage, path, &e->sink, err);
     }
     if (!rc && e->ops->begin) rc = e->ops->begin(e, d, err);
-    return leave(e, PHASE_ROWS, rc, err);
+    return emit_leave(e, EMIT_ROWS, rc, err);
 }
 
 int sm_emitter_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) {
-    int rc = enter(e, PHASE_ROWS, "block", err);
+    int rc = emit_enter(e, EMIT_ROWS, "block", err);
     if (rc) return rc;
     if (b->ncol != e->ds->block_ncol)
         rc = sm_fail(err, SM_ESTATE, "block has %u columns, not %u", b->ncol, e->ds->block_ncol);
     if (!rc && e->ops->block) rc = e->ops->block(e, b, err);
     if (!rc && e->sink) rc = sm_sink_check(e->sink, err);
     e->rows += b->nrow;
-    return leave(e, PHASE_ROWS, rc, err);
-}
-
-int sm_emitter_format(const struct sm_emitter *e, struct sm_emit_apart *a, const struct sm_block *b,
-                      struct sm_err *err) {
-    if (!(e->ops->caps & SM_EMIT_APART) || b->ncol != e->ds->block_ncol)
-        return sm_fail(err, SM_ESTATE, "%s: such a block is not formatted apart", e->ops->name);
-    if (!a->state && !(a->state = sm_alloc(1, e->ops->state_size ? e->ops->state_size : 1)))
-        return sm_fail(err, SM_ENOMEM, "out of memory");
-    int rc = a->sink ? SM_OK : sm_sink_in_memory(&a->sink, err);
-    if (rc) return rc;
-    /* what the emitter's own thread does not change meanwhile */
-    struct sm_emitter copy = {
-        .ops = e->ops, .study = e->study, .ds = e->ds, .sink = a->sink, .state = a->state};
-    rc = e->ops->block(&copy, b, err);
-    a->rows = b->nrow;
-    return rc ? rc : sm_sink_check(a->sink, err);
-}
-
-int sm_emitter_put(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err *err) {
-    int rc = enter(e, PHASE_ROWS, "block", err);
-    if (rc) return rc;
-    struct sm_str s = sm_sink_kept(a->sink);
-    sm_sink_write(e->sink, s.p, s.n);
-    e->rows += a->rows;
-    return leave(e, PHASE_ROWS, sm_sink_check(e->sink, err), err);
-}
-
-void sm_emit_apart_free(struct sm_emit_apart *a) {
-    sm_sink_discard(a->sink);
-    sm_free(a->state);
-    *a = (struct sm_emit_apart){0};
+    return emit_leave(e, EMIT_ROWS, rc, err);
 }
 
 static int part_close(struct sm_emitter *e, uint64_t rows, struct sm_err *err) {
@@ -191,21 +158,21 @@ static int close_file(struct sm_emitter *e, struct sm_err *err) {
 }
 
 int sm_emitter_end(struct sm_emitter *e, struct sm_err *err) {
-    int rc = enter(e, PHASE_ROWS, "end", err);
+    int rc = emit_enter(e, EMIT_ROWS, "end", err);
     if (rc) return rc;
     if (e->ops->end) rc = e->ops->end(e, e->ds, err);
     if (!rc && e->sink) rc = close_file(e, err);
     if (!rc) emit_report_rest(e);
-    return leave(e, PHASE_READY, rc, err);
+    return emit_leave(e, EMIT_READY, rc, err);
 }
 
 int sm_emitter_finish(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
                       struct sm_err *err) {
-    int rc = enter(e, PHASE_READY, "finish", err);
+    int rc = emit_enter(e, EMIT_READY, "finish", err);
     if (rc) return rc;
     e->ds = NULL;
     if (e->ops->finish) rc = e->ops->finish(e, all, n, err);
-    return leave(e, PHASE_FINISHED, rc, err);
+    return emit_leave(e, EMIT_FINISHED, rc, err);
 }
 
 void sm_emitter_close(struct sm_emitter *e) {

@@ -9,9 +9,11 @@
 #include "sdtmill/num.h"
 #include "sdtmill/xmlw.h"
 
-/* Room of a cell of any kind but a pooled text, without its prefix; of a record's first and last tag
+/* Prefixes are copied in pieces, and texts with what is behind them: so much more room than that. */
+enum { PIECE = 16, SLACK = EMIT_READY_TEXT + PIECE };
+/* Room of a cell of any kind but a long text, without its prefix; of a record's first and last tag
  * without the OID. */
-enum { CELL_ROOM = SM_DTC_TEXT_MAX + 16, RECORD_ROOM = 128 };
+enum { CELL_ROOM = EMIT_READY_TEXT + 16, RECORD_ROOM = 128 + SLACK };
 static const char item_end[] = "\"/>\n";
 enum { ITEM_END = sizeof item_end - 1 };
 static const char open_end[] = "\">\n";
@@ -19,15 +21,18 @@ enum { OPEN_END = sizeof open_end - 1 };
 static const char record_end[] = "    </ItemGroupData>\n";
 enum { RECORD_END = sizeof record_end - 1 };
 
-struct dsxml {
-    struct emit_memo memo;
-    struct sm_buf text;  /* record prefix, then the prefix of every variable, one after the other */
-    uint32_t *from;      /* [nvar + 1] where variable i's prefix begins in it */
-    size_t cap_from;
-    size_t room;         /* of a record without its pooled texts */
+struct prefix {
+    uint32_t from, n; /* in the text; what follows it there has at least PIECE bytes */
 };
-
-static uint32_t look(struct sm_str s) { return (uint32_t)sm_xml_look(s); }
+struct dsxml {
+    struct emit_ready_memo memo;
+    struct sm_buf text;
+    struct prefix *prefix; /* [nvar + 1]; the last one is the record's */
+    size_t cap_prefix;
+    size_t room;           /* of a record without its long texts */
+};
+/* Values that are not ready to be copied: to copy, to escape, or not for XML at all. */
+enum mark { MARK_READY = EMIT_READY_ALL, MARK_LONG, MARK_ESCAPE, MARK_IMPOSSIBLE };
 
 /* ---- prefixes ------------------------------------------------------------------------------------ */
 static void add_escaped(struct sm_buf *b, const char *text) {
@@ -35,24 +40,33 @@ static void add_escaped(struct sm_buf *b, const char *text) {
     if (sm_buf_reserve(b, SM_XML_GROWTH * s.n)) b->n = (size_t)(sm_xml_put(b->p + b->n, s) - b->p);
 }
 
+static void end_prefix(struct dsxml *x, uint32_t i, size_t from) {
+    static const char blanks[PIECE] = "               ";
+    x->prefix[i] = (struct prefix){(uint32_t)from, (uint32_t)(x->text.n - from)};
+    sm_buf_add(&x->text, blanks, PIECE);
+    x->room += x->prefix[i].n + CELL_ROOM;
+}
+
 static int make_prefixes(struct dsxml *x, const struct sm_dsinfo *d, struct sm_err *err) {
     char oid[SM_EMIT_OID_MAX];
-    int rc = sm_grow(&x->from, &x->cap_from, (size_t)d->nvar + 1, sizeof *x->from, err);
+    int rc = sm_grow(&x->prefix, &x->cap_prefix, (size_t)d->nvar + 1, sizeof *x->prefix, err);
     if (rc) return rc;
     sm_buf_clear(&x->text);
-    sm_buf_add_c(&x->text, "    <ItemGroupData ItemGroupOID=\"");
-    sm_oid_group(d, oid, sizeof oid);
-    add_escaped(&x->text, oid);
-    sm_buf_add_c(&x->text, "\" data:ItemGroupDataSeq=\"");
+    x->room = RECORD_ROOM;
     for (uint32_t i = 0; i < d->nvar; i++) {
-        x->from[i] = (uint32_t)x->text.n;
+        size_t from = x->text.n;
         sm_buf_add_c(&x->text, "      <ItemData ItemOID=\"");
         sm_oid_item(d, &d->var[i], oid, sizeof oid);
         add_escaped(&x->text, oid);
         sm_buf_add_c(&x->text, "\" Value=\"");
+        end_prefix(x, i, from);
     }
-    x->from[d->nvar] = (uint32_t)x->text.n;
-    x->room = x->text.n + RECORD_ROOM + (size_t)d->nvar * CELL_ROOM;
+    size_t from = x->text.n;
+    sm_buf_add_c(&x->text, "    <ItemGroupData ItemGroupOID=\"");
+    sm_oid_group(d, oid, sizeof oid);
+    add_escaped(&x->text, oid);
+    sm_buf_add_c(&x->text, "\" data:ItemGroupDataSeq=\"");
+    end_prefix(x, d->nvar, from);
     return sm_buf_check(&x->text, err);
 }
 
@@ -126,10 +140,12 @@ static void report(struct sm_emitter *e, const struct sm_block *b, uint32_t row,
     emit_report(e, &(struct emit_breach){.code = SM_D_NOT_XML, .var = var, .block = b, .row = row, .effect = SM_EFFECT_BLANK, .value = value, .what = what});
 }
 
-static inline char *put_prefix(char *p, const struct dsxml *x, uint32_t i) {
-    size_t n = x->from[i + 1] - x->from[i];
-    memcpy(p, x->text.p + x->from[i], n);
-    return p + n;
+static inline char *put_prefix(char *p, const struct dsxml *plan, uint32_t i) {
+    const struct prefix at = plan->prefix[i];
+    const char *from = plan->text.p + at.from;
+    for (uint32_t k = 0; k < at.n; k += PIECE)
+        memcpy(p + k, from + k, PIECE);
+    return p + at.n;
 }
 
 static inline char *put_end(char *p) {
@@ -137,87 +153,103 @@ static inline char *put_end(char *p) {
     return p + ITEM_END;
 }
 
-static char *put_escaped(char *p, const struct dsxml *x, uint32_t i, struct sm_str s) {
-    return put_end(sm_xml_put(put_prefix(p, x, i), s));
+static void make_ready(const struct sm_emitter *e, struct emit_ready *r, sm_val v) {
+    struct sm_valbuf buf;
+    struct sm_str s = sm_val_text(e->study->texts, v, &buf);
+    enum sm_xml_fit fit = sm_xml_look(s);
+    emit_ready_clear(r, v, MARK_READY);
+    if (fit == SM_XML_IMPOSSIBLE)
+        r->mark = MARK_IMPOSSIBLE;
+    else if (fit == SM_XML_ESCAPE && SM_XML_GROWTH * s.n > EMIT_READY_TEXT)
+        r->mark = MARK_ESCAPE;
+    else if (s.n > EMIT_READY_TEXT)
+        r->mark = MARK_LONG;
+    else if (fit == SM_XML_ESCAPE)
+        r->n = (uint32_t)(sm_xml_put(r->text, s) - r->text);
+    else
+        memcpy(r->text, s.p, r->n = (uint32_t)s.n);
 }
 
-static char *put_short(struct sm_emitter *e, char *p, const struct sm_block *b, uint32_t row, uint32_t i) {
-    const struct dsxml *x = e->state;
-    uint64_t bytes, filled;
-    size_t n = emit_short(b->cell[(size_t)row * b->ncol + e->ds->column[i]], &bytes, &filled);
-    if (sm_xml_word_plain(filled)) {
-        p = put_prefix(p, x, i);
-        emit_store_left(p, bytes);
-        return put_end(p + n);
+struct place { /* where a record goes */
+    struct sm_emitter *e;
+    const struct sm_block *b;
+    uint32_t row;
+    char *base; /* what is behind it is not the sink's yet */
+};
+
+/* A value that is not ready to be copied, with its prefix. NULL after an error. */
+static char *put_odd(struct place *at, uint32_t i, char *p, const struct emit_ready *r) {
+    struct sm_emitter *e = at->e;
+    const struct dsxml *plan = e->plan;
+    struct sm_valbuf buf;
+    struct sm_str s = sm_val_text(e->study->texts, r->v, &buf);
+    if (r->mark == MARK_IMPOSSIBLE) {
+        report(e, at->b, at->row, i, s);
+        return p;
     }
-    char text[8];
-    emit_store_left(text, bytes);
-    struct sm_str s = {text, n};
-    if (sm_xml_look(s) != SM_XML_IMPOSSIBLE) return put_escaped(p, x, i, s);
-    report(e, b, row, i, s);
-    return p;
+    sm_sink_used(e->sink, (size_t)(p - at->base));
+    p = at->base = sm_sink_reserve(
+        e->sink, (r->mark == MARK_LONG ? 1 : SM_XML_GROWTH) * s.n + plan->room);
+    if (!p) return NULL;
+    p = put_prefix(p, plan, i);
+    if (r->mark == MARK_ESCAPE) return put_end(sm_xml_put(p, s));
+    memcpy(p, s.p, s.n);
+    return put_end(p + s.n);
 }
 
-/* Writes up to p, the end of what is formatted, and makes room for a text and the rest of the record. */
-static char *more_room(struct sm_emitter *e, char **base, char *p, size_t n) {
-    const struct dsxml *x = e->state;
-    sm_sink_used(e->sink, (size_t)(p - *base));
-    return *base = sm_sink_reserve(e->sink, SM_XML_GROWTH * n + x->room);
+static inline char *put_item(struct place *at, uint32_t i, char *p, sm_val v) {
+    struct dsxml *x = at->e->state;
+    const struct dsxml *plan = at->e->plan;
+    uint64_t bytes, filled;
+    if (sm_val_is_inline(v)) {
+        size_t n = emit_short(v, &bytes, &filled);
+        if (sm_xml_word_plain(filled)) {
+            p = put_prefix(p, plan, i);
+            emit_store_left(p, bytes);
+            return put_end(p + n);
+        }
+    }
+    struct emit_ready *r = emit_ready_at(&x->memo, v);
+    if (r->v != v) make_ready(at->e, r, v);
+    if (r->mark != MARK_READY) return put_odd(at, i, p, r);
+    return put_end(emit_ready_put(put_prefix(p, plan, i), r));
 }
 
-static int put_record(struct sm_emitter *e, const struct sm_block *b, uint32_t row, struct sm_err *err) {
-    struct dsxml *x = e->state;
+static int put_record(struct place *at, struct sm_err *err) {
+    struct sm_emitter *e = at->e;
+    const struct dsxml *plan = e->plan;
     const struct sm_dsinfo *d = e->ds;
-    char *base = sm_sink_reserve(e->sink, x->room), *p = base;
+    const sm_val *row = at->b->cell + (size_t)at->row * at->b->ncol;
+    char *p = at->base = sm_sink_reserve(e->sink, plan->room);
     if (!p) return sm_sink_check(e->sink, err);
-    memcpy(p, x->text.p, x->from[0]);
-    p += x->from[0];
-    p += sm_num_format_u64(e->rows + row + 1, p);
+    p = put_prefix(p, plan, d->nvar);
+    p = emit_number_put(e, at->row, p, (size_t)(p - at->base));
     memcpy(p, open_end, OPEN_END);
     p += OPEN_END;
     for (uint32_t i = 0; i < d->nvar; i++) {
-        sm_val v = b->cell[(size_t)row * b->ncol + d->column[i]];
-        if (sm_val_is_inline(v)) {
-            p = put_short(e, p, b, row, i);
-        } else if (sm_val_is_pooled(v)) {
-            const struct emit_text *t = emit_memo_text(&x->memo, e->study->texts, v, look);
-            if (t->mark == SM_XML_IMPOSSIBLE) {
-                report(e, b, row, i, (struct sm_str){t->p, t->n});
-                continue;
-            }
-            if (SM_XML_GROWTH * (size_t)t->n > SM_DTC_TEXT_MAX && !(p = more_room(e, &base, p, t->n)))
-                return sm_sink_check(e->sink, err);
-            if (t->mark == SM_XML_ESCAPE) {
-                p = put_escaped(p, x, i, (struct sm_str){t->p, t->n});
-                continue;
-            }
-            p = put_prefix(p, x, i);
-            emit_copy(p, t->p, t->n);
-            p = put_end(p + t->n);
-        } else if (sm_val_is_dtc(v)) {
-            p = put_prefix(p, x, i);
-            p += sm_dtc_format_packed(sm_val_packed(v), p);
-            p = put_end(p);
-        }
+        sm_val v = row[d->column[i]];
+        if (v == SM_MISSING) continue;
+        p = put_item(at, i, p, v);
+        if (!p) return sm_sink_check(e->sink, err);
     }
     memcpy(p, record_end, RECORD_END);
-    sm_sink_used(e->sink, (size_t)(p - base) + RECORD_END);
+    sm_sink_used(e->sink, (size_t)(p - at->base) + RECORD_END);
     return SM_OK;
 }
 
 static int dsxml_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) {
-    for (uint32_t r = 0; r < b->nrow; r++) {
-        int rc = put_record(e, b, r, err);
-        if (rc) return rc;
-    }
-    return SM_OK;
+    struct place at = {.e = e, .b = b};
+    int rc = emit_numbers_reserve(e, b->nrow, err);
+    for (; !rc && at.row < b->nrow; at.row++)
+        rc = put_record(&at, err);
+    return rc;
 }
 
 static void dsxml_close(struct sm_emitter *e) {
     struct dsxml *x = e->state;
     sm_buf_free(&x->text);
-    sm_free(x->from);
+    sm_free(x->prefix);
 }
 
-const struct sm_emit_ops emit_dsxml = {.name = "xml", .folder = "xml", .suffix = ".xml", .state_size = sizeof(struct dsxml),
+const struct sm_emit_ops emit_dsxml = {.name = "xml", .folder = "xml", .suffix = ".xml", .caps = SM_EMIT_APART, .state_size = sizeof(struct dsxml),
     .begin = dsxml_begin, .block = dsxml_block, .end = dsxml_end, .close = dsxml_close};

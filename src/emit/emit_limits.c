@@ -10,13 +10,22 @@
 
 enum { VALUE_MAX = 256 }; /* bytes of a value that a finding quotes */
 
-static struct sm_str subject_of(const struct sm_emitter *e, const struct emit_breach *b, struct sm_valbuf *buf) {
-    for (uint32_t i = 0; b->block && i < e->ds->nvar; i++) {
-        if (!sm_str_eq_c(e->ds->var[i].name, "USUBJID")) continue;
-        sm_val v = b->block->cell[(size_t)b->row * b->block->ncol + e->ds->column[i]];
-        return sm_val_text(e->study->texts, v, buf);
-    }
-    return (struct sm_str){NULL, 0};
+/* A finding about a cell as it is kept while formatting apart: its texts are its own. */
+struct sm_emit_note {
+    enum sm_diag_code code;
+    enum sm_effect effect;
+    uint32_t var, nvalue;
+    uint64_t record; /* in the dataset, 1-based; 0 = no record. While apart: in what is formatted */
+    sm_pos pos;
+    sm_val subject;
+    char value[VALUE_MAX], what[128], mend[128];
+};
+
+static sm_val subject_of(const struct sm_emitter *e, const struct emit_breach *b) {
+    for (uint32_t i = 0; b->block && i < e->ds->nvar; i++)
+        if (sm_str_eq_c(e->ds->var[i].name, "USUBJID"))
+            return b->block->cell[(size_t)b->row * b->block->ncol + e->ds->column[i]];
+    return SM_MISSING;
 }
 
 /* At most so many bytes, cut between characters. */
@@ -27,35 +36,79 @@ static struct sm_str cut(struct sm_str s, size_t most) {
     return sm_str_n(s.p, n);
 }
 
-void emit_report(struct sm_emitter *e, const struct emit_breach *b) {
+static void note_make(struct sm_emit_note *n, const struct sm_emitter *e,
+                      const struct emit_breach *b) {
+    struct sm_str value = cut(b->value, VALUE_MAX);
+    *n = (struct sm_emit_note){.code = b->code,
+                               .effect = b->effect,
+                               .var = b->var,
+                               .nvalue = (uint32_t)value.n,
+                               .record = b->block ? e->rows + b->row + 1 : 0,
+                               .subject = subject_of(e, b)};
+    if (b->block && b->block->pos) n->pos = b->block->pos[b->row];
+    if (value.n) memcpy(n->value, value.p, value.n);
+    (void)snprintf(n->what, sizeof n->what, "%s", b->what);
+    (void)snprintf(n->mend, sizeof n->mend, "%s", b->mend ? b->mend : "");
+}
+
+static void note_report(struct sm_emitter *e, const struct sm_emit_note *n) {
     const struct sm_emit_study *s = e->study;
     struct sm_valbuf buf;
     char detail[256], record[32] = "";
-    e->breach_code = (uint16_t)b->code;
+    e->breach_code = (uint16_t)n->code;
     if (e->breaches++ >= SM_EMIT_BREACHES) return;
-    struct sm_diag d = {.code = (uint16_t)b->code, .effect = (uint8_t)b->effect, .value = cut(b->value, VALUE_MAX), .domain = e->ds->name};
-    if (b->block) {
-        (void)snprintf(record, sizeof record, "record %" PRIu64 ": ", e->rows + b->row + 1);
-        d.subject = subject_of(e, b, &buf);
-        sm_pos pos = b->block->pos ? b->block->pos[b->row] : 0;
-        if (s->file && pos && sm_pos_file(pos) < s->nfile) {
-            d.file = s->file[sm_pos_file(pos)];
-            d.line = sm_pos_line(pos);
-        }
+    struct sm_diag d = {.code = (uint16_t)n->code,
+                        .effect = (uint8_t)n->effect,
+                        .value = sm_str_n(n->value, n->nvalue),
+                        .domain = e->ds->name};
+    if (n->record) (void)snprintf(record, sizeof record, "record %" PRIu64 ": ", n->record);
+    if (n->subject != SM_MISSING) d.subject = sm_val_text(s->texts, n->subject, &buf);
+    if (s->file && n->pos && sm_pos_file(n->pos) < s->nfile) {
+        d.file = s->file[sm_pos_file(n->pos)];
+        d.line = sm_pos_line(n->pos);
     }
-    if (b->var != EMIT_NO_VAR) {
-        const struct sm_var *v = e->ds->var[b->var].source;
-        d.variable = e->ds->var[b->var].name;
+    if (n->var != EMIT_NO_VAR) {
+        const struct sm_var *v = e->ds->var[n->var].source;
+        d.variable = e->ds->var[n->var].name;
         if (v) {
             d.map_file = v->where.file;
             d.map_line = v->where.line;
             d.map_column = v->where.column;
         }
     }
-    (void)snprintf(detail, sizeof detail, "%s: %s%s", e->ops->name, record, b->what);
+    (void)snprintf(detail, sizeof detail, "%s: %s%s", e->ops->name, record, n->what);
     d.detail = sm_str(detail);
-    d.mend = sm_str(b->mend);
+    d.mend = sm_str(*n->mend ? n->mend : NULL);
     sm_diags_add(s->diags, &d, -1);
+}
+
+void emit_report(struct sm_emitter *e, const struct emit_breach *b) {
+    struct sm_emit_apart *a = e->apart;
+    if (!a) {
+        struct sm_emit_note n;
+        note_make(&n, e, b);
+        note_report(e, &n);
+        return;
+    }
+    a->breach_code = (uint16_t)b->code;
+    a->breaches++;
+    if (a->nnote >= SM_EMIT_BREACHES) return;
+    if (sm_grow(&a->note, &a->cap_note, a->nnote + 1, sizeof *a->note, NULL))
+        a->failed = true;
+    else
+        note_make(&a->note[a->nnote++], e, b);
+}
+
+void emit_notes_report(struct sm_emitter *e, struct sm_emit_apart *a) {
+    for (size_t i = 0; i < a->nnote; i++) {
+        a->note[i].record += a->note[i].record ? e->rows : 0;
+        note_report(e, &a->note[i]);
+    }
+    if (a->breaches > a->nnote) {
+        e->breaches += a->breaches - a->nnote;
+        e->breach_code = a->breach_code;
+    }
+    a->breaches = a->nnote = 0;
 }
 
 void emit_report_rest(struct sm_emitter *e) {

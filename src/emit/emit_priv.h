@@ -9,6 +9,15 @@ extern const struct sm_emit_ops emit_csv, emit_dsxml, emit_xpt, emit_json, emit_
 /* Program version, for what the formats call the source system. */
 struct sm_str emit_version(void);
 
+/* ---- the front end -------------------------------------------------------------------------------
+ */
+enum emit_phase { EMIT_READY, EMIT_ROWS, EMIT_FINISHED, EMIT_FAILED };
+/* The call is refused unless the emitter is in this phase; until leave(), it counts as failed. */
+int emit_enter(struct sm_emitter *e, enum emit_phase want, const char *call,
+               struct sm_err *err) SM_MUST_CHECK;
+int emit_leave(struct sm_emitter *e, enum emit_phase next, int rc,
+               struct sm_err *err) SM_MUST_CHECK;
+
 /* ---- texts ------------------------------------------------------------------------------------- */
 /* Pooled texts recur: a small table keeps where they lie and what the format thinks of them. */
 struct emit_text {
@@ -57,6 +66,34 @@ static inline void emit_copy(char *to, const char *from, size_t n) {
     memcpy(to + n - 8, from + n - 8, 8);
 }
 
+/* What a format writes for a value, ready to be copied, by value. Each back end says what `mark` tells
+ * it; EMIT_READY_ALL = text holds all of it. Behind it are blanks. */
+enum { EMIT_READY_BITS = 10, EMIT_READY_TEXT = 48, EMIT_READY_ALL = 0 };
+struct emit_ready {
+    sm_val v;
+    uint32_t n, mark;
+    char text[EMIT_READY_TEXT];
+};
+struct emit_ready_memo {
+    struct emit_ready ready[1 << EMIT_READY_BITS];
+};
+/* The place of a value, which holds it already if its v is the same; v is never SM_MISSING. */
+static inline struct emit_ready *emit_ready_at(struct emit_ready_memo *m, sm_val v) {
+    return &m->ready[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - EMIT_READY_BITS)];
+}
+static inline void emit_ready_clear(struct emit_ready *r, sm_val v, uint32_t mark) {
+    r->v = v;
+    r->n = 0;
+    r->mark = mark;
+    memset(r->text, ' ', sizeof r->text);
+}
+/* Copies the text, and some of what is behind it: p has room for EMIT_READY_TEXT bytes. */
+static inline char *emit_ready_put(char *p, const struct emit_ready *r) {
+    memcpy(p, r->text, 16);
+    if (r->n > 16) memcpy(p + 16, r->text + 16, 32);
+    return p + r->n;
+}
+
 /* ---- parts ------------------------------------------------------------------------------------- */
 enum { EMIT_PARTS_MOST = 999 };
 /* The dataset goes on in another file. The first call makes the file that was begun, and is thrown
@@ -65,6 +102,15 @@ enum { EMIT_PARTS_MOST = 999 };
 int emit_part_next(struct sm_emitter *e, uint64_t rows, struct sm_err *err) SM_MUST_CHECK;
 
 #define EMIT_NO_VAR UINT32_MAX
+
+/* ---- formatting apart ----------------------------------------------------------------------------
+ */
+/* Writes the number of a record to p, which has room for 20 bytes, or leaves a place for it. `at` is
+ * how far that is from the end of what is in the sink. Blocks are announced, to have room for their places. */
+int emit_numbers_reserve(struct sm_emitter *e, uint32_t nrow, struct sm_err *err) SM_MUST_CHECK;
+char *emit_number_put(struct sm_emitter *e, uint32_t row, char *p, size_t at);
+/* What was found while formatting apart, reported now. */
+void emit_notes_report(struct sm_emitter *e, struct sm_emit_apart *a);
 
 /* ---- findings ---------------------------------------------------------------------------------- */
 struct emit_breach {

@@ -14,7 +14,8 @@
 #include "sdtmill/hash.h"
 #include "sdtmill/mem.h"
 
-enum { BUFFER_SIZE = 1024 * 1024 };
+/* What is shorter than MOVE_LEAST is copied rather than handed over. */
+enum { BUFFER_SIZE = 1024 * 1024, MOVE_LEAST = BUFFER_SIZE / 8 };
 
 struct writer {
     pthread_t thread;
@@ -317,6 +318,29 @@ struct sm_str sm_sink_kept(struct sm_sink *k) {
     struct sm_str s = {o->now.p, o->code ? 0 : (size_t)(k->at - o->now.p)};
     if (!o->code) k->at = o->now.p;
     return s;
+}
+
+void sm_sink_move(struct sm_sink *k, struct sm_sink *kept) {
+    struct sink *to = own(k), *from = own(kept);
+    struct sm_str s = sm_sink_kept(kept);
+    if (s.n < MOVE_LEAST || to->kept) {
+        sm_sink_write(k, s.p, s.n);
+        return;
+    }
+    flush(to);
+    if (to->code) return;
+    struct buffer full = from->now;
+    from->now = to->now;
+    to->now = full;
+    k->at = full.p + s.n;
+    k->end = full.p + full.cap;
+    kept->at = from->now.p;
+    kept->end = from->now.p + from->now.cap;
+}
+
+void sm_sink_patch(struct sm_sink *kept, size_t at, const char *p, size_t n) {
+    struct sink *o = own(kept);
+    if (!o->code && at + n <= (size_t)(kept->at - o->now.p)) memcpy(o->now.p + at, p, n);
 }
 
 int sink_open_at(struct sm_sink **ret, int dir, const char *relative, size_t *open_sinks,

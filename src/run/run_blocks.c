@@ -48,13 +48,15 @@ static int give_out(struct run_blocks *f, const struct sm_block *b, struct sm_er
     if (!rc) rc = run_job_new(r, &j, err);
     if (rc) return rc;
     size_t n = (size_t)b->nrow * b->ncol;
-    rc = sm_grow(&j->cell, &j->cap_cell, n, sizeof *j->cell, err);
+    rc = sm_grow(&j->cell, &j->cap_cell, n + b->nrow, sizeof *j->cell, err);
     if (rc) {
         run_job_release(r, j);
         return rc;
     }
     memcpy(j->cell, b->cell, n * sizeof *j->cell);
-    j->block = (struct sm_block){j->cell, NULL, b->nrow, b->ncol};
+    sm_pos *pos = j->cell + n; /* both are numbers of 64 bits */
+    memcpy(pos, b->pos, b->nrow * sizeof *pos);
+    j->block = (struct sm_block){j->cell, pos, b->nrow, b->ncol};
     j->pass = &f->pass;
     sm_pool_put(r->pool, j);
     return SM_OK;
