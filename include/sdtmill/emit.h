@@ -40,20 +40,15 @@ struct sm_emit_study { /* the same for all back ends of a run */
 };
 struct sm_emitter;
 struct sm_emit_apart;
-struct sm_emit_rows { /* records that were formatted apart */
-    struct sm_str bytes;
-    uint32_t n;
-    void *state;
-};
 struct sm_emit_ops {
     const char *name, *folder, *suffix; /* "csv", "csv", ".csv" */
     unsigned caps;
     size_t state_size;
     int (*begin)(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err);
     int (*block)(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err);
-    /* SM_EMIT_APART: takes the bytes of `rows` records that were formatted apart, and what block()
-     * left in `state`; NULL = they are written as they are, and `state` is a cache only */
-    int (*put)(struct sm_emitter *e, const struct sm_emit_rows *r, struct sm_err *err);
+    /* SM_EMIT_APART: writes what was formatted apart, and takes what block() left in that state;
+     * NULL = the bytes are written as they are, and state is a cache only */
+    int (*put)(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err *err);
     int (*end)(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err);
     int (*finish)(struct sm_emitter *e, const struct sm_dsinfo *const *all, size_t n,
                   struct sm_err *err);   /* NULL = nothing to do */

@@ -99,8 +99,7 @@ int sm_emitter_put(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err 
     emit_notes_report(e, a);
     e->refused = e->refused || a->refused;
     if (e->ops->put) {
-        const struct sm_emit_rows rows = {sm_sink_kept(a->sink), a->rows, a->state};
-        rc = e->ops->put(e, &rows, err);
+        rc = e->ops->put(e, a, err);
     } else if (a->nnumber) {
         write_numbered(e, a);
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* emit_dsjson.c - CDISC Dataset-JSON 1.1 in its three shapes: one object; one object and then one array
  * a line; the latter as a zlib stream, or inside gzip. */
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "emit_priv.h"
@@ -10,12 +11,15 @@
 #include "sdtmill/jsonw.h"
 #include "sdtmill/num.h"
 
-/* Room of a cell of any kind but a pooled text; of a number that is spelled anew. */
-enum { CELL_ROOM = SM_DTC_TEXT_MAX + 16, NUMBER_ROOM = 512, PIECE = 256 * 1024 };
+/* Room of a cell of any kind but a long text; of a number that is spelled anew. */
+enum { CELL_ROOM = EMIT_READY_TEXT + 16, NUMBER_ROOM = 512, PIECE = 256 * 1024 };
+/* Values that are not ready to be copied: to copy, to escape, or no number. */
+enum mark { MARK_READY = EMIT_READY_ALL, MARK_LONG, MARK_ESCAPE, MARK_NO_NUMBER };
 
 struct dsjson {
-    struct emit_memo text, number;
-    struct sm_buf line;   /* rows that are not written yet */
+    struct emit_ready_memo text, number; /* with quotes and the comma behind */
+    struct sm_buf line;    /* the head, or the end */
+    struct sm_sink *rows;  /* to be packed */
     z_stream z;
     bool packing;         /* z is open */
 };
@@ -40,26 +44,28 @@ static int pack(struct sm_emitter *e, int how, struct sm_err *err) {
     return SM_OK;
 }
 
-/* Empties the line buffer. */
-static int write_lines(struct sm_emitter *e, int how, struct sm_err *err) {
+static int write_bytes(struct sm_emitter *e, struct sm_str s, int how, struct sm_err *err) {
     struct dsjson *j = e->state;
-    int rc = sm_buf_check(&j->line, err);
-    if (rc) return rc;
+    int rc = SM_OK;
     if (!j->packing) {
-        sm_sink_write(e->sink, j->line.p, j->line.n);
-        sm_buf_clear(&j->line);
+        sm_sink_write(e->sink, s.p, s.n);
         return SM_OK;
     }
-    Bytef *p = (Bytef *)j->line.p;
-    for (size_t left = j->line.n; !rc && (left > 0 || how == Z_FINISH);) {
-        size_t n = left < PIECE ? left : PIECE;
-        j->z.next_in = p;
+    do {
+        size_t n = s.n < PIECE ? s.n : PIECE;
+        j->z.next_in = (const Bytef *)s.p;
         j->z.avail_in = (uInt)n;
-        p += n;
-        left -= n;
-        rc = pack(e, left ? Z_NO_FLUSH : how, err);
-        if (!left) break;
-    }
+        s = sm_str_n(s.p + n, s.n - n);
+        rc = pack(e, s.n ? Z_NO_FLUSH : how, err);
+    } while (!rc && s.n);
+    return rc;
+}
+
+/* Empties the line buffer. */
+static int write_line(struct sm_emitter *e, int how, struct sm_err *err) {
+    struct dsjson *j = e->state;
+    int rc = sm_buf_check(&j->line, err);
+    if (!rc) rc = write_bytes(e, sm_buf_str(&j->line), how, err);
     sm_buf_clear(&j->line);
     return rc;
 }
@@ -154,11 +160,11 @@ static int dsjson_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct 
     sm_buf_clear(&j->line);
     add_head(&j->line, e);
     sm_buf_add_c(&j->line, shape_of(e) == SHAPE_OBJECT ? ",\"rows\":[" : "}\n");
-    if (shape_of(e) != SHAPE_PACKED) return write_lines(e, Z_NO_FLUSH, err);
+    if (shape_of(e) != SHAPE_PACKED) return write_line(e, Z_NO_FLUSH, err);
     int rc = j->packing ? deflateReset(&j->z) : deflateInit2(&j->z, 6, Z_DEFLATED, e->study->dsjc_gzip ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY);
     if (rc != Z_OK) return sm_fail(err, SM_ENOMEM, "out of memory for zlib");
     j->packing = true;
-    return write_lines(e, Z_NO_FLUSH, err);
+    return write_line(e, Z_NO_FLUSH, err);
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------- */
@@ -174,146 +180,189 @@ static bool is_json_number(struct sm_str s) {
     return i == s.n && i > frac;
 }
 
-struct cell {
+struct cell { /* where a row goes, and which cell it is at */
     struct sm_emitter *e;
     const struct sm_block *b;
     uint32_t row, var;
+    struct sm_sink *out;
+    char *base; /* what is behind it is not the sink's yet */
 };
 
 /* Room for n bytes and the rest of the row behind p, the end of what is formatted. NULL when out of
  * memory. */
-static char *more_room(const struct cell *c, char *p, size_t n) {
-    struct sm_buf *b = &((struct dsjson *)c->e->state)->line;
-    b->n = (size_t)(p - b->p);
-    if (!sm_buf_reserve(b, n + (size_t)(c->e->ds->nvar - c->var + 1) * CELL_ROOM)) return NULL;
-    return b->p + b->n;
+static char *more_room(struct cell *c, char *p, size_t n) {
+    sm_sink_used(c->out, (size_t)(p - c->base));
+    return c->base =
+               sm_sink_reserve(c->out, n + (size_t)(c->e->ds->nvar - c->var + 2) * CELL_ROOM);
 }
 
-static char *put_bytes(char *p, const struct cell *c, struct sm_str s) {
-    if (s.n + 2 > CELL_ROOM && !(p = more_room(c, p, s.n))) return NULL;
-    memcpy(p, s.p, s.n);
-    return p + s.n;
-}
-
-/* A number in another spelling; what is none is a finding and null. */
-static char *put_other_number(char *p, const struct cell *c, struct sm_str s) {
-    char text[NUMBER_ROOM];
-    size_t n;
+/* What a number is written as: itself, another spelling in `text`, or no value for what is none. */
+static struct sm_str spell_number(struct sm_str s, char text[NUMBER_ROOM]) {
+    size_t n = 0;
     double d;
-    if (sm_dec_canonical(s, text, sizeof text, &n)) return put_bytes(p, c, sm_str_n(text, n));
-    if (sm_num_parse(s, false, &d) && (n = sm_num_format(d, text)) > 0) return put_bytes(p, c, sm_str_n(text, n));
-    emit_report(c->e, &(struct emit_breach){.code = SM_D_NUMBER_RANGE, .var = c->var, .block = c->b, .row = c->row,
-        .effect = SM_EFFECT_BLANK, .value = s, .what = "value is no number; null is written"});
-    return put_bytes(p, c, SM_STR("null"));
+    if (is_json_number(s)) return s;
+    if (sm_dec_canonical(s, text, NUMBER_ROOM, &n)) return sm_str_n(text, n);
+    if (sm_num_parse(s, false, &d)) n = sm_num_format(d, text);
+    return n ? sm_str_n(text, n) : (struct sm_str){NULL, 0};
 }
 
-static uint32_t look_number(struct sm_str s) { return is_json_number(s); }
-
-static char *put_number(char *p, const struct cell *c, sm_val v) {
-    struct dsjson *j = c->e->state;
+static void make_number(const struct sm_emitter *e, struct emit_ready *r, sm_val v) {
+    char text[NUMBER_ROOM];
     struct sm_valbuf buf;
-    struct sm_str s;
-    bool fine;
-    if (sm_val_is_pooled(v)) {
-        const struct emit_text *t = emit_memo_text(&j->number, c->e->study->texts, v, look_number);
-        s = (struct sm_str){t->p, t->n};
-        fine = t->mark;
-    } else {
-        s = sm_val_text(c->e->study->texts, v, &buf);
-        fine = is_json_number(s);
-    }
-    return fine ? put_bytes(p, c, s) : put_other_number(p, c, s);
+    struct sm_str s = spell_number(sm_val_text(e->study->texts, v, &buf), text);
+    emit_ready_clear(r, v, s.n < EMIT_READY_TEXT ? MARK_READY : MARK_LONG);
+    if (!s.n) r->mark = MARK_NO_NUMBER;
+    if (r->mark != MARK_READY) return;
+    memcpy(r->text, s.p, s.n);
+    r->text[s.n] = ',';
+    r->n = (uint32_t)s.n + 1;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
-static char *put_short(char *p, sm_val v) {
-    uint64_t bytes, filled;
-    size_t n = emit_short(v, &bytes, &filled);
-    if (sm_json_word_plain(filled)) {
-        emit_store_left(p, bytes);
-        return p + n;
+/* A number that is long; what is none is a finding and null. */
+static char *put_odd_number(char *p, struct cell *c, const struct emit_ready *r) {
+    char text[NUMBER_ROOM];
+    struct sm_valbuf buf;
+    struct sm_str value = sm_val_text(c->e->study->texts, r->v, &buf);
+    struct sm_str s = spell_number(value, text);
+    if (!s.n) {
+        emit_report(c->e, &(struct emit_breach){.code = SM_D_NUMBER_RANGE,
+                                                .var = c->var,
+                                                .block = c->b,
+                                                .row = c->row,
+                                                .effect = SM_EFFECT_BLANK,
+                                                .value = value,
+                                                .what = "value is no number; null is written"});
+        s = SM_STR("null");
     }
-    char text[8];
-    emit_store_left(text, bytes);
-    return sm_json_put(p, (struct sm_str){text, n});
-}
-
-static uint32_t look(struct sm_str s) { return sm_json_plain(s); }
-
-static char *put_text(char *p, const struct cell *c, sm_val v) {
-    struct dsjson *j = c->e->state;
-    *p++ = '"';
-    if (sm_val_is_inline(v)) {
-        p = put_short(p, v);
-    } else if (sm_val_is_pooled(v)) {
-        const struct emit_text *t = emit_memo_text(&j->text, c->e->study->texts, v, look);
-        size_t most = t->mark ? t->n : SM_JSON_GROWTH * (size_t)t->n;
-        if (most + 3 > CELL_ROOM && !(p = more_room(c, p, most))) return NULL;
-        if (t->mark) emit_copy(p, t->p, t->n);
-        p = t->mark ? p + t->n : sm_json_put(p, (struct sm_str){t->p, t->n});
-    } else if (sm_val_is_dtc(v)) {
-        p += sm_dtc_format_packed(sm_val_packed(v), p);
-    }
-    *p++ = '"';
+    p = more_room(c, p, s.n);
+    if (!p) return NULL;
+    memcpy(p, s.p, s.n);
+    p += s.n;
+    *p++ = ',';
     return p;
 }
 
-static bool put_row(const struct cell *at) {
-    struct cell c = *at;
-    struct sm_emitter *e = c.e;
-    struct dsjson *j = e->state;
-    const struct sm_dsinfo *d = e->ds;
-    const sm_val *row = c.b->cell + (size_t)c.row * c.b->ncol;
-    if (!sm_buf_reserve(&j->line, (size_t)(d->nvar + 1) * CELL_ROOM)) return false;
-    char *p = j->line.p + j->line.n;
-    if (shape_of(e) == SHAPE_OBJECT && e->rows + c.row > 0) *p++ = ',';
-    *p++ = '[';
-    for (c.var = 0; c.var < d->nvar; c.var++) {
-        sm_val v = row[d->column[c.var]];
-        if (!d->var[c.var].is_num) {
-            if (!(p = put_text(p, &c, v))) return false;
-        } else if (v == SM_MISSING) {
-            if (!(p = put_bytes(p, &c, SM_STR("null")))) return false;
-        } else {
-            if (!(p = put_number(p, &c, v))) return false;
+/* ---- rows ---------------------------------------------------------------------------------------
+ */
+static void make_text(const struct sm_emitter *e, struct emit_ready *r, sm_val v) {
+    struct sm_valbuf buf;
+    struct sm_str s = sm_val_text(e->study->texts, v, &buf);
+    bool plain = sm_json_plain(s);
+    size_t most = (plain ? s.n : SM_JSON_GROWTH * s.n) + 3;
+    emit_ready_clear(r, v, most <= EMIT_READY_TEXT ? MARK_READY : plain ? MARK_LONG : MARK_ESCAPE);
+    if (r->mark != MARK_READY) return;
+    char *p = r->text;
+    *p++ = '"';
+    if (plain) memcpy(p, s.p, s.n);
+    p = plain ? p + s.n : sm_json_put(p, s);
+    *p++ = '"';
+    *p++ = ',';
+    r->n = (uint32_t)(p - r->text);
+}
+
+static char *put_long_text(char *p, struct cell *c, const struct emit_ready *r) {
+    struct sm_valbuf buf;
+    struct sm_str s = sm_val_text(c->e->study->texts, r->v, &buf);
+    p = more_room(c, p, r->mark == MARK_LONG ? s.n : SM_JSON_GROWTH * s.n);
+    if (!p) return NULL;
+    *p++ = '"';
+    if (r->mark == MARK_LONG) memcpy(p, s.p, s.n);
+    p = r->mark == MARK_LONG ? p + s.n : sm_json_put(p, s);
+    *p++ = '"';
+    *p++ = ',';
+    return p;
+}
+
+static inline char *put_text(char *p, struct cell *c, sm_val v) {
+    uint64_t bytes, filled;
+    if (v == SM_MISSING) {
+        memcpy(p, "\"\",", 3);
+        return p + 3;
+    }
+    if (sm_val_is_inline(v)) {
+        size_t n = emit_short(v, &bytes, &filled);
+        if (sm_json_word_plain(filled)) {
+            *p++ = '"';
+            emit_store_left(p, bytes);
+            memcpy(p + n, "\",", 2);
+            return p + n + 2;
         }
-        *p++ = ',';
+    }
+    struct emit_ready *r = emit_ready_at(&((struct dsjson *)c->e->state)->text, v);
+    if (r->v != v) make_text(c->e, r, v);
+    return r->mark == MARK_READY ? emit_ready_put(p, r) : put_long_text(p, c, r);
+}
+
+static inline char *put_number(char *p, struct cell *c, sm_val v) {
+    if (v == SM_MISSING) {
+        memcpy(p, "null,", 5);
+        return p + 5;
+    }
+    struct emit_ready *r = emit_ready_at(&((struct dsjson *)c->e->state)->number, v);
+    if (r->v != v) make_number(c->e, r, v);
+    return r->mark == MARK_READY ? emit_ready_put(p, r) : put_odd_number(p, c, r);
+}
+
+/* Every row of an object has a comma in front, which the first one is to lose. */
+static bool put_row(struct cell *c) {
+    const struct sm_dsinfo *d = c->e->ds;
+    const sm_val *row = c->b->cell + (size_t)c->row * c->b->ncol;
+    const bool object = shape_of(c->e) == SHAPE_OBJECT;
+    char *p = c->base = sm_sink_reserve(c->out, (size_t)(d->nvar + 2) * CELL_ROOM);
+    if (!p) return false;
+    if (object && (c->e->apart || c->e->rows + c->row > 0)) *p++ = ',';
+    *p++ = '[';
+    for (c->var = 0; c->var < d->nvar; c->var++) {
+        sm_val v = row[d->column[c->var]];
+        p = d->var[c->var].is_num ? put_number(p, c, v) : put_text(p, c, v);
+        if (!p) return false;
     }
     if (d->nvar) p--;
     *p++ = ']';
-    if (shape_of(e) != SHAPE_OBJECT) *p++ = '\n';
-    j->line.n = (size_t)(p - j->line.p);
+    if (!object) *p++ = '\n';
+    sm_sink_used(c->out, (size_t)(p - c->base));
     return true;
 }
 
 static int dsjson_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) {
     struct dsjson *j = e->state;
-    for (uint32_t r = 0; r < b->nrow; r++) {
-        const struct cell at = {.e = e, .b = b, .row = r};
-        if (!put_row(&at)) return sm_buf_check(&j->line, err);
-        if (j->line.n < PIECE / 2) continue;
-        int rc = write_lines(e, Z_NO_FLUSH, err);
-        if (rc) return rc;
+    const bool pack_here = shape_of(e) == SHAPE_PACKED && !e->apart;
+    struct cell c = {.e = e, .b = b, .out = e->sink};
+    int rc = pack_here && !j->rows ? sm_sink_in_memory(&j->rows, err) : SM_OK;
+    if (rc) return rc;
+    if (pack_here) c.out = j->rows;
+    for (; c.row < b->nrow; c.row++)
+        if (!put_row(&c)) return sm_sink_check(c.out, err);
+    return pack_here ? write_bytes(e, sm_sink_kept(j->rows), Z_NO_FLUSH, err) : SM_OK;
+}
+
+static int dsjson_put(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err *err) {
+    if (shape_of(e) == SHAPE_LINES || (shape_of(e) == SHAPE_OBJECT && e->rows > 0)) {
+        sm_sink_move(e->sink, a->sink);
+        return SM_OK;
     }
-    return SM_OK;
+    struct sm_str s = sm_sink_kept(a->sink);
+    if (shape_of(e) == SHAPE_OBJECT && s.n) s = sm_str_n(s.p + 1, s.n - 1);
+    return write_bytes(e, s, Z_NO_FLUSH, err);
 }
 
 static int dsjson_end(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
     struct dsjson *j = e->state;
     if (e->rows != d->rows) return sm_fail(err, SM_ESTATE, "%" PRIu64 " records came, not %" PRIu64, e->rows, d->rows);
     if (shape_of(e) == SHAPE_OBJECT) sm_buf_add_c(&j->line, "]}");
-    return write_lines(e, Z_FINISH, err);
+    return write_line(e, Z_FINISH, err);
 }
 
 static void dsjson_close(struct sm_emitter *e) {
     struct dsjson *j = e->state;
     if (j->packing) (void)deflateEnd(&j->z);
     sm_buf_free(&j->line);
+    sm_sink_discard(j->rows);
 }
 
 #define DSJSON(name_, suffix_)                                                                                    \
-    {.name = name_, .folder = name_, .suffix = suffix_, .caps = SM_EMIT_FACTS, .state_size = sizeof(struct dsjson), \
-     .begin = dsjson_begin, .block = dsjson_block, .end = dsjson_end, .close = dsjson_close}
+    {.name = name_, .folder = name_, .suffix = suffix_, .caps = SM_EMIT_FACTS | SM_EMIT_APART, .state_size = sizeof(struct dsjson), \
+     .begin = dsjson_begin, .block = dsjson_block, .put = dsjson_put, .end = dsjson_end, .close = dsjson_close}
 const struct sm_emit_ops emit_json = DSJSON("json", ".json");
 const struct sm_emit_ops emit_ndjson = DSJSON("ndjson", ".ndjson");
 const struct sm_emit_ops emit_dsjc = DSJSON("dsjc", ".dsjc");

@@ -15,7 +15,7 @@ static const struct emit_limits limits = {.name = 8, .label = 40, .text = TEXT_M
 
 struct xpt_number { sm_val v; uint64_t ibm; bool fine; };
 struct xpt {
-    struct emit_memo memo;              /* mark: bytes before the first that is no ASCII */
+    struct emit_ready_memo memo;
     struct xpt_number number[1 << EMIT_MEMO_BITS];
     uint32_t *width;                    /* [nvar] bytes in a row */
     size_t cap_width;
@@ -25,6 +25,9 @@ struct xpt {
     char stamp[STAMP + 1];
     uint64_t most, here;                /* rows that a part holds, and those in this one; most 0: no parts */
 };
+
+/* Texts that are not ready to be copied: longer, or with other than printable ASCII. */
+enum mark { MARK_READY = EMIT_READY_ALL, MARK_LONG, MARK_ODD };
 
 /* ---- numbers ------------------------------------------------------------------------------------- */
 /* The IBM form of x, big-endian as a number; false when x is too great, or too small but not 0. */
@@ -220,13 +223,14 @@ static void report_number(const struct cell *c, sm_val v) {
 static void report_text(const struct cell *c, struct sm_str s, uint32_t ascii) {
     const struct sm_dsvar *v = &c->e->ds->var[c->var];
     struct emit_breach b = {.var = c->var, .block = c->b, .row = c->row, .value = s};
-    uint32_t width = ((const struct xpt *)c->e->state)->width[c->var];
+    uint32_t width = ((const struct xpt *)c->e->plan)->width[c->var];
     if (s.n > width) emit_report_too_long(c->e, &b, width, !v->length_planned && v->length && v->length <= TEXT_MOST);
     if (ascii < s.n) emit_report_not_ascii(c->e, &b);
 }
 
-static inline void put_number(struct xpt *x, const struct cell *c, char *p, sm_val v) {
-    const struct xpt_number *n = v == SM_MISSING ? NULL : number_of(x, c->e->study->texts, v);
+static inline void put_number(const struct cell *c, char *p, sm_val v) {
+    const struct xpt_number *n =
+        v == SM_MISSING ? NULL : number_of(c->e->state, c->e->study->texts, v);
     uint64_t bits = n ? n->ibm : (uint64_t)'.' << 56;
     if (n && !n->fine) report_number(c, v);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -244,59 +248,106 @@ static void put_odd(const struct cell *c, char *p, struct sm_str s, uint32_t wid
     else memcpy(p, ascii.p, ascii.n);
 }
 
-/* p is blank and has eight bytes of room behind the row's end. */
-static inline void put_short(const struct cell *c, char *p, sm_val v, uint32_t width) {
+static void make_ready(const struct sm_emitter *e, struct emit_ready *r, sm_val v) {
+    struct sm_valbuf buf;
+    struct sm_str s = sm_val_text(e->study->texts, v, &buf);
+    bool ascii = emit_ascii_length(s) == s.n;
+    emit_ready_clear(r, v, !ascii ? MARK_ODD : s.n > EMIT_READY_TEXT ? MARK_LONG : MARK_READY);
+    r->n = (uint32_t)s.n;
+    if (r->mark == MARK_READY) memcpy(r->text, s.p, s.n);
+}
+
+/* p and what is behind it up to the end of the row is blank, and so it is when this is done. There
+ * is room for EMIT_READY_TEXT bytes more. */
+static inline void put_value(const struct cell *c, char *p, sm_val v, uint32_t width) {
     uint64_t bytes, filled;
-    size_t n = emit_short(v, &bytes, &filled);
-    uint64_t behind = n < 8 ? ~UINT64_C(0) >> 8 * n : 0;
-    if (n > width || !emit_word_ascii(filled)) {
-        char text[8];
-        emit_store_left(text, bytes);
-        put_odd(c, p, (struct sm_str){text, n}, width);
+    if (sm_val_is_inline(v)) {
+        size_t n = emit_short(v, &bytes, &filled);
+        uint64_t behind = ~UINT64_C(0) >> 8 * n;
+        if (n <= width && emit_word_ascii(filled)) {
+            emit_store_left(p, bytes | (behind & UINT64_C(0x2020202020202020)));
+            return;
+        }
+    }
+    struct emit_ready *r = emit_ready_at(&((struct xpt *)c->e->state)->memo, v);
+    if (r->v != v) make_ready(c->e, r, v);
+    if (r->mark == MARK_READY && r->n <= width) {
+        (void)emit_ready_put(p, r);
         return;
     }
-    emit_store_left(p, bytes | (behind & UINT64_C(0x2020202020202020)));
+    struct sm_valbuf buf;
+    struct sm_str s = sm_val_text(c->e->study->texts, v, &buf);
+    if (r->mark == MARK_LONG && s.n <= width)
+        memcpy(p, s.p, s.n);
+    else
+        put_odd(c, p, s, width);
 }
 
-static uint32_t look(struct sm_str s) { return emit_ascii_length(s); }
-
-static inline void put_long(struct xpt *x, const struct cell *c, char *p, sm_val v, uint32_t width) {
-    const struct emit_text *t = emit_memo_text(&x->memo, c->e->study->texts, v, look);
-    if (t->n > width || t->mark < t->n) put_odd(c, p, (struct sm_str){t->p, t->n}, width);
-    else emit_copy(p, t->p, t->n);
+static void put_row(const struct cell *at, char *p) {
+    struct cell c = *at;
+    const struct xpt *plan = c.e->plan;
+    const struct sm_dsinfo *d = c.e->ds;
+    const sm_val *row = c.b->cell + (size_t)c.row * c.b->ncol;
+    memset(p, ' ', plan->row);
+    for (c.var = 0; c.var < d->nvar; c.var++) {
+        sm_val v = row[d->column[c.var]];
+        if (d->var[c.var].is_num)
+            put_number(&c, p, v);
+        else if (v != SM_MISSING)
+            put_value(&c, p, v, plan->width[c.var]);
+        p += plan->width[c.var];
+    }
 }
 
-static inline void put_date(const struct cell *c, char *p, sm_val v, uint32_t width) {
-    char text[SM_DTC_TEXT_MAX];
-    size_t n = sm_dtc_format_packed(sm_val_packed(v), text);
-    if (n > width) report_text(c, (struct sm_str){text, n}, (uint32_t)n);
-    else memcpy(p, text, n);
+static int put_rows(struct cell c, uint32_t to, struct sm_err *err) {
+    const struct xpt *plan = c.e->plan;
+    for (; c.row < to; c.row++) {
+        char *p = sm_sink_reserve(c.e->sink, plan->row + EMIT_READY_TEXT);
+        if (!p) return sm_sink_check(c.e->sink, err);
+        put_row(&c, p);
+        if (!c.e->refused) sm_sink_used(c.e->sink, plan->row);
+    }
+    return SM_OK;
+}
+
+/* How many of n rows go into this part, once it is the right one. */
+static int part_room(struct sm_emitter *e, uint32_t *n, struct sm_err *err) {
+    struct xpt *x = e->state;
+    if (!x->most || e->refused) return SM_OK;
+    int rc = x->here == x->most ? next_part(e, err) : SM_OK;
+    if (*n > x->most - x->here) *n = (uint32_t)(x->most - x->here);
+    x->here += *n;
+    return rc;
 }
 
 static int xpt_block(struct sm_emitter *e, const struct sm_block *b, struct sm_err *err) {
-    struct xpt *x = e->state;
-    const struct sm_dsinfo *d = e->ds;
     struct cell c = {.e = e, .b = b};
-    for (c.row = 0; c.row < b->nrow; c.row++) {
-        int rc = x->most && x->here == x->most && !e->refused ? next_part(e, err) : SM_OK;
-        if (rc) return rc;
-        char *p = sm_sink_reserve(e->sink, x->row + 8);
-        if (!p) return sm_sink_check(e->sink, err);
-        memset(p, ' ', x->row);
-        for (c.var = 0; c.var < d->nvar; c.var++) {
-            sm_val v = b->cell[(size_t)c.row * b->ncol + d->column[c.var]];
-            uint32_t width = x->width[c.var];
-            if (d->var[c.var].is_num) put_number(x, &c, p, v);
-            else if (sm_val_is_inline(v)) put_short(&c, p, v, width);
-            else if (sm_val_is_pooled(v)) put_long(x, &c, p, v, width);
-            else if (sm_val_is_dtc(v)) put_date(&c, p, v, width);
-            p += width;
-        }
-        if (e->refused) continue;
-        sm_sink_used(e->sink, x->row);
-        x->here++;
+    int rc = SM_OK;
+    if (e->apart) return put_rows(c, b->nrow, err);
+    for (uint32_t n; c.row < b->nrow && !rc; c.row += n) {
+        n = b->nrow - c.row;
+        rc = part_room(e, &n, err);
+        if (!rc) rc = put_rows(c, c.row + n, err);
     }
-    return SM_OK;
+    return rc;
+}
+
+static int xpt_put(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err *err) {
+    struct xpt *x = e->state, *other = a->state;
+    int rc = SM_OK;
+    x->spelled += other->spelled;
+    other->spelled = 0;
+    if (!x->most && !e->refused) {
+        sm_sink_move(e->sink, a->sink);
+        return SM_OK;
+    }
+    const char *p = sm_sink_kept(a->sink).p;
+    for (uint32_t done = 0, n; done < a->rows && !e->refused && !rc; done += n) {
+        n = a->rows - done;
+        rc = part_room(e, &n, err);
+        if (!rc) sm_sink_write(e->sink, p + done * x->row, n * x->row);
+    }
+    return rc;
 }
 
 static int xpt_end(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
@@ -317,5 +368,5 @@ static void xpt_close(struct sm_emitter *e) {
     sm_buf_free(&x->ascii);
 }
 
-const struct sm_emit_ops emit_xpt = {.name = "xpt", .folder = "xpt", .suffix = ".xpt", .caps = SM_EMIT_FACTS,
-    .state_size = sizeof(struct xpt), .begin = xpt_begin, .block = xpt_block, .end = xpt_end, .close = xpt_close};
+const struct sm_emit_ops emit_xpt = {.name = "xpt", .folder = "xpt", .suffix = ".xpt", .caps = SM_EMIT_FACTS | SM_EMIT_APART,
+    .state_size = sizeof(struct xpt), .begin = xpt_begin, .block = xpt_block, .put = xpt_put, .end = xpt_end, .close = xpt_close};
