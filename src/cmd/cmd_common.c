@@ -26,15 +26,18 @@ static void on_question(int number) {
 }
 
 void cmd_catch_signals(void) {
-    struct sigaction a;
+    struct sigaction a, was;
     memset(&a, 0, sizeof a);
     a.sa_handler = on_signal;
     sigemptyset(&a.sa_mask);
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
-    sigaction(SIGHUP, &a, NULL);
+    if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN) /* nohup */
+        sigaction(SIGHUP, &a, NULL);
     a.sa_handler = on_question;
+    a.sa_flags = SA_RESTART; /* stdio drops what it was writing when it is interrupted */
     sigaction(SIGUSR1, &a, NULL);
+    a.sa_flags = 0;
     a.sa_handler = SIG_DFL;
     sigaction(SIGPIPE, &a, NULL);
 }

@@ -22,7 +22,7 @@ tail -n +2 "$fix/broken/expected.csv" | while IFS=, read -r file line kind based
     cp -r "$fix/raw" "$dir/raw"
     cp "$fix/$file" "$dir/${based}"
     set -- $(expect "$kind" "$line")
-    timeout 20 "$SDTMILL" convert "$SRC/mappings/re223/study.xml" --raw "$dir/raw" -o "$dir/out" --color never >"$dir/log" 2>&1
+    timeout 300 "$SDTMILL" convert "$SRC/mappings/re223/study.xml" --raw "$dir/raw" -o "$dir/out" --color never >"$dir/log" 2>&1
     rc=$?
     name=${based#raw/}
     problem=
