@@ -25,6 +25,11 @@ struct sm_ct; /* all lists of a study */
 
 int sm_ct_open(struct sm_ct **ret, struct sm_arena *a, struct sm_err *err) SM_MUST_CHECK;
 void sm_ct_close(struct sm_ct *ct);
+/* Says before a package is loaded that lists of this name or code may be asked for. After the first
+ * such word the terms of all other lists of text packages stay in their file, which is read again
+ * should one of them be asked for. */
+int sm_ct_want(struct sm_ct *ct, struct sm_str name, struct sm_err *err) SM_MUST_CHECK;
+bool sm_ct_is_wanted(const struct sm_ct *ct, struct sm_str name);
 /* Loads a package file, told by content. Version (date) is kept for Define-XML if the file has one.
  */
 int sm_ct_load(struct sm_ct *ct, const char *path, struct sm_err *err) SM_MUST_CHECK;

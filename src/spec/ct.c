@@ -20,6 +20,7 @@ void sm_ct_close(struct sm_ct *ct) {
     sm_free(ct->text);
     sm_free(ct->list);
     sm_free(ct->name);
+    sm_free(ct->want);
     sm_free(ct);
 }
 
@@ -36,11 +37,14 @@ struct ct_list *ct_list_new(struct sm_ct *ct, struct sm_err *err) {
         sm_fail(err, SM_ENOMEM, "out of memory");
         return NULL;
     }
-    if (sm_grow(&ct->list, &ct->listcap, ct->nlist + 1, sizeof(struct ct_list *), err) != SM_OK)
-        return NULL;
     l->last = &l->lines;
-    ct->list[ct->nlist++] = l;
-    return l;
+    return ct_list_put(ct, l, err) == SM_OK ? l : NULL;
+}
+
+int ct_list_put(struct sm_ct *ct, struct ct_list *l, struct sm_err *err) {
+    int rc = sm_grow(&ct->list, &ct->listcap, ct->nlist + 1, sizeof(struct ct_list *), err);
+    if (rc == SM_OK) ct->list[ct->nlist++] = l;
+    return rc;
 }
 
 static struct sm_str name_of(const struct ct_name *n) {
@@ -87,6 +91,52 @@ static int name_add(struct sm_ct *ct, struct sm_str s, struct ct_list *l, bool i
 int ct_list_name(struct sm_ct *ct, struct ct_list *l, struct sm_err *err) {
     int rc = name_add(ct, l->list.name, l, false, err);
     return rc == SM_OK ? name_add(ct, l->list.code, l, true, err) : rc;
+}
+
+int ct_lists_drop(struct sm_ct *ct, size_t n, struct sm_err *err) {
+    int rc = SM_OK;
+    if (ct->namecap) memset(ct->name, 0, ct->namecap * sizeof *ct->name);
+    ct->nname = 0;
+    ct->nlist = n;
+    for (size_t i = 0; i < n && rc == SM_OK; i++)
+        rc = ct_list_name(ct, ct->list[i], err);
+    return rc;
+}
+
+static uint64_t want_hash(struct sm_str name) {
+    uint64_t hash = sm_hash(name.p, name.n);
+    return hash ? hash : 1;
+}
+
+static size_t want_place(const uint64_t *want, size_t cap, uint64_t hash) {
+    size_t at = hash & (cap - 1);
+    while (want[at] && want[at] != hash)
+        at = (at + 1) & (cap - 1);
+    return at;
+}
+
+bool sm_ct_is_wanted(const struct sm_ct *ct, struct sm_str name) {
+    if (ct->nwant == 0 || name.n == 0) return false;
+    return ct->want[want_place(ct->want, ct->wantcap, want_hash(name))] != 0;
+}
+
+int sm_ct_want(struct sm_ct *ct, struct sm_str name, struct sm_err *err) {
+    if (name.n == 0) return SM_OK;
+    if (ct->nwant >= ct->wantcap / 2) {
+        size_t cap = ct->wantcap ? ct->wantcap * 2 : 1024;
+        uint64_t *now = sm_alloc(cap, sizeof *now);
+        if (!now) return sm_fail(err, SM_ENOMEM, "out of memory");
+        for (size_t i = 0; i < ct->wantcap; i++)
+            if (ct->want[i]) now[want_place(now, cap, ct->want[i])] = ct->want[i];
+        sm_free(ct->want);
+        ct->want = now;
+        ct->wantcap = cap;
+    }
+    uint64_t hash = want_hash(name);
+    uint64_t *place = &ct->want[want_place(ct->want, ct->wantcap, hash)];
+    ct->nwant += *place == 0;
+    *place = hash;
+    return SM_OK;
 }
 
 struct ct_list *ct_list_get(const struct sm_ct *ct, struct sm_str name) {

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "ct_priv.h"
 
+#include "sdtmill/hash.h"
 #include "sdtmill/utf8.h"
 
+enum { FOLD_ROOM = 256 };
+
+/* The text in lower case goes through the hash in pieces. */
 static uint32_t fold_hash(struct sm_str s) {
-    uint64_t h = UINT64_C(0xCBF29CE484222325);
+    char low[FOLD_ROOM];
+    size_t n = 0;
+    uint64_t h = 0;
     const char *p = s.p, *end = s.n ? s.p + s.n : s.p;
     while (p < end) {
-        uint32_t c = (unsigned char)*p < 0x80 ? (uint32_t)sm_to_lower(*p++)
-                                              : sm_utf8_lower(sm_utf8_next(&p, end));
-        h = (h ^ c) * UINT64_C(0x100000001B3);
+        if ((unsigned char)*p < 0x80)
+            low[n++] = sm_to_lower(*p++);
+        else
+            n += sm_utf8_put(low + n, sm_utf8_lower(sm_utf8_next(&p, end)));
+        if (n <= FOLD_ROOM - 4 && p < end) continue;
+        h = h * UINT64_C(0x9E3779B97F4A7C15) ^ sm_hash(low, n);
+        n = 0;
     }
     return (uint32_t)(h ^ h >> 32);
 }
@@ -23,34 +33,41 @@ static bool fold_eq(struct sm_str a, struct sm_str b) {
     return p == pe && q == qe;
 }
 
-static void index_add(struct sm_ct_index *x, struct sm_str text, size_t term, char kind) {
-    struct sm_str s = sm_str_trim_unicode(text);
+/* A text of a term by its number: 0 value, 1 decode, then the synonyms. */
+static struct sm_str text_of(const struct sm_term *t, uint32_t which) {
+    struct sm_str s = which == 0 ? t->value : which == 1 ? t->decode : t->synonym[which - 2];
+    return sm_str_trim_unicode(s);
+}
+
+static void index_add(struct sm_ct_index *x, const struct sm_codelist *l, uint32_t term,
+                      uint32_t which) {
+    struct sm_str s = text_of(&l->term[term], which);
     if (s.n == 0) return;
     uint32_t hash = fold_hash(s);
     size_t at = hash & (x->cap - 1);
     while (x->place[at].term)
         at = (at + 1) & (x->cap - 1);
-    x->place[at] = (struct ct_place){hash, (uint32_t)term + 1, kind, s};
+    x->place[at] = (struct ct_place){hash, term + 1, which};
 }
 
 /* Values stand before synonyms and these before decodes, so that a search meets the best first. */
 static bool index_build(struct sm_arena *a, struct sm_codelist *l) {
     size_t n = 0;
-    for (size_t i = 0; i < l->nterm; i++)
+    for (uint32_t i = 0; i < l->nterm; i++)
         n += 2 + l->term[i].nsynonym;
     struct sm_ct_index *x = sm_arena_alloc(a, sizeof *x);
     if (!x) return false;
-    for (x->cap = 4; x->cap < n * 2; x->cap *= 2) {
+    for (x->cap = 4; x->cap < n + n / 3; x->cap *= 2) {
     }
     x->place = sm_arena_array(a, x->cap, sizeof *x->place);
     if (!x->place) return false;
-    for (size_t i = 0; i < l->nterm; i++)
-        index_add(x, l->term[i].value, i, 'v');
-    for (size_t i = 0; i < l->nterm; i++)
-        for (size_t k = 0; k < l->term[i].nsynonym; k++)
-            index_add(x, l->term[i].synonym[k], i, 's');
-    for (size_t i = 0; i < l->nterm; i++)
-        index_add(x, l->term[i].decode, i, 'd');
+    for (uint32_t i = 0; i < l->nterm; i++)
+        index_add(x, l, i, 0);
+    for (uint32_t i = 0; i < l->nterm; i++)
+        for (uint32_t k = 0; k < l->term[i].nsynonym; k++)
+            index_add(x, l, i, 2 + k);
+    for (uint32_t i = 0; i < l->nterm; i++)
+        index_add(x, l, i, 1);
     l->index = x;
     return true;
 }
@@ -80,7 +97,9 @@ static bool list_extend(struct sm_ct *ct, struct ct_list *l, int depth) {
 static bool list_build(struct sm_ct *ct, struct ct_list *l, int depth) {
     if (l->ready) return true;
     l->busy = true;
-    bool ok = !l->lines || ct_text_terms(ct, l);
+    bool ok = !l->left_out || ct_text_fetch(ct, l);
+    if (ok && l->lines) ok = ct_text_terms(ct, l);
+    if (ok && l->plain.p) ok = ct_plain_terms(ct, l);
     if (ok && l->extends.n) ok = list_extend(ct, l, depth);
     if (ok) ok = index_build(ct->arena, &l->list);
     l->busy = false;
@@ -93,11 +112,11 @@ const struct sm_codelist *sm_ct_list(struct sm_ct *ct, struct sm_str name) {
     return l && list_build(ct, l, 0) ? &l->list : NULL;
 }
 
-static int rank_of(const struct ct_place *p, const struct sm_term *t, struct sm_str value,
+static int rank_of(uint32_t which, struct sm_str text, const struct sm_term *t, struct sm_str value,
                    struct sm_str key) {
-    if (p->kind == 'v') return sm_str_eq(t->value, value) ? 1 : 2;
-    if (p->kind == 's') return sm_str_eq(p->text, key) ? 3 : 4;
-    return 5;
+    if (which == 0) return sm_str_eq(t->value, value) ? 1 : 2;
+    if (which == 1) return 5;
+    return sm_str_eq(text, key) ? 3 : 4;
 }
 
 enum sm_ct_how sm_ct_find(const struct sm_codelist *l, struct sm_str value,
@@ -111,9 +130,11 @@ enum sm_ct_how sm_ct_find(const struct sm_codelist *l, struct sm_str value,
     int best = 0;
     for (size_t at = hash & (x->cap - 1); x->place[at].term; at = (at + 1) & (x->cap - 1)) {
         const struct ct_place *p = &x->place[at];
-        if (p->hash != hash || !fold_eq(p->text, key)) continue;
+        if (p->hash != hash) continue;
         const struct sm_term *t = &l->term[p->term - 1];
-        int rank = rank_of(p, t, value, key);
+        struct sm_str text = text_of(t, p->which);
+        if (!fold_eq(text, key)) continue;
+        int rank = rank_of(p->which, text, t, value, key);
         if (best && rank >= best) continue;
         best = rank;
         *ret = t;

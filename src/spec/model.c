@@ -3,11 +3,11 @@
 #include <libxml/tree.h>
 #include <sys/stat.h>
 
-#include "sdtmill/model.h"
+#include "model_priv.h"
 
 #include "sdtmill/err.h"
 
-enum { MODEL_FILE_MAX = 64 * 1024 * 1024 };
+enum { MODEL_FILE_MAX = 64 * 1024 * 1024, PLAIN_FILE_MAX = 8 * 1024 * 1024 };
 static const char model_ns[] = "urn:sdtmill:standard:1";
 
 struct model_load {
@@ -154,6 +154,29 @@ static int load_doc(struct model_load *m, xmlParserCtxt *ctx, xmlDoc *doc, struc
     return root ? load_root(m, root, model) : SM_ESPEC;
 }
 
+/* The whole file, in the arena; NULL when it cannot be read so. */
+static char *read_all(const char *path, size_t n, struct sm_arena *a) {
+    FILE *f = n <= PLAIN_FILE_MAX ? fopen(path, "rb") : NULL;
+    if (!f) return NULL;
+    char *p = sm_arena_alloc(a, n + 1);
+    if (p && fread(p, 1, n + 1, f) != n) p = NULL;
+    (void)fclose(f);
+    return p;
+}
+
+static int load_file(struct model_load *m, struct sm_model *model) {
+    xmlParserCtxt *ctx = xmlNewParserCtxt();
+    if (!ctx) return sm_fail(m->err, SM_ENOMEM, "out of memory");
+    xmlDoc *doc = xmlCtxtReadFile(ctx, m->path, NULL,
+                                  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+                                      XML_PARSE_BIG_LINES | XML_PARSE_COMPACT);
+    int rc = load_doc(m, ctx, doc, model);
+    xmlFreeDoc(doc);
+    xmlFreeParserCtxt(ctx);
+    if (rc == SM_OK && m->nomem) rc = sm_fail(m->err, SM_ENOMEM, "out of memory");
+    return rc;
+}
+
 int sm_model_load(const struct sm_model **ret, const char *path, struct sm_arena *a,
                   struct sm_err *err) {
     struct model_load m = {.path = path, .arena = a, .err = err};
@@ -162,18 +185,14 @@ int sm_model_load(const struct sm_model **ret, const char *path, struct sm_arena
     if (st.st_size > MODEL_FILE_MAX)
         return sm_fail(err, SM_ELIMIT, "%s: larger than %d bytes", path, MODEL_FILE_MAX);
     struct sm_model *model = sm_arena_alloc(a, sizeof *model);
-    xmlParserCtxt *ctx = xmlNewParserCtxt();
-    if (!model || !ctx) {
-        xmlFreeParserCtxt(ctx);
-        return sm_fail(err, SM_ENOMEM, "out of memory");
+    char *text = read_all(path, (size_t)st.st_size, a);
+    bool plain = false;
+    int rc = model ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK && text) rc = model_load_plain(model, text, (size_t)st.st_size, a, &plain, err);
+    if (rc == SM_OK && !plain) {
+        *model = (struct sm_model){.nds = 0};
+        rc = load_file(&m, model);
     }
-    xmlDoc *doc = xmlCtxtReadFile(ctx, path, NULL,
-                                  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-                                      XML_PARSE_BIG_LINES | XML_PARSE_COMPACT);
-    int rc = load_doc(&m, ctx, doc, model);
-    xmlFreeDoc(doc);
-    xmlFreeParserCtxt(ctx);
-    if (rc == SM_OK && m.nomem) rc = sm_fail(err, SM_ENOMEM, "out of memory");
     if (rc == SM_OK) *ret = model;
     return rc;
 }

@@ -162,18 +162,18 @@ static bool elem_is_one_of(struct sm_str values, struct sm_str v) {
 static bool elem_value(struct sp_load *l, const xmlNode *n, const struct elem_attr *a,
                        const char *name) {
     struct sm_str v = sp_word(n, name);
-    struct sm_where at = sp_at_attr(n, name, 1);
     uint64_t number;
     if (a->required && v.n == 0 &&
         !elem_is_one_of(SM_STR("from|to|value|unit|key|usubjid"), a->name)) {
-        sp_say(l, SM_D_MAPPING_INVALID, at, NULL, "%s= of <%s> is empty", name,
+        sp_say(l, SM_D_MAPPING_INVALID, sp_at_attr(n, name, 1), NULL, "%s= of <%s> is empty", name,
                (const char *)n->name);
         return false;
     }
     if (a->number &&
         (!sm_str_to_u64(v, &number) || number > 1000000 || (a->number == '+' && number == 0))) {
-        sp_say(l, SM_D_MAPPING_INVALID, at, NULL, "%s=\"%.*s\" is not a whole number%s", name,
-               SM_STR_FMT(v), a->number == '+' ? " above 0" : "");
+        sp_say(l, SM_D_MAPPING_INVALID, sp_at_attr(n, name, 1), NULL,
+               "%s=\"%.*s\" is not a whole number%s", name, SM_STR_FMT(v),
+               a->number == '+' ? " above 0" : "");
         return false;
     }
     if (a->values.p == NULL || elem_is_one_of(a->values, v)) return true;
@@ -190,7 +190,8 @@ static bool elem_value(struct sp_load *l, const xmlNode *n, const struct elem_at
     }
     if (near.best.p)
         (void)snprintf(mend, sizeof mend, "did you mean '%.*s'?", SM_STR_FMT(near.best));
-    sp_say(l, SM_D_MAPPING_INVALID, at, &(struct sp_about){.mend = near.best.p ? mend : list},
+    sp_say(l, SM_D_MAPPING_INVALID, sp_at_attr(n, name, 1),
+           &(struct sp_about){.mend = near.best.p ? mend : list},
            "%s=\"%.*s\" of <%s> is not one of its values", name, SM_STR_FMT(v),
            (const char *)n->name);
     return false;

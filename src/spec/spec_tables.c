@@ -98,6 +98,46 @@ static bool tables_list(struct sp_load *l, xmlNode *n, struct sp_file *f) {
     return true;
 }
 
+static void tables_want(struct sp_load *l, struct sm_str name) {
+    if (!l->failed && sm_ct_want(l->s->ct, name, l->err) != SM_OK) l->failed = true;
+}
+
+static bool tables_is_word(char c) {
+    return sm_is_alpha(c) || sm_is_digit(c) || c == '_' || c == '-';
+}
+
+static void tables_want_words(struct sp_load *l, struct sm_str text) {
+    for (size_t i = 0, from; i < text.n; i++) {
+        for (from = i; i < text.n && tables_is_word(text.p[i]);)
+            i++;
+        if (i > from) tables_want(l, sm_str_n(text.p + from, i - from));
+    }
+}
+
+/* Lists are named in attributes, among other words; the rows of lists name none. */
+static void tables_want_names(struct sp_load *l, const xmlNode *n) {
+    for (; n && !l->failed; n = n->next) {
+        if (n->type != XML_ELEMENT_NODE) continue;
+        for (const xmlAttr *a = n->properties; a; a = a->next)
+            if (a->children && a->children->content)
+                tables_want_words(l, sm_str((const char *)a->children->content));
+        if (!sp_is(n, "codelist") && !sp_is(n, "recode") && !sp_is(n, "units"))
+            tables_want_names(l, n->children);
+    }
+}
+
+/* What the study may ask its terminology for: names in the mapping, and the standard's codes for
+ * the datasets that are named there. */
+static void tables_want_all(struct sp_load *l) {
+    struct sp_file **f = l->own->files.p;
+    for (uint32_t i = 0; i < l->own->files.n; i++)
+        tables_want_names(l, xmlDocGetRootElement(f[i]->doc));
+    const struct sm_model *m = l->s->model;
+    for (uint32_t i = 0; i < m->nds; i++)
+        for (uint32_t v = 0; v < m->ds[i].nvar && sm_ct_is_wanted(l->s->ct, m->ds[i].name); v++)
+            tables_want_words(l, m->ds[i].var[v].codelist);
+}
+
 static void tables_terminology(struct sp_load *l, const xmlNode *n) {
     struct sm_where at = sp_at_attr(n, "file", 1);
     struct sm_str path = sp_find_file(l, at, sp_file_of(n), sp_word(n, "file"), "terminology");
@@ -147,6 +187,7 @@ static void tables_extending(struct sp_load *l, struct sp_top *t, uint32_t n) {
 void sp_codelists(struct sp_load *l) {
     struct sp_vec later = {NULL, 0, 0};
     const struct sp_top *t = l->tops.p;
+    tables_want_all(l);
     for (uint32_t i = 0; i < l->tops.n && !l->failed; i++)
         if (sp_is(t[i].node, "terminology")) tables_terminology(l, t[i].node);
     for (uint32_t i = 0; i < l->tops.n && !l->failed; i++) {

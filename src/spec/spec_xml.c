@@ -14,6 +14,7 @@
 
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
+#include "sdtmill/utf8.h"
 
 #define SP_NS "urn:sdtmill:mapping:1"
 #define SP_XI "http://www.w3.org/2001/XInclude"
@@ -99,12 +100,16 @@ static size_t xml_offset(const xmlNode *n) {
     return v ? (size_t)v - 1 : SIZE_MAX;
 }
 
-/* Characters before an offset; lines may be as long as the file. */
-static uint32_t xml_chars(const struct sp_file *f, size_t at) {
-    uint32_t n = f->chars[at / SP_BLOCK];
-    for (size_t i = at / SP_BLOCK * SP_BLOCK; i < at && i < f->text.n; i++)
-        n += ((unsigned char)f->text.p[i] & 0xC0) != 0x80;
-    return n;
+static uint32_t xml_chars_of(struct sm_str text, size_t from, size_t to) {
+    if (to > text.n) to = text.n;
+    return from < to ? (uint32_t)sm_utf8_count(sm_str_n(text.p + from, to - from)) : 0;
+}
+
+/* Characters between two offsets; lines may be as long as the file. */
+static uint32_t xml_chars(const struct sp_file *f, size_t from, size_t to) {
+    if (to - from < SP_BLOCK) return xml_chars_of(f->text, from, to);
+    uint32_t n = f->chars[to / SP_BLOCK] + xml_chars_of(f->text, to / SP_BLOCK * SP_BLOCK, to);
+    return n - f->chars[from / SP_BLOCK] - xml_chars_of(f->text, from / SP_BLOCK * SP_BLOCK, from);
 }
 
 static struct sm_where xml_where(const struct sp_file *f, size_t at) {
@@ -116,8 +121,7 @@ static struct sm_where xml_where(const struct sp_file *f, size_t at) {
         else
             hi = mid;
     }
-    uint32_t column = xml_chars(f, at) - xml_chars(f, f->line[lo]) + 1;
-    return (struct sm_where){f->path, lo + 1, column};
+    return (struct sm_where){f->path, lo + 1, xml_chars(f, f->line[lo], at) + 1};
 }
 
 struct sm_where sp_at(const xmlNode *n) {
@@ -264,25 +268,23 @@ static void xml_place(struct sp_file *f) {
 
 static bool xml_lines(struct sp_load *l, struct sp_file *f) {
     uint32_t n = 1;
-    for (size_t i = 0; i < f->text.n; i++)
-        n += f->text.p[i] == '\n';
+    for (size_t i = 0; (i = sm_str_find_byte(f->text, '\n', i)) != SIZE_MAX; i++)
+        n++;
     uint32_t *line = sm_arena_array(&l->own->scratch, n, sizeof *line);
     if (line == NULL) {
         sp_nomem(l);
         return false;
     }
     uint32_t k = 1;
-    for (size_t i = 0; i < f->text.n; i++)
-        if (f->text.p[i] == '\n') line[k++] = (uint32_t)i + 1;
+    for (size_t i = 0; (i = sm_str_find_byte(f->text, '\n', i)) != SIZE_MAX; i++)
+        line[k++] = (uint32_t)i + 1;
     uint32_t *chars = sm_arena_array(&l->own->scratch, f->text.n / SP_BLOCK + 2, sizeof *chars);
     if (chars == NULL) {
         sp_nomem(l);
         return false;
     }
-    for (size_t i = 0, count = 0; i <= f->text.n; i++) {
-        if (i % SP_BLOCK == 0) chars[i / SP_BLOCK] = (uint32_t)count;
-        if (i < f->text.n) count += ((unsigned char)f->text.p[i] & 0xC0) != 0x80;
-    }
+    for (size_t i = 0; i < f->text.n / SP_BLOCK; i++)
+        chars[i + 1] = chars[i] + xml_chars_of(f->text, i * SP_BLOCK, (i + 1) * SP_BLOCK);
     f->chars = chars;
     f->line = line;
     f->nline = n;

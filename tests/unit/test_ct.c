@@ -221,6 +221,76 @@ static void what_is_no_terminology_is_refused(void **state) {
     assert_int_equal(sm_ct_load(ct, "/nonexistent/terminology.txt", &err), SM_ESPEC);
 }
 
+static void lists_nobody_wants_are_read_when_asked_for(void **state) {
+    (void)state;
+    assert_int_equal(sm_ct_want(ct, SM_STR("SEX"), &err), SM_OK);
+    assert_true(sm_ct_is_wanted(ct, SM_STR("SEX")) && !sm_ct_is_wanted(ct, SM_STR("NY")));
+    assert_int_equal(load(SEX_AND_NY "\n"
+                                     "C1\t\tNo\tOne\tONE\t\t\t\nC2\tC1\t\tOne\tA\t\t\t\n"),
+                     SM_OK);
+    assert_int_equal(sm_ct_count(ct), 3);
+    assert_true(sm_str_eq_c(sm_ct_nearest_list(ct, SM_STR("NYY")), "NY"));
+    check_find("NY", "yes", SM_CT_SYNONYM, "Y");
+    assert_int_equal(sm_ct_list(ct, SM_STR("C66742"))->nterm, 2);
+    unlink(path);
+    check_find("SEX", "Lady", SM_CT_SYNONYM, "F");
+    check_find("NY", "N", SM_CT_EXACT, "N");
+    assert_null(sm_ct_list(ct, SM_STR("ONE")));
+}
+
+enum { MANY = 20000 };
+
+/* MANY lists of two terms each, then `tail`; *ret_size without the tail. */
+static int load_many(const char *tail, size_t *ret_size) {
+    FILE *f = fopen(path, "wb");
+    long at;
+    assert_non_null(f);
+    assert_true(fputs("\xEF\xBB\xBF" HEAD, f) >= 0);
+    for (int i = 0; i < MANY; i++)
+        fprintf(f,
+                "C%d\t\tYes\tList %d\tL%d\t\t\t\nA%d\tC%d\t\tList\tONE%d\tu;v\t\tOne\n"
+                "B%d\tC%d\t\tList\tTWO\t\tlong text\tZw\xC3\xB6i\n",
+                i, i, i, i, i, i, i, i);
+    at = ftell(f);
+    assert_true(at > 1024 * 1024);
+    *ret_size = (size_t)at - 3;
+    assert_true(fputs(tail, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    return sm_ct_load(ct, path, &err);
+}
+
+static void long_files_are_read_piece_by_piece(void **state) {
+    (void)state;
+    size_t size;
+    char list[16], value[16];
+    assert_int_equal(load_many("C3\tC1\t\tList\tLAST\t\t\t", &size), SM_OK);
+    assert_int_equal(sm_ct_count(ct), MANY);
+    for (int i = 2; i < MANY; i += 7) {
+        snprintf(list, sizeof list, "L%d", i);
+        snprintf(value, sizeof value, "ONE%d", i);
+        check_find(list, value, SM_CT_EXACT, value);
+        check_find(list, "ZW\xC3\x96I", SM_CT_DECODE, "TWO");
+        assert_int_equal(sm_ct_list(ct, sm_str(list))->nterm, 2);
+    }
+    assert_int_equal(sm_ct_list(ct, SM_STR("L1"))->nterm, 3);
+    check_find("L1", "LAST", SM_CT_EXACT, "LAST");
+}
+
+static void mistakes_of_long_files_are_placed(void **state) {
+    (void)state;
+    char want[64];
+    size_t size;
+    assert_int_equal(load_many("X\tC1\t\t\tx\t\xC3\t\t\nno tabs\n", &size), SM_ESPEC);
+    snprintf(want, sizeof want, "not UTF-8 at byte %zu", size + strlen("X\tC1\t\t\tx\t"));
+    if (!strstr(err.text, want)) fail_msg("%s, not %s", err.text, want);
+    assert_int_equal(sm_ct_count(ct), 0);
+    assert_null(sm_ct_list(ct, SM_STR("L1")));
+    sm_err_reset(&err);
+    assert_int_equal(load_many("\nno tabs\n", &size), SM_ESPEC);
+    snprintf(want, sizeof want, ":%d: has no tab-delimited columns", MANY * 3 + 3);
+    if (!strstr(err.text, want)) fail_msg("%s, not %s", err.text, want);
+}
+
 static void nearest_term_is_offered(void **state) {
     (void)state;
     assert_int_equal(load(SEX_AND_NY), SM_OK);
@@ -243,6 +313,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(own_xml_lists_extend_others, setup, teardown),
         cmocka_unit_test_setup_teardown(odm_package_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_terminology_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(lists_nobody_wants_are_read_when_asked_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(long_files_are_read_piece_by_piece, setup, teardown),
+        cmocka_unit_test_setup_teardown(mistakes_of_long_files_are_placed, setup, teardown),
         cmocka_unit_test_setup_teardown(nearest_term_is_offered, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
