@@ -5,11 +5,8 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
-static bool takes_stream(const struct sm_emitter *e) {
-    return (e->ops->caps & (SM_EMIT_STUDY | SM_EMIT_FACTS)) == 0;
-}
 static bool is_apart(const struct sm_emitter *e) {
-    return takes_stream(e) && (e->ops->caps & SM_EMIT_APART) != 0;
+    return run_takes_stream(e) && (e->ops->caps & SM_EMIT_APART) != 0;
 }
 
 /* Runs in a worker. */
@@ -25,6 +22,9 @@ void run_blocks_free(struct run_job *j) {
     for (size_t i = 0; i < SM_ARRAY_LEN(j->apart); i++)
         sm_emit_apart_free(&j->apart[i]);
     sm_free(j->cell);
+    sm_free(j->pos);
+    sm_free(j->raw_cell);
+    sm_free(j->raw_pos);
 }
 
 static int put_oldest(struct run *r, struct sm_err *err) {
@@ -73,7 +73,7 @@ int run_blocks_block(struct run_blocks *f, const struct sm_block *b, struct sm_e
     bool any = false;
     for (size_t i = 0; i < r->nemitter; i++) {
         struct sm_emitter *e = r->emitter[i];
-        if (!takes_stream(e)) continue;
+        if (!run_takes_stream(e)) continue;
         if (apart && is_apart(e)) {
             any = true;
             continue;

@@ -30,6 +30,7 @@ static int open_workers(struct run *r, struct sm_err *err) {
     for (unsigned i = 0; i < r->threads; i++) {
         struct run_worker *w = &r->worker[i];
         r->worker_ptr[i] = w;
+        w->index = i;
         int rc = sm_intern_open(&w->in, r->spec->texts, err);
         if (!rc) rc = sm_read_worker_open(&w->read, r->spec, w->in, err);
         if (!rc) rc = sm_map_worker_open(&w->map, r->spec, &r->rt, w->in, err);

@@ -11,11 +11,14 @@ static int note_dataset(struct run *r, const struct sm_dsinfo *info, struct sm_e
     return rc;
 }
 
-static bool needs_facts(const struct sm_emitter *e) {
-    return (e->ops->caps & SM_EMIT_FACTS) != 0;
-}
 static bool takes_rows(const struct sm_emitter *e) {
     return (e->ops->caps & SM_EMIT_STUDY) == 0;
+}
+bool run_takes_stream(const struct sm_emitter *e) {
+    return takes_rows(e) && (e->ops->caps & SM_EMIT_FACTS) == 0;
+}
+bool run_needs_facts(const struct sm_emitter *e) {
+    return takes_rows(e) && (e->ops->caps & SM_EMIT_FACTS) != 0;
 }
 
 static int emit_from_spool(struct run *r, struct sm_emitter *e, const struct sm_dsinfo *info,
@@ -32,63 +35,61 @@ static int emit_from_spool(struct run *r, struct sm_emitter *e, const struct sm_
                 break;
     }
     sm_spool_reader_close(rd);
-    if (rc != SM_EOF) return rc;
-    return sm_emitter_end(e, err);
+    return rc == SM_EOF ? SM_OK : rc;
 }
 
-static int begin_streams(struct run *r, const struct sm_dsinfo *info, bool *ret_facts,
-                         bool *ret_widths, struct sm_err *err) {
-    for (size_t i = 0; i < r->nemitter; i++) {
+int run_out_begin(struct run_out *o, struct sm_dsinfo *info, bool keep, struct sm_err *err) {
+    struct run *r = o->r;
+    int rc = SM_OK;
+    bool values = false;
+    o->info = info;
+    for (size_t i = 0; i < r->nemitter && !rc; i++) {
         struct sm_emitter *e = r->emitter[i];
-        *ret_widths = *ret_widths || needs_facts(e) || !takes_rows(e);
-        *ret_facts = *ret_facts || (takes_rows(e) && needs_facts(e));
-        if (!takes_rows(e) || needs_facts(e)) continue;
-        int rc = sm_emitter_begin(e, info, err);
-        if (rc) return rc;
+        values = values || !takes_rows(e);
+        o->facts = o->facts || run_needs_facts(e);
+        if (run_takes_stream(e)) rc = sm_emitter_begin(e, info, err);
     }
-    return SM_OK;
+    o->widths = o->facts || values;
+    if (!rc && values && !info->values) rc = sm_dsinfo_by_value(info, &r->arena, err);
+    if (!rc && (keep || (o->facts && o->spools_facts)))
+        rc = sm_spool_open(&o->spool, info->block_ncol, r->memory / 4, r->tmpdir, err);
+    return rc;
 }
 
-static int end_all(struct run *r, const struct sm_dsinfo *info, const struct sm_spool *spool,
-                   struct sm_err *err) {
-    for (size_t i = 0; i < r->nemitter; i++) {
-        struct sm_emitter *e = r->emitter[i];
-        if (!takes_rows(e)) continue;
-        int rc = needs_facts(e) ? emit_from_spool(r, e, info, spool, err) : sm_emitter_end(e, err);
-        if (rc) return rc;
-    }
-    return SM_OK;
+int run_out_end(struct run_out *o, int rc, struct sm_spool **keep, struct sm_err *err) {
+    struct run *r = o->r;
+    for (size_t i = 0; i < r->nemitter && !rc && o->spools_facts; i++)
+        if (run_needs_facts(r->emitter[i]))
+            rc = emit_from_spool(r, r->emitter[i], o->info, o->spool, err);
+    for (size_t i = 0; i < r->nemitter && !rc; i++)
+        if (takes_rows(r->emitter[i])) rc = sm_emitter_end(r->emitter[i], err);
+    if (!rc) rc = note_dataset(r, o->info, err);
+    if (!rc && keep)
+        *keep = o->spool;
+    else
+        sm_spool_close(o->spool);
+    return rc;
 }
 
 int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in, struct run_tap tap,
                      struct sm_spool **keep, struct sm_err *err) {
-    bool facts = keep != NULL, widths = false;
-    struct sm_spool *spool = NULL;
+    struct run_out o = {.r = r, .spools_facts = true};
     struct run_blocks out;
     run_blocks_open(&out, r);
-    int rc = begin_streams(r, info, &facts, &widths, err);
-    for (size_t i = 0; i < r->nemitter && !rc && !info->values; i++)
-        if (!takes_rows(r->emitter[i])) rc = sm_dsinfo_by_value(info, &r->arena, err);
-    if (!rc && facts) rc = sm_spool_open(&spool, info->block_ncol, r->memory / 4, r->tmpdir, err);
+    int rc = run_out_begin(&o, info, keep != NULL, err);
     struct sm_block b;
     while (!rc) {
         rc = in.next(in.ctx, &b, err);
         if (rc) break;
-        sm_dsinfo_fold(info, r->spec->texts, &b, widths);
+        sm_dsinfo_fold(info, r->spec->texts, &b, o.widths);
         if (tap.fn) rc = tap.fn(tap.ctx, &b, err);
-        if (!rc && spool) rc = sm_spool_add(spool, &b, err);
+        if (!rc && o.spool) rc = sm_spool_add(o.spool, &b, err);
         if (!rc) rc = run_blocks_block(&out, &b, err);
         if (r->opts->progress) r->opts->progress(r->opts->progress_ctx, &r->progress);
         if (!rc && run_stopped(r)) rc = sm_fail(err, SM_EINTR, "interrupted");
     }
     rc = run_blocks_end(&out, rc, err);
-    if (rc == SM_EOF) rc = end_all(r, info, spool, err);
-    if (!rc) rc = note_dataset(r, info, err);
-    if (!rc && keep)
-        *keep = spool;
-    else
-        sm_spool_close(spool);
-    return rc;
+    return run_out_end(&o, rc == SM_EOF ? SM_OK : rc, keep, err);
 }
 
 static int dsinfo_new(struct run *r, uint32_t nvar, struct sm_dsinfo **ret, uint32_t **ret_column,

@@ -36,7 +36,9 @@ static int open_sorter(struct making *m, const uint32_t *col, uint32_t n, struct
 
 static int sorter_take(void *ctx, struct run_job *j, struct sm_err *err) {
     struct making *m = ctx;
-    return j->recs.nrow ? sm_sorter_add(m->first, &j->recs, err) : SM_OK;
+    struct sm_sort_packs *packs = j->packs;
+    j->packs = NULL;
+    return sm_sorter_take(m->first, packs, err);
 }
 
 /* <from domain=>: the finished records of another domain, in this thread. */
@@ -70,6 +72,7 @@ static int run_froms(struct making *m, struct sm_err *err) {
                                  .source = &m->r->spec->source[f->source],
                                  .domain = m->d,
                                  .from = f,
+                                 .sorter = m->first,
                                  .take = sorter_take,
                                  .ctx = m};
             rc = run_pass_all(m->r, &p, err);
@@ -95,13 +98,18 @@ static int regroup(struct making *m, struct sm_blocks *io, struct sm_err *err) {
     return rc == SM_EOF ? sm_sorter_finish(m->second, io, err) : rc;
 }
 
-/* DOMAIN.VARIABLE values that other rules read, kept by subject. */
-static int keep_refs(struct making *m, const struct sm_block *b, struct sm_err *err) {
+static bool is_read_by_subject(const struct making *m) {
     const struct sm_spec *spec = m->r->spec;
     bool any = false;
     for (uint32_t k = 0; k < spec->nref; k++)
         any = any || spec->ref[k].domain == m->index;
-    if (!any || m->d->usubjid == SM_NO) return SM_OK;
+    return any;
+}
+
+/* DOMAIN.VARIABLE values that other rules read, kept by subject. */
+static int keep_refs(struct making *m, const struct sm_block *b, struct sm_err *err) {
+    const struct sm_spec *spec = m->r->spec;
+    if (!is_read_by_subject(m) || m->d->usubjid == SM_NO) return SM_OK;
     sm_val *empty = sm_alloc(spec->nref, sizeof *empty);
     if (!empty) return sm_fail(err, SM_ENOMEM, "out of memory");
     int rc = SM_OK;
@@ -160,6 +168,10 @@ static int see_block(void *ctx, const struct sm_block *b, struct sm_err *err) {
     return rc ? rc : sm_row_checks_block(m->checks, b, err);
 }
 
+static int see_part(void *ctx, const struct sm_block *b, struct sm_err *err) {
+    return collect_supp(ctx, b, err);
+}
+
 static bool is_read_later(const struct run *r, uint32_t index) {
     for (uint32_t d = 0; d < r->spec->ndomain; d++) {
         const struct sm_domain *o = &r->spec->domain[d];
@@ -183,8 +195,37 @@ static int write_supp(struct making *m, struct sm_err *err) {
     return rc;
 }
 
-static int make(struct making *m, struct sm_err *err) {
+/* Block by block, in this thread. */
+static int finish_blocks(struct making *m, struct sm_blocks in, struct sm_dsinfo *info,
+                         struct sm_spool **keep, struct sm_err *err) {
     struct run *r = m->r;
+    int rc = sm_deriver_open(&m->deriver, r->spec, m->d, r->refs, r->rt.lut, r->spec->in, in,
+                             r->files, r->diags, err);
+    if (!rc) rc = sm_row_checks_open(&m->checks, r->spec, m->d, r->files, r->diags, err);
+    if (rc) return rc;
+    return run_write_blocks(r, info, sm_deriver_blocks(m->deriver), (struct run_tap){see_block, m},
+                            keep, err);
+}
+
+/* Part by part, in the workers, where the records allow it: each part needs whole subjects, and
+ * what other rules read by subject must not change meanwhile. */
+static int finish(struct making *m, struct sm_sorter *sorter, struct sm_blocks in,
+                  struct sm_dsinfo *info, struct sm_err *err) {
+    enum { ROWS_SHIFT = 17, ROWS_LEAST = 256, ROWS_MOST = 2048 };
+    struct run *r = m->r;
+    struct sm_spool **keep = is_read_later(r, m->index) ? &r->done[m->index].spool : NULL;
+    struct run_parts p = {.domain = m->d, .sorter = sorter, .blocks = in};
+    if (is_read_by_subject(m) || !sm_deriver_by_subject(m->d, &p.lead))
+        return finish_blocks(m, in, info, keep, err);
+    uint64_t rows = r->memory >> ROWS_SHIFT;
+    p.rows = rows < ROWS_LEAST ? ROWS_LEAST : rows > ROWS_MOST ? ROWS_MOST : (uint32_t)rows;
+    int rc = sm_sorter_parts(sorter, p.lead, p.rows, &p.n, err);
+    if (rc) return rc;
+    struct run_tap tap = {sm_supp_any(m->d) ? see_part : NULL, m};
+    return run_write_parts(r, info, &p, tap, keep, err);
+}
+
+static int make(struct making *m, struct sm_err *err) {
     const struct sm_domain *d = m->d;
     struct sm_blocks blocks;
     struct sm_dsinfo *info;
@@ -193,15 +234,8 @@ static int make(struct making *m, struct sm_err *err) {
     if (!rc) rc = run_froms(m, err);
     if (!rc) rc = sm_sorter_finish(m->first, &blocks, err);
     if (!rc && d->ngroup) rc = regroup(m, &blocks, err);
-    if (!rc)
-        rc = sm_deriver_open(&m->deriver, r->spec, d, r->refs, r->rt.lut, r->spec->in, blocks,
-                             r->files, r->diags, err);
-    if (!rc) rc = sm_row_checks_open(&m->checks, r->spec, d, r->files, r->diags, err);
-    if (!rc) rc = run_dsinfo_of_domain(r, d, &info, err);
-    if (rc) return rc;
-    struct sm_spool **keep = is_read_later(r, m->index) ? &r->done[m->index].spool : NULL;
-    rc = run_write_blocks(r, info, sm_deriver_blocks(m->deriver), (struct run_tap){see_block, m},
-                          keep, err);
+    if (!rc) rc = run_dsinfo_of_domain(m->r, d, &info, err);
+    if (!rc) rc = finish(m, d->ngroup ? m->second : m->first, blocks, info, err);
     if (!rc) rc = write_supp(m, err);
     return rc;
 }

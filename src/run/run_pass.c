@@ -20,6 +20,8 @@ int run_job_new(struct run *r, struct run_job **ret, struct sm_err *err) {
 }
 
 void run_job_release(struct run *r, struct run_job *j) {
+    sm_sort_packs_free(j->packs);
+    j->packs = NULL;
     j->next = r->free_jobs;
     r->free_jobs = j;
 }
@@ -47,6 +49,10 @@ void run_job_work(void *job, void *state) {
         run_blocks_work(j);
         return;
     }
+    if (p->kind == RUN_PART) {
+        run_parts_work(j, w);
+        return;
+    }
     sm_recs_clear(&j->recs);
     j->batch.late = p->kind == RUN_DOMAIN ? sm_map_late(w->map, p->domain, p->from) : NULL;
     if (sm_reader_parse(j->reader, w->read, j->chunk, j->fate, j->nfate, &j->batch, &j->err))
@@ -55,7 +61,8 @@ void run_job_work(void *job, void *state) {
     if (p->kind == RUN_DOMAIN)
         rc = sm_map_batch(w->map, p->domain, p->from, p->source, j->input->in.file, &j->batch,
                           &j->recs, &j->err);
-    else if (p->kind == RUN_LOOKUP)
+    if (p->kind == RUN_DOMAIN && !rc) rc = sm_sorter_pack(p->sorter, w->index, &j->recs, &j->packs, &j->err);
+    if (p->kind == RUN_LOOKUP)
         rc = sm_map_lookup(w->map, p->lookup, p->lookup_from, p->source, j->input->in.file,
                            &j->batch, &j->recs, &j->err);
     if (!rc && sm_intern_failed(w->in))
@@ -147,8 +154,10 @@ static int pass_chunks(struct run *r, const struct run_pass *p, struct run_input
             rc = sm_fail(err, SM_EINTR, "interrupted");
             break;
         }
-        while (!rc && sm_pool_full(r->pool))
+        bool full = p->sorter && sm_sorter_is_full(p->sorter);
+        while (!rc && (full ? sm_pool_busy(r->pool) : sm_pool_full(r->pool)))
             rc = drain_one(r, p, !in->seen, err);
+        if (!rc && full) rc = sm_sorter_spill(p->sorter, err);
         if (!rc) rc = put_one(r, p, in, reader, err);
     }
     bool end = rc == SM_EOF;

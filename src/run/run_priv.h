@@ -30,14 +30,15 @@ struct run_reason {
 };
 
 struct run_worker { /* one thread's state, kept for the whole run */
+    unsigned index;
     struct sm_intern *in;
     struct sm_read_worker *read;
     struct sm_map_worker *map;
 };
 enum { RUN_EMITTERS = 16 };
-enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_BLOCK };
+enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_BLOCK, RUN_PART };
 struct run_pass;
-struct run_job { /* one chunk on its way through a pass */
+struct run_job { /* one chunk, block or part on its way through a pass */
     const struct run_pass *pass;
     struct run_input *input;
     struct sm_reader *reader;
@@ -45,12 +46,19 @@ struct run_job { /* one chunk on its way through a pass */
     const uint8_t *fate;
     uint64_t nfate;
     uint64_t bytes;
-    struct sm_batch batch;
+    struct sm_batch batch; /* RUN_PART: its findings only */
     struct sm_recs recs;
-    /* RUN_BLOCK */
+    struct sm_sort_packs *packs; /* RUN_DOMAIN: recs, packed for the pass's sorter */
+    /* RUN_BLOCK, RUN_PART */
+    size_t part;
     struct sm_block block;
     sm_val *cell;
-    size_t cap_cell;
+    sm_pos *pos;
+    size_t cap_cell, cap_pos;
+    struct sm_block raw; /* RUN_PART cut out of blocks: its records as they were sorted */
+    sm_val *raw_cell;
+    sm_pos *raw_pos;
+    size_t cap_raw_cell, cap_raw_pos;
     struct sm_emit_apart apart[RUN_EMITTERS];
     struct sm_err err;
     struct run_job *next; /* free list */
@@ -62,6 +70,7 @@ struct run_pass { /* one reading of one source */
     const struct sm_lookup_from *lookup_from;
     const struct sm_domain *domain;
     const struct sm_from *from;
+    struct sm_sorter *sorter; /* RUN_DOMAIN: what the records are packed for */
     /* where results go, in file and record order */
     int (*take)(void *ctx, struct run_job *job, struct sm_err *err);
     void *ctx;
@@ -147,6 +156,36 @@ struct run_tap { /* sees every finished block before it is written; fn NULL = no
  * NULL) gets a spool of the blocks. */
 int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in, struct run_tap tap,
                      struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
+/* The same for a domain's sorted records that can be finished part by part. The tap is asked for
+ * what needs all blocks in order; row checks are made with the parts. */
+struct run_parts {
+    const struct sm_domain *domain;
+    uint32_t lead;            /* leading keys that are equal in a part's last and the next one's first
+                                 record nowhere */
+    uint32_t rows;            /* records that a part aims at */
+    struct sm_sorter *sorter; /* finished */
+    size_t n;                 /* its parts; 0 = they are cut out of `blocks` */
+    struct sm_blocks blocks;
+};
+int run_write_parts(struct run *r, struct sm_dsinfo *info, const struct run_parts *p,
+                    struct run_tap tap, struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
+/* run_dataset.c: the two ends of writing a dataset, for run_write_blocks and run_write_parts. */
+struct run_out {
+    struct run *r;
+    struct sm_dsinfo *info;
+    struct sm_spool *spool; /* NULL = the blocks are not kept */
+    bool facts;             /* some writer needs facts before the first row */
+    bool spools_facts;      /* and reads the spool when they are there */
+    bool widths;            /* somebody asks how long values are */
+};
+/* Begins the writers that take blocks as they come, opens the spool where it is needed. */
+int run_out_begin(struct run_out *o, struct sm_dsinfo *info, bool keep,
+                  struct sm_err *err) SM_MUST_CHECK;
+/* rc: what the last step gave, SM_OK when all went well. keep as in run_write_blocks. */
+int run_out_end(struct run_out *o, int rc, struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
+bool run_takes_stream(const struct sm_emitter *e); /* blocks as they come */
+bool run_needs_facts(const struct sm_emitter *e);  /* rows, but facts before the first */
+void run_parts_work(struct run_job *j, struct run_worker *w);
 int run_relrec(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret,
                          struct sm_err *err) SM_MUST_CHECK;
