@@ -38,6 +38,9 @@ bool sm_dtc_pack(const struct sm_dtc *d, uint64_t *ret);
 struct sm_dtc sm_dtc_unpack(uint64_t packed);
 /* sm_dtc_format(sm_dtc_unpack(packed)), fast: no division-heavy or library formatting. */
 size_t sm_dtc_format_packed(uint64_t packed, char out[SM_DTC_TEXT_MAX]);
+/* The packed value with this time of day (0..23, 0..59); false unless its date is complete and it
+ * has no time. */
+bool sm_dtc_packed_at(uint64_t packed, int hour, int minute, uint64_t *ret);
 /* Days since 1970-01-01 of the date part of a packed value; false unless the date is complete. */
 bool sm_dtc_packed_day(uint64_t packed, int32_t *ret);
 /* A number of the date part whose order is the calendar's; 0 unless the date is complete. A date's

@@ -101,5 +101,7 @@ size_t sm_expr_inputs(const struct sm_expr *e, const struct sm_slot **ret);
 bool sm_expr_is_pure(const struct sm_expr *e);
 /* True when it is a constant; its value in ret. */
 bool sm_expr_is_const(const struct sm_expr *e, sm_val *ret);
+/* True when it is an input and nothing else. */
+bool sm_expr_is_slot(const struct sm_expr *e, struct sm_slot *ret);
 struct sm_str sm_expr_text(const struct sm_expr *e); /* as written */
 #endif

@@ -12,6 +12,7 @@ enum {
     MONTH_SHIFT = 23,
     YEAR_SHIFT = 27
 };
+enum { YEARS_AHEAD = 400, DAYS_AHEAD = 146097 }; /* so that no year is below 0 */
 enum { CODE_END = 0, CODE_UNKNOWN = 1, CODE_FROM_1 = 1, CODE_FROM_0 = 2 };
 
 _Static_assert((int)DAY_SHIFT == SM_DTC_DATE_SHIFT &&
@@ -145,10 +146,25 @@ size_t sm_dtc_format(const struct sm_dtc *d, char out[SM_DTC_TEXT_MAX]) {
     return (size_t)(p - out);
 }
 
+bool sm_dtc_packed_at(uint64_t packed, int hour, int minute, uint64_t *ret) {
+    const struct codes c = codes_of(packed);
+    if (c.year == 0 || c.month <= CODE_UNKNOWN || c.day <= CODE_UNKNOWN || c.hour != CODE_END)
+        return false;
+    *ret = packed | (uint64_t)(hour + CODE_FROM_0) << HOUR_SHIFT |
+           (uint64_t)(minute + CODE_FROM_0) << MINUTE_SHIFT;
+    return true;
+}
+
+/* sm_dtc_days_from_civil for the years that can be packed, without signs or long divisions. */
 bool sm_dtc_packed_day(uint64_t packed, int32_t *ret) {
+    static const uint16_t before_month[12] = {306, 337, 0,   31,  61,  92,
+                                              122, 153, 184, 214, 245, 275}; /* from March */
+    enum { YEAR_0_TO_EPOCH = 719468 + 1 };
     const struct codes c = codes_of(packed);
     if (c.year == 0 || c.month <= CODE_UNKNOWN || c.day <= CODE_UNKNOWN) return false;
-    *ret = sm_dtc_days_from_civil((int32_t)c.year - 1, (int)c.month - CODE_FROM_1,
-                                  (int)c.day - CODE_FROM_1);
+    const unsigned month = c.month - CODE_FROM_1, day = c.day - CODE_FROM_1;
+    const unsigned year = c.year - 1 + YEARS_AHEAD - (month <= 2), century = year / 100;
+    const unsigned days = year * 365 + year / 4 - century + century / 4 + before_month[month - 1];
+    *ret = (int32_t)(days + day) - YEAR_0_TO_EPOCH - DAYS_AHEAD;
     return true;
 }

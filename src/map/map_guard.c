@@ -15,9 +15,8 @@ static const uint32_t *gather(struct map_run *m, const uint32_t *from, const uin
     return to;
 }
 
-/* The entries of `from` at these places. */
-static bool pick(struct map_run *m, const struct map_sel *from, const uint32_t *at, uint32_t n,
-                 struct map_sel *ret) {
+bool map_pick(struct map_run *m, const struct map_sel *from, const uint32_t *at, uint32_t n,
+              struct map_sel *ret) {
     bool same = from->rec == from->row;
     if (n == from->n) {
         *ret = *from;
@@ -41,7 +40,7 @@ static bool split(struct map_run *m, struct map_rule *test, const struct map_sel
 static bool select_where(struct map_run *m, struct map_rule *test, struct map_sel *sel) {
     struct map_split part;
     struct map_sel from = *sel;
-    return split(m, test, &from, &part) && pick(m, &from, part.at[1], part.n[1], sel);
+    return split(m, test, &from, &part) && map_pick(m, &from, part.at[1], part.n[1], sel);
 }
 
 /* The twin has the rest, unless there were findings: it has its own then. */
@@ -50,13 +49,13 @@ static bool guard_run(struct map_run *m, struct map_guards *g, struct map_guard 
     struct map_split part;
     bool want = !it->guard->negate;
     m->found = false;
-    if (!split(m, &it->test, from, &part) || !pick(m, from, part.at[want], part.n[want], &it->sel))
+    if (!split(m, &it->test, from, &part) || !map_pick(m, from, part.at[want], part.n[want], &it->sel))
         return false;
     it->ready = true;
     if (it->twin == SM_NO || m->found) return true;
     struct map_guard *twin = &g->item[it->twin];
     twin->ready = true;
-    return pick(m, from, part.at[!want], part.n[!want], &twin->sel);
+    return map_pick(m, from, part.at[!want], part.n[!want], &twin->sel);
 }
 
 bool map_guard_select(struct map_run *m, struct map_guards *g, uint32_t i,

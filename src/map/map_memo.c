@@ -29,6 +29,11 @@ static inline __attribute__((always_inline)) uint64_t memo_hash(const sm_val *ke
     return h;
 }
 
+bool map_memo_may(const struct sm_map_worker *w, uint64_t bytes) {
+    uint64_t most = w->rt->memo_bytes ? w->rt->memo_bytes : MEMO_BYTES_ALL;
+    return w->memo_bytes + bytes <= most;
+}
+
 /* Entries of a smaller or larger table go where a look-up finds them. */
 static void memo_move(const struct map_memo *from, sm_val *cell, uint32_t bits, uint32_t nkey) {
     sm_val key[MAP_KEYS];
@@ -47,8 +52,7 @@ static bool memo_resize(struct sm_map_worker *w, struct map_rule *r, uint32_t bi
     struct map_memo *memo = &r->memo;
     size_t was = memo->cell ? memo_bytes(memo->bits, memo->width) : 0;
     size_t want = memo_bytes(bits, memo->width);
-    uint64_t most = w->rt->memo_bytes ? w->rt->memo_bytes : MEMO_BYTES_ALL;
-    if (w->memo_bytes - was + want > most && bits > MEMO_BITS_MIN) return false;
+    if (want > was && bits > MEMO_BITS_MIN && !map_memo_may(w, want - was)) return false;
     sm_val *cell = sm_alloc((size_t)1 << bits, memo->width * sizeof *cell);
     if (!cell) return false;
     memo_move(memo, cell, bits, r->nin);
@@ -224,8 +228,8 @@ void map_settle(struct map_run *m, const struct map_rule *r, const struct map_se
     if (m->batch && m->batch->late) settle(m, r, sel);
 }
 
-static bool sources(struct map_run *m, const struct map_rule *r, const struct map_sel *sel,
-                    struct map_src *src) {
+bool map_sources(struct map_run *m, const struct map_rule *r, const struct map_sel *sel,
+                 struct map_src *src) {
     for (uint32_t i = 0; i < r->nin; i++) {
         if (map_source_of(m, r->in[i], sel, &src[i])) continue;
         m->nomem = true;
@@ -250,7 +254,7 @@ void map_memo_run(struct map_run *m, struct map_rule *r, const struct map_sel *s
             run_plain(m, r, sel, dst);
         return;
     }
-    if (!sources(m, r, sel, src)) return;
+    if (!map_sources(m, r, sel, src)) return;
     struct memo_out out = {0};
     for (uint32_t i = 0; i < r->nall; i++) {
         if (!dst[i]) continue;
@@ -296,7 +300,7 @@ bool map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *
         test_plain(m, r, sel, ret);
         return true;
     }
-    if (!sources(m, r, sel, src)) return false;
+    if (!map_sources(m, r, sel, src)) return false;
     const struct memo_view v = {m, r, sel, src, r->memo.cell, 64 - r->memo.bits, r->memo.width};
     bool dense = all_dense(sel, src, r->nin);
     if (dense && r->nin == 1)

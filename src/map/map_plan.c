@@ -296,8 +296,10 @@ void map_plan_file(struct map_plan *p, const struct sm_file *file) {
 }
 
 static void free_template(struct map_template *t) {
-    for (uint32_t i = 0; i < t->nrule; i++)
+    for (uint32_t i = 0; i < t->nrule; i++) {
         map_memo_free(&t->rule[i].memo);
+        map_standardize_free(&t->rule[i]);
+    }
     for (size_t i = 0; i < t->guards.n; i++)
         map_memo_free(&t->guards.item[i].test.memo);
     sm_free(t->guards.item);

@@ -52,6 +52,10 @@ struct map_op {
     void (*value)(struct map_run *m, const struct map_rule *r, sm_val *out);
     /* All of a selection at once, where no memo is needed. May be NULL. */
     void (*bulk)(struct map_run *m, struct map_rule *r, const struct map_sel *sel);
+    /* Those of a selection that are easy; dst as in map_memo_run. The places of the others in sel
+     * go to rest, their number is the result. May be NULL. */
+    uint32_t (*fast)(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                     sm_val *const *dst, uint32_t *rest);
 };
 
 struct map_rule {
@@ -74,6 +78,7 @@ struct map_rule {
     uint16_t code;  /* CHECK */
     uint32_t guard; /* in the template's guards, SM_NO = none */
     struct map_memo memo;
+    struct map_std *std; /* STANDARDIZE, made at first use */
 };
 
 struct map_guard {
@@ -114,14 +119,6 @@ struct map_plan {
     uint8_t *late;              /* [source->ncolumn] see sm_map_late */
 };
 
-/* A number that was converted by a row of the units table. */
-enum { MAP_CONVERTED_BITS = 12 };
-struct map_converted {
-    const struct sm_rule *rule;
-    const struct sm_convert *row;
-    sm_val in, out;
-};
-
 struct sm_map_worker {
     const struct sm_spec *spec;
     const struct sm_runtime *rt;
@@ -131,7 +128,6 @@ struct sm_map_worker {
     struct map_room room;
     struct sm_buf text;
     struct map_plan *plan;
-    struct map_converted *converted; /* direct-mapped, made at first use */
     uint64_t memo_bytes;
     bool memo_none; /* for tests: nothing is remembered */
 };
@@ -235,10 +231,18 @@ bool map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *
 /* One value, not remembered. True if it is clean. */
 bool map_value(struct map_run *m, const struct map_rule *r, uint32_t row, uint32_t rec,
                sm_val *out);
+/* Cells of the rule's inputs. False: out of memory. */
+bool map_sources(struct map_run *m, const struct map_rule *r, const struct map_sel *sel,
+                 struct map_src *src);
+/* May the worker remember that many more bytes? */
+bool map_memo_may(const struct sm_map_worker *w, uint64_t bytes);
 void map_memo_forget(struct map_memo *memo);
 void map_memo_free(struct map_memo *memo);
 
 /* ---- map_guard.c ---- */
+/* The entries of `from` at these places; all of them, or n < from->n. */
+bool map_pick(struct map_run *m, const struct map_sel *from, const uint32_t *at, uint32_t n,
+              struct map_sel *ret);
 /* Records out of `all` for which the guard holds; kept for the batch. */
 bool map_guard_select(struct map_run *m, struct map_guards *g, uint32_t i,
                       const struct map_sel *all, struct map_sel *ret);
@@ -294,15 +298,41 @@ void map_compute_value(struct map_run *m, const struct map_rule *r, sm_val *out)
 void map_condition_value(struct map_run *m, const struct map_rule *r, sm_val *out);
 void map_expr_value(struct map_run *m, const struct map_rule *r, sm_val *out);
 void map_datetime_prepare(struct map_rule *r, const struct sm_spec *spec);
+uint32_t map_datetime_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                           sm_val *const *dst, uint32_t *rest);
 void map_datetime_value(struct map_run *m, const struct map_rule *r, sm_val *out);
 void map_multiple_prepare(struct map_rule *r, const struct sm_spec *spec);
 void map_multiple_value(struct map_run *m, const struct map_rule *r, sm_val *out);
 void map_check_prepare(struct map_rule *r, const struct sm_spec *spec);
 void map_check_value(struct map_run *m, const struct map_rule *r, sm_val *out);
 void map_study_day_prepare(struct map_rule *r, const struct sm_spec *spec);
+uint32_t map_study_day_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                            sm_val *const *dst, uint32_t *rest);
 void map_study_day_value(struct map_run *m, const struct map_rule *r, sm_val *out);
+/* Outputs of STANDARDIZE, in the order of enum sm_std_var. */
+enum {
+    MAP_OUT_STRESC,
+    MAP_OUT_STRESN,
+    MAP_OUT_STRESU,
+    MAP_OUT_STNRLO,
+    MAP_OUT_STNRHI,
+    MAP_OUT_NRIND,
+    MAP_OUT_COUNT
+};
 void map_standardize_prepare(struct map_rule *r, const struct sm_spec *spec);
 void map_standardize_value(struct map_run *m, const struct map_rule *r, sm_val *out);
+/* The row of a table for this test and unit, else the one for any test; NULL. */
+const struct sm_convert *map_std_row(const struct map_run *m, const struct sm_units *units,
+                                     sm_val test, sm_val unit);
+/* The decimal by the row (NULL: as it is), with the sign before it. False: too long. */
+bool map_std_convert(struct map_run *m, const struct sm_rule *rule, const struct sm_convert *row,
+                     struct sm_str sign, struct sm_str number, sm_val *ret);
+/* The same for a value that is a decimal as a whole, remembered. */
+bool map_std_number(struct map_run *m, const struct map_rule *r, const struct sm_convert *row,
+                    sm_val in, sm_val *ret);
+uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                              sm_val *const *dst, uint32_t *rest);
+void map_standardize_free(struct map_rule *r);
 void map_visit_prepare(struct map_rule *r, const struct sm_spec *spec);
 void map_visit_value(struct map_run *m, const struct map_rule *r, sm_val *out);
 void map_epoch_prepare(struct map_rule *r, const struct sm_spec *spec);

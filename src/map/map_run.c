@@ -23,7 +23,6 @@ void sm_map_worker_close(struct sm_map_worker *w) {
     for (struct map_plan *p = w->plan; p; p = p->next)
         map_plan_free(p);
     sm_buf_free(&w->text);
-    sm_free(w->converted);
     sm_arena_free(&w->scratch);
     map_room_free(&w->room);
     sm_arena_free(&w->arena);
@@ -198,6 +197,24 @@ static int batch_begin(struct map_run *m, struct sm_map_worker *w, const struct 
     return b->verdict ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
+/* What is not easy is left to the memo. */
+static void run_rule(struct map_run *m, struct map_rule *r, const struct map_sel *sel) {
+    sm_val *dst[MAP_OUTS];
+    uint32_t n = 0;
+    struct map_sel rest = *sel;
+    for (const struct map_rule *x = r; x; x = x->next)
+        for (uint32_t o = 0; o < x->nout; o++)
+            dst[n++] = x->out[o] == SM_NO ? NULL : m->var[x->out[o]];
+    if (r->op.fast && !m->w->memo_none) {
+        uint32_t *at = map_room_take(m, (size_t)sel->n + 1, sizeof *at);
+        if (!at) return;
+        map_settle(m, r, sel);
+        n = r->op.fast(m, r, sel, dst, at);
+        if (n == 0 || !map_pick(m, sel, at, n, &rest)) return;
+    }
+    map_memo_run(m, r, &rest, dst);
+}
+
 static void run_rules(struct map_run *m, struct map_template *t, const struct map_sel *all) {
     map_guard_reset(&t->guards);
     ref_forget(m);
@@ -213,12 +230,7 @@ static void run_rules(struct map_run *m, struct map_template *t, const struct ma
             r->op.bulk(m, r, &sel);
             continue;
         }
-        sm_val *dst[MAP_OUTS];
-        uint32_t n = 0;
-        for (const struct map_rule *x = r; x; x = x->next)
-            for (uint32_t o = 0; o < x->nout; o++)
-                dst[n++] = x->out[o] == SM_NO ? NULL : m->var[x->out[o]];
-        map_memo_run(m, r, &sel, dst);
+        run_rule(m, r, &sel);
     }
 }
 

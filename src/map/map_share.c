@@ -47,7 +47,7 @@ static bool same_inputs(const struct map_rule *a, const struct map_rule *b) {
 }
 
 static bool has_memo(const struct map_rule *r) {
-    return r->memo_ok && r->nin && r->nout && !r->op.bulk && !r->follows;
+    return r->memo_ok && r->nin && r->nout && !r->op.bulk && !r->op.fast && !r->follows;
 }
 
 /* Do the rules from `first` up to `last` let its values be there before them? */

@@ -4,9 +4,6 @@
 #include "sdtmill/num.h"
 
 enum { STD_DIGITS = 12 /* most places of what is said to be exact */, STD_TEXT = 512 };
-/* Outputs in the order of enum sm_std_var. */
-enum { OUT_STRESC, OUT_STRESN, OUT_STRESU, OUT_STNRLO, OUT_STNRHI, OUT_NRIND, OUT_COUNT };
-
 /* A result as it was collected. */
 struct result {
     sm_val test, value, unit, low, high;
@@ -28,12 +25,13 @@ static sm_val input(const struct map_run *m, const struct sm_rule *rule, enum sm
 }
 
 static void read_sign(struct result *x) {
-    static const char *const sign[] = {"<=", ">=", "<", ">", "\xE2\x89\xA4", "\xE2\x89\xA5"};
+    static const struct sm_str sign[] = {{"<=", 2}, {">=", 2},           {"<", 1},
+                                         {">", 1},  {"\xE2\x89\xA4", 3}, {"\xE2\x89\xA5", 3}};
     x->number = x->text;
     x->sign = (struct sm_str){x->text.p, 0};
     for (size_t i = 0; i < SM_ARRAY_LEN(sign); i++) {
-        if (!sm_str_starts(x->text, sm_str(sign[i]))) continue;
-        x->sign.n = strlen(sign[i]);
+        if (!sm_str_starts(x->text, sign[i])) continue;
+        x->sign.n = sign[i].n;
         x->number = sm_str_trim((struct sm_str){x->text.p + x->sign.n, x->text.n - x->sign.n});
         return;
     }
@@ -50,12 +48,11 @@ static void read_result(const struct map_run *m, const struct sm_rule *rule, str
     x->numeric = sm_num_parse(x->number, false, NULL);
 }
 
-/* The row for this test and unit, else the one for any test. */
-static const struct sm_convert *find_row(const struct map_run *m, const struct sm_units *units,
-                                         const struct result *x) {
+const struct sm_convert *map_std_row(const struct map_run *m, const struct sm_units *units,
+                                     sm_val test, sm_val unit) {
     struct sm_valbuf buf;
     uint64_t row;
-    sm_val key[2] = {x->test, x->unit};
+    sm_val key[2] = {test, unit};
     const sm_val *found = sm_lut_find(units->index, key);
     if (!found && units->any_test) {
         key[0] = SM_MISSING;
@@ -83,20 +80,8 @@ static void find_input(struct map_run *m, uint16_t code, enum sm_std_var which, 
     map_find(m, &issue);
 }
 
-static struct map_converted *converted_place(struct sm_map_worker *w, const struct sm_rule *rule,
-                                             const struct sm_convert *row, sm_val in) {
-    if (!w->converted)
-        w->converted = sm_alloc((size_t)1 << MAP_CONVERTED_BITS, sizeof *w->converted);
-    if (!w->converted || w->memo_none) return NULL;
-    uint64_t h = ((uintptr_t)rule ^ (uintptr_t)row << 4) * UINT64_C(0xBF58476D1CE4E5B9);
-    h = ((h ^ h >> 29) + (in ^ in >> 32)) * UINT64_C(0x9E3779B97F4A7C15);
-    return &w->converted[h >> (64 - MAP_CONVERTED_BITS)];
-}
-
-/* The decimal by the row (NULL: as it is), with the sign before it. False: too long. */
-static bool convert(struct map_run *m, const struct sm_convert *row, struct sm_str sign,
-                    struct sm_str number, sm_val *ret) {
-    const struct sm_rule *rule = m->rule->rule;
+bool map_std_convert(struct map_run *m, const struct sm_rule *rule, const struct sm_convert *row,
+                     struct sm_str sign, struct sm_str number, sm_val *ret) {
     const struct sm_units *units = rule->units;
     char out[STD_TEXT + 4];
     size_t n;
@@ -112,24 +97,9 @@ static bool convert(struct map_run *m, const struct sm_convert *row, struct sm_s
     return true;
 }
 
-/* The same for a value that is a decimal as a whole: tests and limits repeat. */
-static bool convert_value(struct map_run *m, const struct sm_convert *row, sm_val in, sm_val *ret) {
+static void set_limit(struct map_run *m, const struct map_rule *r, const struct sm_convert *row, enum sm_std_var which, sm_val limit, sm_val *ret) {
     struct sm_valbuf buf;
-    const struct sm_rule *rule = m->rule->rule;
-    struct map_converted *c = converted_place(m->w, rule, row, in);
-    if (c && c->rule == rule && c->row == row && c->in == in) {
-        *ret = c->out;
-        return true;
-    }
-    if (!convert(m, row, SM_STR(""), map_text(m, in, &buf), ret)) return false;
-    if (c) *c = (struct map_converted){rule, row, in, *ret};
-    return true;
-}
-
-static void set_limit(struct map_run *m, const struct sm_convert *row, enum sm_std_var which,
-                      sm_val limit, sm_val *ret) {
-    struct sm_valbuf buf;
-    if (limit == SM_MISSING || convert_value(m, row, limit, ret)) return;
+    if (limit == SM_MISSING || map_std_number(m, r, row, limit, ret)) return;
     struct sm_str detail =
         map_say(m, "limit \"%.*s\" is no number", SM_STR_FMT(map_text(m, limit, &buf)));
     find_input(m, SM_D_NOT_A_NUMBER, which, SM_EFFECT_BLANK, detail);
@@ -155,9 +125,9 @@ static void set_text(struct map_run *m, const struct map_rule *r, const struct s
                      const struct result *x, sm_val *out) {
     const struct sm_rule *rule = r->rule;
     const struct sm_term *term;
-    out[OUT_STRESC] = x->value;
+    out[MAP_OUT_STRESC] = x->value;
     if (rule->words && sm_ct_find(rule->words, x->text, &term) != SM_CT_NONE) {
-        out[OUT_STRESC] = sm_val_make(m->in, term->value);
+        out[MAP_OUT_STRESC] = sm_val_make(m->in, term->value);
         return;
     }
     bool listed = row != NULL;
@@ -183,7 +153,7 @@ void map_standardize_value(struct map_run *m, const struct map_rule *r, sm_val *
     struct result x;
     read_result(m, rule, &x);
     if (x.value == SM_MISSING) return;
-    const struct sm_convert *row = rule->units ? find_row(m, rule->units, &x) : NULL;
+    const struct sm_convert *row = rule->units ? map_std_row(m, rule->units, x.test, x.unit) : NULL;
     bool known = row || !rule->units;
     if (!x.numeric) {
         set_text(m, r, row, &x, out);
@@ -193,21 +163,21 @@ void map_standardize_value(struct map_run *m, const struct map_rule *r, sm_val *
         if (!known) return;
     }
     if (known) {
-        set_limit(m, row, SM_STD_ORNRLO, x.low, &out[OUT_STNRLO]);
-        set_limit(m, row, SM_STD_ORNRHI, x.high, &out[OUT_STNRHI]);
+        set_limit(m, r, row, SM_STD_ORNRLO, x.low, &out[MAP_OUT_STNRLO]);
+        set_limit(m, r, row, SM_STD_ORNRHI, x.high, &out[MAP_OUT_STNRHI]);
     }
     if (!x.numeric) return;
-    bool done = x.sign.n ? convert(m, row, x.sign, x.number, &out[OUT_STRESC])
-                         : convert_value(m, row, x.value, &out[OUT_STRESC]);
+    bool done = x.sign.n ? map_std_convert(m, rule, row, x.sign, x.number, &out[MAP_OUT_STRESC])
+                         : map_std_number(m, r, row, x.value, &out[MAP_OUT_STRESC]);
     if (!done) {
-        out[OUT_STRESC] = x.value;
+        out[MAP_OUT_STRESC] = x.value;
         find_input(
             m, SM_D_NOT_A_NUMBER, SM_STD_ORRES, SM_EFFECT_BLANK,
             map_say(m, "result \"%.*s\" has too many digits to compute with", SM_STR_FMT(x.text)));
         return;
     }
-    out[OUT_STRESU] = row ? row->to : x.unit;
+    out[MAP_OUT_STRESU] = row ? row->to : x.unit;
     if (x.sign.n) return;
-    out[OUT_STRESN] = out[OUT_STRESC];
-    set_indicator(m, &x, &out[OUT_NRIND]);
+    out[MAP_OUT_STRESN] = out[MAP_OUT_STRESC];
+    set_indicator(m, &x, &out[MAP_OUT_NRIND]);
 }

@@ -2,10 +2,12 @@
 #include "map/map_priv.h"
 
 void map_study_day_prepare(struct map_rule *r, const struct sm_spec *spec) {
+    struct sm_slot reference;
     (void)spec;
     map_rule_input(r, r->rule->from);
     map_rule_inputs(r, r->expr);
     r->out[r->nout++] = r->rule->var;
+    if (sm_expr_is_slot(r->expr, &reference) && r->nin == 2) r->op.fast = map_study_day_fast;
 }
 
 static bool day_of(const struct map_run *m, sm_val v, int32_t *ret) {
@@ -19,4 +21,54 @@ void map_study_day_value(struct map_run *m, const struct map_rule *r, sm_val *ou
     if (!day_of(m, map_slot(m, r->rule->from), &day)) return;
     if (!day_of(m, sm_expr_eval(r->expr, &m->env), &reference)) return;
     out[0] = sm_val_from_i64(m->in, (int64_t)day - reference + (day >= reference));
+}
+
+static sm_val small_number(int32_t n) {
+    uint64_t text = 0;
+    uint32_t rest = n < 0 ? 0u - (uint32_t)n : (uint32_t)n;
+    do {
+        text = text >> 8 | (uint64_t)('0' + rest % 10) << 48;
+        rest /= 10;
+    } while (rest);
+    if (n < 0) text = text >> 8 | (uint64_t)'-' << 48;
+    return text | (uint64_t)1 << 56;
+}
+
+/* A packed date, or nothing: the day, INT32_MIN if there is none. False: it is a text. */
+static bool packed_day(sm_val v, int32_t *ret) {
+    if (v != SM_MISSING && !sm_val_is_dtc(v)) return false;
+    if (v == SM_MISSING || !sm_dtc_packed_day(sm_val_packed(v), ret)) *ret = INT32_MIN;
+    return true;
+}
+
+/* False: not easy. */
+static bool fast_day(sm_val from, sm_val to, sm_val *ret) {
+    int32_t day, reference;
+    if (!packed_day(to, &day) || !packed_day(from, &reference)) return false;
+    *ret = SM_MISSING;
+    if (day == INT32_MIN || reference == INT32_MIN) return true;
+    int32_t n = day - reference + (day >= reference);
+    *ret = small_number(n);
+    return n > -1000000 && n < 10000000;
+}
+
+/* Rows of one day and subject mostly stand together. */
+uint32_t map_study_day_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                            sm_val *const *dst, uint32_t *rest) {
+    struct map_src src[MAP_KEYS];
+    uint32_t n = 0;
+    if (!map_sources(m, r, sel, src)) return 0;
+    sm_val to = SM_MISSING, from = SM_MISSING, v = SM_MISSING;
+    bool easy = true;
+    for (uint32_t k = 0; k < sel->n; k++) {
+        sm_val date = src[0].base[src[0].at ? src[0].at[k] : k];
+        sm_val reference = src[1].base[src[1].at ? src[1].at[k] : k];
+        if (date != to || reference != from) easy = fast_day(reference, date, &v);
+        to = date;
+        from = reference;
+        dst[0][sel->rec ? sel->rec[k] : k] = v;
+        rest[n] = k;
+        n += !easy;
+    }
+    return n;
 }

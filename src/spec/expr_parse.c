@@ -539,6 +539,12 @@ bool sm_expr_is_const(const struct sm_expr *e, sm_val *ret) {
     return e->root->is_const;
 }
 
+bool sm_expr_is_slot(const struct sm_expr *e, struct sm_slot *ret) {
+    if (e->root->run != xrun_slot) return false;
+    *ret = e->root->slot;
+    return true;
+}
+
 struct sm_str sm_expr_text(const struct sm_expr *e) {
     return e->text;
 }

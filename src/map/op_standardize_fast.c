@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "map/map_priv.h"
+
+/* Plain results, which most are. What belongs to test, unit and limits is found once for each of
+ * their combinations (a kind); what belongs to the number, once for each number and row of the
+ * units table. A kind or number that needs a finding, a sign or more digits than fit is not
+ * easy. */
+
+enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 14, PLACES = 6, DIGITS = 12 };
+#define NOT_FIXED INT64_MIN
+
+struct std_kind {
+    sm_val in[KINDS]; /* test, unit, low, high */
+    const struct sm_convert *row;
+    sm_val unit, low, high; /* as they are written */
+    int64_t least, most;    /* limits as collected */
+    bool known, easy;
+};
+struct std_number {
+    const struct sm_convert *row;
+    sm_val in, out; /* in 0 = free */
+    int64_t fixed;  /* in, NOT_FIXED = not easy */
+};
+struct map_std {
+    struct std_kind kind[1 << KIND_BITS];
+    struct std_number number[1 << NUMBER_BITS];
+};
+
+void map_standardize_free(struct map_rule *r) {
+    sm_free(r->std);
+    r->std = NULL;
+}
+
+static bool std_ready(struct sm_map_worker *w, struct map_rule *r) {
+    if (r->std) return true;
+    if (!map_memo_may(w, sizeof *r->std)) return false;
+    r->std = sm_alloc(1, sizeof *r->std);
+    if (r->std) w->memo_bytes += sizeof *r->std;
+    return r->std != NULL;
+}
+
+static inline uint64_t hash_step(uint64_t h, uint64_t v) {
+    return ((h ^ h >> 29) + (v ^ v >> 32)) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* A decimal of few digits and no more than PLACES places, times 10 to the power of PLACES. */
+static int64_t fixed_point(struct sm_str s) {
+    int64_t n = 0;
+    size_t i = s.n > 0 && s.p[0] == '-', digits = 0, places = 0;
+    for (; i < s.n && sm_is_digit(s.p[i]); i++, digits++)
+        n = digits < DIGITS ? n * 10 + (s.p[i] - '0') : n;
+    if (digits == 0 || digits > DIGITS) return NOT_FIXED;
+    if (i < s.n && s.p[i] != '.') return NOT_FIXED;
+    bool point = i < s.n;
+    for (i += point; i < s.n && sm_is_digit(s.p[i]) && places < PLACES; i++, places++)
+        n = n * 10 + (s.p[i] - '0');
+    if (i < s.n || (point && places == 0)) return NOT_FIXED;
+    for (; places < PLACES; places++)
+        n *= 10;
+    return s.p[0] == '-' ? -n : n;
+}
+
+static int64_t fixed_value(const struct map_run *m, sm_val v) {
+    struct sm_valbuf buf;
+    return fixed_point(map_text(m, v, &buf));
+}
+
+/* ---- numbers ---------------------------------------------------------------------------------- */
+
+static struct std_number *number_place(struct map_std *std, const struct sm_convert *row,
+                                       sm_val in) {
+    uint64_t h = hash_step((uintptr_t)row, in);
+    return &std->number[hash_step(h, 0) >> (64 - NUMBER_BITS)];
+}
+
+static __attribute__((noinline)) void number_make(struct map_run *m, const struct sm_rule *rule,
+                                                  const struct sm_convert *row, sm_val in,
+                                                  struct std_number *ret) {
+    struct sm_valbuf buf;
+    struct std_number x = {row, in, SM_MISSING, NOT_FIXED};
+    if (map_std_convert(m, rule, row, SM_STR(""), map_text(m, in, &buf), &x.out))
+        x.fixed = fixed_value(m, in);
+    *ret = x;
+}
+
+static inline const struct std_number *number_of(struct map_run *m, const struct map_rule *r,
+                                                 const struct sm_convert *row, sm_val in) {
+    struct std_number *x = number_place(r->std, row, in);
+    if (x->in != in || x->row != row) number_make(m, r->rule, row, in, x);
+    return x;
+}
+
+bool map_std_number(struct map_run *m, const struct map_rule *r, const struct sm_convert *row,
+                    sm_val in, sm_val *ret) {
+    struct std_number x;
+    if (r->std && !m->w->memo_none)
+        x = *number_of(m, r, row, in);
+    else
+        number_make(m, r->rule, row, in, &x);
+    if (x.out != SM_MISSING) *ret = x.out;
+    return x.out != SM_MISSING;
+}
+
+/* ---- kinds ------------------------------------------------------------------------------------ */
+
+static bool limit_of(struct map_run *m, const struct map_rule *r, const struct sm_convert *row,
+                     sm_val limit, sm_val *ret, int64_t *ret_fixed) {
+    *ret = SM_MISSING;
+    if (limit == SM_MISSING) return true;
+    *ret_fixed = fixed_value(m, limit);
+    return *ret_fixed != NOT_FIXED && map_std_number(m, r, row, limit, ret);
+}
+
+static __attribute__((noinline)) void kind_make(struct map_run *m, const struct map_rule *r,
+                                                const sm_val *in, struct std_kind *k) {
+    const struct sm_units *units = r->rule->units;
+    *k = (struct std_kind){.known = true, .least = INT64_MIN, .most = INT64_MAX};
+    memcpy(k->in, in, sizeof k->in);
+    k->row = units ? map_std_row(m, units, in[0], in[1]) : NULL;
+    k->unit = k->row ? k->row->to : in[1];
+    k->easy = (k->row || !units) && limit_of(m, r, k->row, in[2], &k->low, &k->least) &&
+              limit_of(m, r, k->row, in[3], &k->high, &k->most);
+}
+
+static inline const struct std_kind *kind_of(struct map_run *m, const struct map_rule *r,
+                                             const sm_val *in) {
+    uint64_t h = hash_step(hash_step(hash_step(hash_step(0, in[0]), in[1]), in[2]), in[3]);
+    struct std_kind *k = &r->std->kind[h >> (64 - KIND_BITS)];
+    bool same = (k->in[0] == in[0]) & (k->in[1] == in[1]) & (k->in[2] == in[2]) &
+                (k->in[3] == in[3]) & k->known;
+    if (!same) kind_make(m, r, in, k);
+    return k;
+}
+
+static sm_val indicator(const struct std_kind *k, int64_t fixed) {
+    if (k->in[2] == SM_MISSING && k->in[3] == SM_MISSING) return SM_MISSING;
+    if (fixed < k->least) return sm_val_make_short("LOW", 3);
+    if (fixed > k->most) return sm_val_make_short("HIGH", 4);
+    return sm_val_make_short("NORMAL", 6);
+}
+
+/* False: not easy. */
+static inline bool fast_result(struct map_run *m, const struct map_rule *r, const sm_val *in,
+                               sm_val value, sm_val *out) {
+    if (value == SM_MISSING) {
+        memset(out, 0, MAP_OUT_COUNT * sizeof *out);
+        return true;
+    }
+    const struct std_kind *k = kind_of(m, r, in);
+    if (!k->easy) return false;
+    const struct std_number *x = number_of(m, r, k->row, value);
+    if (x->fixed == NOT_FIXED) return false;
+    out[MAP_OUT_STRESC] = out[MAP_OUT_STRESN] = x->out;
+    out[MAP_OUT_STRESU] = k->unit;
+    out[MAP_OUT_STNRLO] = k->low;
+    out[MAP_OUT_STNRHI] = k->high;
+    out[MAP_OUT_NRIND] = indicator(k, x->fixed);
+    return true;
+}
+
+static const sm_val *column_of(const struct map_run *m, const struct sm_rule *rule,
+                               enum sm_std_var which, const sm_val *none) {
+    return rule->v[which] == SM_NO ? none : m->var[rule->v[which]];
+}
+
+uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                              sm_val *const *dst, uint32_t *rest) {
+    static const enum sm_std_var which[] = {SM_STD_TEST, SM_STD_ORRESU, SM_STD_ORNRLO,
+                                            SM_STD_ORNRHI, SM_STD_ORRES};
+    const sm_val *src[KINDS + 1], *none = map_room_zero(m, (size_t)m->nrec + 1, sizeof *none);
+    sm_val *to[MAP_OUT_COUNT], out[MAP_OUT_COUNT];
+    sm_val *waste = map_room_take(m, (size_t)m->nrec + 1, sizeof *waste);
+    bool ready = none && waste && std_ready(m->w, r);
+    uint32_t n = 0;
+    for (uint32_t i = 0; none && i <= KINDS; i++)
+        src[i] = column_of(m, r->rule, which[i], none);
+    for (uint32_t o = 0; o < MAP_OUT_COUNT; o++)
+        to[o] = dst[o] ? dst[o] : waste;
+    for (uint32_t k = 0; k < sel->n; k++) {
+        uint32_t rec = sel->rec ? sel->rec[k] : k;
+        rest[n] = k;
+        const sm_val in[] = {src[0][rec], src[1][rec], src[2][rec], src[3][rec]};
+        if (!ready || !fast_result(m, r, in, src[KINDS][rec], out)) {
+            n++;
+            continue;
+        }
+        for (uint32_t o = 0; o < MAP_OUT_COUNT; o++)
+            to[o][rec] = out[o];
+    }
+    return n;
+}
