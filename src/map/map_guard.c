@@ -174,6 +174,10 @@ static bool number_records(struct map_run *m, struct map_sel *sel) {
 int map_number_positions(const struct map_run *m, const struct map_sel *sel, sm_pos *ret,
                          struct sm_err *err) {
     const uint32_t most = (1u << SM_POS_COPY_BITS) - 1;
+    if (m->plan->copies == 1 && !m->rec_row) {
+        memcpy(ret, m->pos, m->nrec * sizeof *ret);
+        return SM_OK;
+    }
     for (uint32_t t = 0; t < m->plan->ntpl; t++) {
         for (uint32_t k = 0; k < sel[t].n; k++) {
             sm_pos in = m->pos[sel[t].row ? sel[t].row[k] : k];

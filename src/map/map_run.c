@@ -78,9 +78,13 @@ static const sm_val *ref_column(struct map_run *m, uint32_t index) {
     if (m->ref[index]) return m->ref[index];
     sm_val *col = id ? map_room_take(m, (size_t)nid + 1, sizeof *col)
                      : map_room_zero(m, (size_t)n + 1, sizeof *col);
+    sm_val v = SM_MISSING;
     for (uint32_t i = 0; col && id && i < nid; i++) {
-        const sm_val *ref = refs_of(m, id[i]);
-        col[i] = ref ? ref[index] : SM_MISSING;
+        if (i == 0 || id[i] != id[i - 1]) {
+            const sm_val *ref = refs_of(m, id[i]);
+            v = ref ? ref[index] : SM_MISSING;
+        }
+        col[i] = v;
     }
     return m->ref[index] = col;
 }
@@ -270,8 +274,12 @@ static void keep_only(struct map_run *m, const uint32_t *at, uint32_t kept, sm_p
 
 /* Takes rejected records out and settles what became of each row. */
 static void records_end(struct map_run *m, struct sm_recs *out) {
+    bool all = !m->rejects && !m->rec_row; /* each row has a record */
     for (uint32_t rec = 0; rec < m->nrec && m->verdict; rec++)
-        settle_verdict(m, rec);
+        if (all)
+            m->verdict[rec] = (struct sm_verdict){SM_FATE_USED, 0, NULL};
+        else
+            settle_verdict(m, rec);
     uint32_t kept = m->nrec;
     if (m->rejects) {
         uint32_t *at = map_room_take(m, (size_t)m->nrec + 1, sizeof *at);

@@ -6,7 +6,7 @@
  * units table. A kind or number that needs a finding, a sign or more digits than fit is not
  * easy. */
 
-enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 14, PLACES = 6, DIGITS = 12 };
+enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 15, PLACES = 6, DIGITS = 12 };
 #define NOT_FIXED INT64_MIN
 
 struct std_kind {
@@ -67,10 +67,8 @@ static int64_t fixed_value(const struct map_run *m, sm_val v) {
 
 /* ---- numbers ---------------------------------------------------------------------------------- */
 
-static struct std_number *number_place(struct map_std *std, const struct sm_convert *row,
-                                       sm_val in) {
-    uint64_t h = hash_step((uintptr_t)row, in);
-    return &std->number[hash_step(h, 0) >> (64 - NUMBER_BITS)];
+static inline uint64_t number_hash(const struct sm_convert *row, sm_val in) {
+    return hash_step((uintptr_t)row * UINT64_C(0xBF58476D1CE4E5B9), in) >> (64 - NUMBER_BITS);
 }
 
 static __attribute__((noinline)) void number_make(struct map_run *m, const struct sm_rule *rule,
@@ -83,10 +81,15 @@ static __attribute__((noinline)) void number_make(struct map_run *m, const struc
     *ret = x;
 }
 
+/* An entry has two places: what comes goes to the first, what was there to the second. */
 static inline const struct std_number *number_of(struct map_run *m, const struct map_rule *r,
                                                  const struct sm_convert *row, sm_val in) {
-    struct std_number *x = number_place(r->std, row, in);
-    if (x->in != in || x->row != row) number_make(m, r->rule, row, in, x);
+    struct std_number *x = &r->std->number[number_hash(row, in)];
+    if (__builtin_expect((x->in == in) & (x->row == row), 1)) return x;
+    struct std_number *second = &r->std->number[number_hash(row, in) ^ 1];
+    if (second->in == in && second->row == row) return second;
+    *second = *x;
+    number_make(m, r->rule, row, in, x);
     return x;
 }
 
@@ -122,13 +125,20 @@ static __attribute__((noinline)) void kind_make(struct map_run *m, const struct 
               limit_of(m, r, k->row, in[3], &k->high, &k->most);
 }
 
+static inline bool kind_is(const struct std_kind *k, const sm_val *in) {
+    return (k->in[0] == in[0]) & (k->in[1] == in[1]) & (k->in[2] == in[2]) &
+           (k->in[3] == in[3]) & k->known;
+}
+
 static inline const struct std_kind *kind_of(struct map_run *m, const struct map_rule *r,
                                              const sm_val *in) {
     uint64_t h = hash_step(hash_step(hash_step(hash_step(0, in[0]), in[1]), in[2]), in[3]);
     struct std_kind *k = &r->std->kind[h >> (64 - KIND_BITS)];
-    bool same = (k->in[0] == in[0]) & (k->in[1] == in[1]) & (k->in[2] == in[2]) &
-                (k->in[3] == in[3]) & k->known;
-    if (!same) kind_make(m, r, in, k);
+    if (__builtin_expect(kind_is(k, in), 1)) return k;
+    struct std_kind *second = &r->std->kind[h >> (64 - KIND_BITS) ^ 1];
+    if (kind_is(second, in)) return second;
+    *second = *k;
+    kind_make(m, r, in, k);
     return k;
 }
 
@@ -158,33 +168,39 @@ static inline bool fast_result(struct map_run *m, const struct map_rule *r, cons
     return true;
 }
 
-static const sm_val *column_of(const struct map_run *m, const struct sm_rule *rule,
-                               enum sm_std_var which, const sm_val *none) {
-    return rule->v[which] == SM_NO ? none : m->var[rule->v[which]];
+/* Columns of test, unit, limits and result; what the domain does not have is missing. */
+static bool columns_of(struct map_run *m, const struct sm_rule *rule, const sm_val **ret) {
+    static const enum sm_std_var which[] = {SM_STD_TEST, SM_STD_ORRESU, SM_STD_ORNRLO,
+                                            SM_STD_ORNRHI, SM_STD_ORRES};
+    sm_val *none = NULL;
+    for (uint32_t i = 0; i <= KINDS; i++) {
+        uint32_t var = rule->v[which[i]];
+        if (var == SM_NO && !none) none = map_room_zero(m, (size_t)m->nrec + 1, sizeof *none);
+        ret[i] = var == SM_NO ? none : m->var[var];
+        if (!ret[i]) return false;
+    }
+    return true;
 }
 
 uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                               sm_val *const *dst, uint32_t *rest) {
-    static const enum sm_std_var which[] = {SM_STD_TEST, SM_STD_ORRESU, SM_STD_ORNRLO,
-                                            SM_STD_ORNRHI, SM_STD_ORRES};
-    const sm_val *src[KINDS + 1], *none = map_room_zero(m, (size_t)m->nrec + 1, sizeof *none);
+    const sm_val *src[KINDS + 1];
     sm_val *to[MAP_OUT_COUNT], out[MAP_OUT_COUNT];
     sm_val *waste = map_room_take(m, (size_t)m->nrec + 1, sizeof *waste);
-    bool ready = none && waste && std_ready(m->w, r);
+    bool ready = waste && columns_of(m, r->rule, src) && std_ready(m->w, r);
     uint32_t n = 0;
-    for (uint32_t i = 0; none && i <= KINDS; i++)
-        src[i] = column_of(m, r->rule, which[i], none);
     for (uint32_t o = 0; o < MAP_OUT_COUNT; o++)
         to[o] = dst[o] ? dst[o] : waste;
     for (uint32_t k = 0; k < sel->n; k++) {
         uint32_t rec = sel->rec ? sel->rec[k] : k;
         rest[n] = k;
-        const sm_val in[] = {src[0][rec], src[1][rec], src[2][rec], src[3][rec]};
-        if (!ready || !fast_result(m, r, in, src[KINDS][rec], out)) {
-            n++;
-            continue;
+        bool easy = ready;
+        if (easy) {
+            const sm_val in[] = {src[0][rec], src[1][rec], src[2][rec], src[3][rec]};
+            easy = fast_result(m, r, in, src[KINDS][rec], out);
         }
-        for (uint32_t o = 0; o < MAP_OUT_COUNT; o++)
+        n += !easy;
+        for (uint32_t o = 0; o < MAP_OUT_COUNT && easy; o++)
             to[o][rec] = out[o];
     }
     return n;

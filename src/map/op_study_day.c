@@ -42,9 +42,9 @@ static bool packed_day(sm_val v, int32_t *ret) {
 }
 
 /* False: not easy. */
-static bool fast_day(sm_val from, sm_val to, sm_val *ret) {
-    int32_t day, reference;
-    if (!packed_day(to, &day) || !packed_day(from, &reference)) return false;
+static bool fast_day(sm_val date, int32_t reference, sm_val *ret) {
+    int32_t day;
+    if (!packed_day(date, &day)) return false;
     *ret = SM_MISSING;
     if (day == INT32_MIN || reference == INT32_MIN) return true;
     int32_t n = day - reference + (day >= reference);
@@ -59,11 +59,13 @@ uint32_t map_study_day_fast(struct map_run *m, struct map_rule *r, const struct 
     uint32_t n = 0;
     if (!map_sources(m, r, sel, src)) return 0;
     sm_val to = SM_MISSING, from = SM_MISSING, v = SM_MISSING;
-    bool easy = true;
+    int32_t day = INT32_MIN;
+    bool easy = true, known = true;
     for (uint32_t k = 0; k < sel->n; k++) {
         sm_val date = src[0].base[src[0].at ? src[0].at[k] : k];
         sm_val reference = src[1].base[src[1].at ? src[1].at[k] : k];
-        if (date != to || reference != from) easy = fast_day(reference, date, &v);
+        if (reference != from) known = packed_day(reference, &day);
+        if (date != to || reference != from) easy = known && fast_day(date, day, &v);
         to = date;
         from = reference;
         dst[0][sel->rec ? sel->rec[k] : k] = v;
