@@ -86,7 +86,8 @@ static inline size_t dict_hash(const struct sm_dict *d, sm_val v) {
     return (size_t)(v * UINT64_C(0x9E3779B97F4A7C15) >> d->shift);
 }
 
-/* Where v is or goes; NULL when too many others were in the way. */
+/* Where v is or goes; NULL when too many others were in the way. An empty place has the value and
+ * the code of what is missing, so that this is found like any other. */
 static struct sm_dict_place *dict_find(const struct sm_dict *d, sm_val v, size_t most) {
     size_t at = dict_hash(d, v);
     for (size_t i = 0; i < most; i++, at = (at + 1) & (d->nplace - 1))
@@ -126,7 +127,7 @@ static int dict_lengthen(struct sm_dict *d, struct sm_err *err) {
 static int dict_room(struct sm_packer *p, struct sm_dict *d, struct sm_err *err) {
     if (d->n >= d->most || d->nwas == SM_DICT_GROWTHS) return SM_EOF;
     uint64_t was = dict_bytes(d);
-    bool wider = d->n >= d->nplace / 8 * 5;
+    bool wider = d->n >= d->nplace / 2;
     bool longer = d->n >= d->cap;
     uint64_t more = (wider ? d->nplace * sizeof *d->place : 0) + (longer ? 2 * d->cap * sizeof *d->val : 0);
     if (more > (d->most == DICT_KEY_MOST ? p->room : p->room / 4)) return SM_EOF;
@@ -137,21 +138,33 @@ static int dict_room(struct sm_packer *p, struct sm_dict *d, struct sm_err *err)
     return rc;
 }
 
-/* The code of a value that is not where it is looked for first. SM_EOF: there can be none. */
-static int dict_code(struct sm_packer *p, struct sm_dict *d, sm_val v, uint32_t *ret,
-                     struct sm_err *err) {
+/* A new code, for a value that has none. SM_EOF: there can be none. */
+static int dict_add(struct sm_packer *p, struct sm_dict *d, sm_val v, struct sm_err *err) {
+    int rc = dict_room(p, d, err);
+    if (rc != SM_OK) return rc;
     struct sm_dict_place *e = dict_find(d, v, DICT_PROBES_MOST);
     if (!e) return SM_EOF;
-    if (!e->val) {
-        int rc = dict_room(p, d, err);
-        if (rc != SM_OK) return rc;
-        e = dict_find(d, v, DICT_PROBES_MOST);
-        if (!e) return SM_EOF;
-        *e = (struct sm_dict_place){v, (uint32_t)d->n};
-        d->val[d->n++] = v;
-    }
-    *ret = e->code;
+    *e = (struct sm_dict_place){v, (uint32_t)d->n};
+    d->val[d->n++] = v;
     return SM_OK;
+}
+
+/* Codes of values from i on, up to the first that has none; returns its number, or n. */
+static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
+                           uint32_t i, uint32_t *out) {
+    const struct sm_dict_place *place = d->place;
+    const size_t step = in->step, last = d->nplace - 1;
+    const uint32_t n = in->nrow;
+    const sm_val *v = in->col[c] + i * step;
+    for (; i < n; i++, v += step) {
+        size_t at = dict_hash(d, *v);
+        while (place[at].val != *v) {
+            if (!place[at].val) return i;
+            at = (at + 1) & last;
+        }
+        out[i] = place[at].code;
+    }
+    return n;
 }
 
 /* ---- encode ---------------------------------------------------------------------------------- */
@@ -165,30 +178,43 @@ static void field_numbers(struct sm_pack_field *f, uint64_t least, uint64_t most
     f->width = bits_of(most - least);
 }
 
+/* Least and most of n codes. */
+static void codes_span(const uint32_t *code, uint32_t n, uint32_t *ret_least, uint32_t *ret_most) {
+    uint32_t least = code[0], most = code[0], i = 0;
+#ifdef __SSE2__
+    __m128i lo = _mm_set1_epi32((int)least), hi = lo;
+    for (; i + 4 <= n; i += 4) { /* codes are below 2^31 */
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(code + i));
+        __m128i less = _mm_cmplt_epi32(x, lo), more = _mm_cmpgt_epi32(x, hi);
+        lo = _mm_or_si128(_mm_and_si128(less, x), _mm_andnot_si128(less, lo));
+        hi = _mm_or_si128(_mm_and_si128(more, x), _mm_andnot_si128(more, hi));
+    }
+    uint32_t l[4], h[4];
+    _mm_storeu_si128((__m128i *)(void *)l, lo);
+    _mm_storeu_si128((__m128i *)(void *)h, hi);
+    for (uint32_t k = 0; k < 4; k++) {
+        least = l[k] < least ? l[k] : least;
+        most = h[k] > most ? h[k] : most;
+    }
+#endif
+    for (; i < n; i++) {
+        least = code[i] < least ? code[i] : least;
+        most = code[i] > most ? code[i] : most;
+    }
+    *ret_least = least;
+    *ret_most = most;
+}
+
 /* Codes of a column's values. SM_EOF: some value has none. */
 static int field_codes(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
                        struct sm_pack_field *f, struct sm_err *err) {
     struct sm_dict *d = &p->dict[c];
-    const sm_val *v = in->col[c];
-    uint32_t *out = p->code + (size_t)c * p->rows;
-    uint32_t code = 0, least = UINT32_MAX, most = 0;
-    sm_val last = ~*v;
-    for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
-        if (*v != last) {
-            last = *v;
-            const struct sm_dict_place *e = &d->place[dict_hash(d, last)];
-            code = e->code;
-            if (last == SM_MISSING) {
-                code = 0;
-            } else if (e->val != last) {
-                int rc = dict_code(p, d, last, &code, err);
-                if (rc != SM_OK) return rc;
-            }
-            least = code < least ? code : least;
-            most = code > most ? code : most;
-        }
-        out[i] = code;
+    uint32_t *out = p->code + (size_t)c * p->rows, least, most;
+    for (uint32_t i = 0; (i = dict_codes(d, in, c, i, out)) < in->nrow;) {
+        int rc = dict_add(p, d, in->col[c][i * in->step], err);
+        if (rc != SM_OK) return rc;
     }
+    codes_span(out, in->nrow, &least, &most);
     f->coded = 1;
     field_numbers(f, least, most);
     return SM_OK;
@@ -289,28 +315,34 @@ static inline void tile_or(uint64_t *word, const struct sm_pack_field *f, uint32
     if (by + f->width > 64) at[TILE] |= x >> (64 - by);
 }
 
-static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
 #ifdef __SSE2__
+static inline void or_words(uint64_t *at, __m128i x) {
+    __m128i *w = (__m128i *)(void *)at;
+    _mm_storeu_si128(w, _mm_or_si128(_mm_loadu_si128(w), x));
+}
+
+static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
     const unsigned by = f->bit % 64;
     const __m128i base = _mm_set1_epi32((int)f->base), none = _mm_setzero_si128();
     const __m128i left = _mm_cvtsi32_si128((int)by), right = _mm_cvtsi32_si128((int)(64 - by));
-    __m128i *at = (__m128i *)(void *)(word + (size_t)(f->bit / 64) * TILE);
-    for (uint32_t i = 0; i < TILE; i += 4, at += 2) {
+    const bool over = by + f->width > 64;
+    uint64_t *at = word + (size_t)(f->bit / 64) * TILE;
+    for (uint32_t i = 0; i < TILE; i += 4) {
         __m128i x = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(code + i)), base);
         __m128i a = _mm_unpacklo_epi32(x, none), b = _mm_unpackhi_epi32(x, none);
-        _mm_storeu_si128(at, _mm_or_si128(_mm_loadu_si128(at), _mm_sll_epi64(a, left)));
-        _mm_storeu_si128(at + 1, _mm_or_si128(_mm_loadu_si128(at + 1), _mm_sll_epi64(b, left)));
-        if (by + f->width <= 64) continue;
-        __m128i *next = at + TILE / 2;
-        _mm_storeu_si128(next, _mm_or_si128(_mm_loadu_si128(next), _mm_srl_epi64(a, right)));
-        _mm_storeu_si128(next + 1,
-                         _mm_or_si128(_mm_loadu_si128(next + 1), _mm_srl_epi64(b, right)));
+        or_words(at + i, _mm_sll_epi64(a, left));
+        or_words(at + i + 2, _mm_sll_epi64(b, left));
+        if (!over) continue;
+        or_words(at + TILE + i, _mm_srl_epi64(a, right));
+        or_words(at + TILE + i + 2, _mm_srl_epi64(b, right));
     }
+}
 #else
+static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
     for (uint32_t i = 0; i < TILE; i++)
         tile_or(word, f, i, code[i] - (uint32_t)f->base);
-#endif
 }
+#endif
 
 static void tile_values(uint64_t *word, const struct sm_pack_field *f, const sm_val *v, size_t step,
                         uint32_t n) {
