@@ -13,6 +13,7 @@ enum {
     DICT_PLAIN_MOST = 65536,      /* values of a column nobody sorts by */
     DICT_KEY_MOST = 1 << 20,
     DICT_PROBES_MOST = 512,       /* places to look at: more of them only happen on purpose */
+    DICT_SMALL = 32,              /* values whose codes are not worth a look at their range */
     ROWS_LEAST = 64,
     TILE = 16,                    /* rows put together at a time */
     BITS_MOST = 57                /* that one load of eight bytes gives wherever they begin */
@@ -82,8 +83,10 @@ void sm_packer_close(struct sm_packer *p) {
 
 /* ---- dictionaries ---------------------------------------------------------------------------- */
 
+#define DICT_FACTOR UINT64_C(0x9E3779B97F4A7C15)
+
 static inline size_t dict_hash(const struct sm_dict *d, sm_val v) {
-    return (size_t)(v * UINT64_C(0x9E3779B97F4A7C15) >> d->shift);
+    return (size_t)(v * DICT_FACTOR >> d->shift);
 }
 
 /* Where v is or goes; NULL when too many others were in the way. An empty place has the value and
@@ -152,17 +155,19 @@ static int dict_add(struct sm_packer *p, struct sm_dict *d, sm_val v, struct sm_
 /* Codes of values from i on, up to the first that has none; returns its number, or n. */
 static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
                            uint32_t i, uint32_t *out) {
-    const struct sm_dict_place *place = d->place;
+    const struct sm_dict_place *place = d->place, *e;
     const size_t step = in->step, last = d->nplace - 1;
+    const unsigned shift = d->shift;
     const uint32_t n = in->nrow;
     const sm_val *v = in->col[c] + i * step;
     for (; i < n; i++, v += step) {
-        size_t at = dict_hash(d, *v);
-        while (place[at].val != *v) {
-            if (!place[at].val) return i;
-            at = (at + 1) & last;
+        const sm_val x = *v;
+        e = place + (size_t)(x * DICT_FACTOR >> shift);
+        while (e->val != x) {
+            if (!e->val) return i;
+            e = e < place + last ? e + 1 : place;
         }
-        out[i] = place[at].code;
+        out[i] = e->code;
     }
     return n;
 }
@@ -214,8 +219,10 @@ static int field_codes(struct sm_packer *p, const struct sm_pack_in *in, uint32_
         int rc = dict_add(p, d, in->col[c][i * in->step], err);
         if (rc != SM_OK) return rc;
     }
-    codes_span(out, in->nrow, &least, &most);
     f->coded = 1;
+    field_numbers(f, 0, d->n - 1);
+    if (d->n <= DICT_SMALL && in->nrow > 1) return SM_OK;
+    codes_span(out, in->nrow, &least, &most);
     field_numbers(f, least, most);
     return SM_OK;
 }

@@ -10,6 +10,8 @@ enum {
     TOP_MOST = 16,    /* bits of the first split */
     SPLIT_BITS = 8,   /* of further ones */
     FEW = 48,         /* records that insertion sorts faster */
+    SPREAD_BITS = 10, /* bits that spread a bucket of a few hundred */
+    SMALL = 20,       /* records in a group of those that insertion puts in order */
     AHEAD = 12        /* records fetched before they are needed */
 };
 
@@ -106,15 +108,23 @@ static bool bucket_keys(const struct bucket *b) {
     return ascending;
 }
 
-static void bucket_insert(const struct bucket *b) {
+static inline bool is_after(const struct bucket *b, const struct sort_item *x,
+                            const struct sort_item *y) {
+    if (x->key != y->key) return x->key > y->key;
     const uint32_t words = b->x->plan->words;
+    if (words == 1) return false;
+    return cmp_words(b->s->key + (size_t)x->at * words, b->s->key + (size_t)y->at * words, words) > 0;
+}
+
+/* For items that are few or nearly in order, with the first words of their keys. */
+static void bucket_insert(const struct bucket *b) {
     struct sort_item *a = b->s->a;
     for (uint32_t i = 1; i < b->n; i++) {
+        const struct sort_item it = a[i];
         uint32_t j = i;
-        const uint64_t *key = b->s->key + (size_t)i * words;
-        for (; j && cmp_words(b->s->key + (size_t)a[j - 1].at * words, key, words) > 0; j--)
+        for (; j && is_after(b, &a[j - 1], &it); j--)
             a[j] = a[j - 1];
-        a[j].at = i;
+        a[j] = it;
     }
 }
 
@@ -133,24 +143,59 @@ static void items_pass(const struct sort_item *from, struct sort_item *to, uint3
         to[at[from[i].key >> shift & 255]++] = from[i];
 }
 
+static void items_swap(struct sort_scratch *s) {
+    struct sort_item *was = s->a;
+    s->a = s->b;
+    s->b = was;
+}
+
+/* Loads word w of every key to its item; the bits in which they differ. */
+static uint64_t items_word(const struct bucket *b, uint32_t w) {
+    const uint32_t words = b->x->plan->words;
+    const uint64_t *key = b->s->key + w, first = *key;
+    uint64_t differ = 0;
+    for (uint32_t i = 0; i < b->n; i++) {
+        struct sort_item *it = &b->s->a[i];
+        it->key = key[(size_t)it->at * words];
+        differ |= it->key ^ first;
+    }
+    return differ;
+}
+
 static void bucket_radix(const struct bucket *b) {
-    const uint32_t words = b->x->plan->words, n = b->n;
-    struct sort_scratch *s = b->s;
-    for (uint32_t w = words; w-- > 0;) {
-        uint64_t differ = 0, first = s->key[w];
-        for (uint32_t i = 0; i < n; i++) {
-            s->a[i].key = s->key[(size_t)s->a[i].at * words + w];
-            differ |= s->a[i].key ^ first;
-        }
+    for (uint32_t w = b->x->plan->words; w-- > 0;) {
+        uint64_t differ = items_word(b, w);
         while (differ) {
             unsigned shift = (unsigned)__builtin_ctzll(differ);
-            items_pass(s->a, s->b, n, shift);
-            struct sort_item *was = s->a;
-            s->a = s->b;
-            s->b = was;
+            items_pass(b->s->a, b->s->b, b->n, shift);
+            items_swap(b->s);
             differ = shift + 8 < 64 ? differ >> (shift + 8) << (shift + 8) : 0;
         }
     }
+}
+
+/* Deals the items by the first bits in which their first words differ, as many as make most groups
+ * tiny; what order is left to make, insertion makes. False: some group is not small. */
+static bool bucket_spread(const struct bucket *b) {
+    uint32_t at[1 << SPREAD_BITS] = {0}, sum = 0;
+    const uint64_t differ = items_word(b, 0);
+    if (!differ) return false;
+    const unsigned high = 64 - (unsigned)__builtin_clzll(differ);
+    const unsigned bits = high < SPREAD_BITS ? high : SPREAD_BITS, shift = high - bits;
+    const uint64_t mask = ((uint64_t)1 << bits) - 1;
+    struct sort_item *from = b->s->a, *to = b->s->b;
+    for (uint32_t i = 0; i < b->n; i++)
+        at[from[i].key >> shift & mask]++;
+    for (uint32_t d = 0; d <= mask; d++) {
+        uint32_t k = at[d];
+        if (k > SMALL) return false;
+        at[d] = sum;
+        sum += k;
+    }
+    for (uint32_t i = 0; i < b->n; i++)
+        to[at[from[i].key >> shift & mask]++] = from[i];
+    items_swap(b->s);
+    return true;
 }
 
 static int bucket_ties(const struct bucket *b, struct sm_err *err) {
@@ -169,6 +214,17 @@ static int bucket_ties(const struct bucket *b, struct sm_err *err) {
     return rc;
 }
 
+static void items_sort(const struct bucket *b) {
+    if (b->n <= FEW) {
+        (void)items_word(b, 0);
+        bucket_insert(b);
+    } else if (b->n < 1 << SPREAD_BITS && bucket_spread(b)) {
+        bucket_insert(b);
+    } else {
+        bucket_radix(b);
+    }
+}
+
 static int bucket_sort(const struct bucket *b, struct sm_err *err) {
     int rc = b->n > 1 ? scratch(b->x, b->s, b->n, err) : SM_OK;
     if (rc != SM_OK || b->n < 2) return rc;
@@ -176,8 +232,7 @@ static int bucket_sort(const struct bucket *b, struct sm_err *err) {
     if (ascending && b->x->plan->exact) return SM_OK;
     for (uint32_t i = 0; i < b->n; i++)
         b->s->a[i].at = i;
-    if (!ascending && b->n <= FEW) bucket_insert(b);
-    if (!ascending && b->n > FEW) bucket_radix(b);
+    if (!ascending) items_sort(b);
     for (uint32_t i = 0; i < b->n; i++)
         b->s->b[i].at = b->number[b->s->a[i].at];
     for (uint32_t i = 0; i < b->n; i++)

@@ -285,15 +285,6 @@ void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct 
     }
 }
 
-static inline uint64_t load_bits(const struct sort_step *s, const uint8_t *record) {
-    uint64_t x;
-    memcpy(&x, record + s->at, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    x = __builtin_bswap64(x);
-#endif
-    return x >> s->by & s->mask;
-}
-
 static sm_pos pos_of(const struct sm_pack *k, uint32_t row) {
     const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
     const struct sm_pack_field *hi = &k->field[k->ncol], *lo = hi + 1;
@@ -306,45 +297,24 @@ static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, uint32
     return sm_pack_cell(p->by.packer[k->maker], k, row, column);
 }
 
-/* A field whose value has to be looked at. */
-static uint64_t field_bits(const struct sort_plan *p, const struct sort_field *f,
-                           const struct sm_pack *k, uint32_t row) {
+uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,
+                        uint32_t row) {
+    const struct sort_field *f = &p->field[field];
     if (f->how == SORT_POS) return pos_of(k, row) - f->base;
     sm_val v = cell_of(p, k, row, f->column);
     if (f->how == SORT_IMAGE) return image_of(p->texts, f->kind, v);
     return v ? v - f->base : 0;
 }
 
-static inline uint64_t step_bits(const struct sort_plan *p, const struct sort_step *step, uint32_t i,
-                                 const struct sm_pack *k, uint32_t row, const uint8_t *record) {
-    const struct sort_step *s = &step[i];
-    if (s->how == SORT_RANK) return (uint64_t)s->rank[load_bits(s, record)] << s->left;
-    if (s->how != SORT_BITS) return field_bits(p, &p->field[i], k, row) << s->left;
-    uint64_t x = load_bits(s, record);
-    return x ? (s->base + ((x - 1) << s->low)) << s->left : 0;
-}
-
-void sort_plan_key(const struct sort_plan *p, const struct sort_step *step, const struct sm_pack *k,
-                   uint32_t row, uint64_t *out) {
-    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
-    for (uint32_t w = 0; w < p->words; w++) {
-        uint64_t x = 0;
-        for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++)
-            x |= step_bits(p, step, i, k, row, record);
-        out[w] = x;
-    }
-}
-
 uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step,
                          const struct sm_pack *k, uint32_t row, unsigned bit, unsigned bits) {
-    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
     const uint32_t w = bit / 64;
     const unsigned shift = 64 - bits - bit % 64;
     uint64_t x = 0;
     for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++) {
         const struct sort_field *f = &p->field[i];
         if (f->shift < shift + bits && (unsigned)f->shift + f->width > shift)
-            x |= step_bits(p, step, i, k, row, record);
+            x |= sort_step_bits(p, step, i, k, row);
     }
     return (uint32_t)(x >> shift & (((uint64_t)1 << bits) - 1));
 }
@@ -356,9 +326,8 @@ void sort_plan_digits(const struct sort_plan *p, const struct sort_step *step,
     for (uint32_t i = 0; bits && i < p->first[1]; i++) {
         const struct sort_field *f = &p->field[i];
         if ((unsigned)f->shift + f->width <= shift) continue;
-        const uint8_t *record = sm_pack_data(k);
-        for (uint32_t r = 0; r < k->nrow; r++, record += k->stride)
-            out[r] |= (uint16_t)(step_bits(p, step, i, k, r, record) >> shift);
+        for (uint32_t r = 0; r < k->nrow; r++)
+            out[r] |= (uint16_t)(sort_step_bits(p, step, i, k, r) >> shift);
     }
 }
 

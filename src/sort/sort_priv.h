@@ -77,9 +77,29 @@ struct sort_step {
 };
 /* Fills [nfield] steps. */
 void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct sort_step *out);
+/* A field whose value has to be looked at. */
+uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,
+                        uint32_t row);
+/* A field of a record's key, in its place in the word. */
+static inline uint64_t sort_step_bits(const struct sort_plan *p, const struct sort_step *step,
+                                      uint32_t field, const struct sm_pack *k, uint32_t row) {
+    const struct sort_step *s = &step[field];
+    if (s->how == SORT_IMAGE) return sort_plan_look(p, field, k, row) << s->left;
+    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
+    uint64_t x = sm_pack_load(record + s->at) >> s->by & s->mask;
+    if (s->how == SORT_RANK) return (uint64_t)s->rank[x] << s->left;
+    return x ? (s->base + ((x - 1) << s->low)) << s->left : 0;
+}
 /* The words of a record's key: words numbers to out. */
-void sort_plan_key(const struct sort_plan *p, const struct sort_step *step, const struct sm_pack *k,
-                   uint32_t row, uint64_t *out);
+static inline void sort_plan_key(const struct sort_plan *p, const struct sort_step *step,
+                                 const struct sm_pack *k, uint32_t row, uint64_t *out) {
+    for (uint32_t w = 0, i = 0; w < p->words; w++) {
+        uint64_t x = 0;
+        for (const uint32_t end = p->first[w + 1]; i < end; i++)
+            x |= sort_step_bits(p, step, i, k, row);
+        out[w] = x;
+    }
+}
 /* `bits` (at most 16) bits of the key from bit `bit` on, counted from the most significant of the
  * first word; they do not cross words. */
 uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step,
