@@ -8,6 +8,8 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
+#define APART __attribute__((noinline)) /* a narrow loop that needs the registers for itself */
+
 enum {
     DICT_FIRST = 16,
     DICT_PLAIN_MOST = 65536,      /* values of a column nobody sorts by */
@@ -153,7 +155,7 @@ static int dict_add(struct sm_packer *p, struct sm_dict *d, sm_val v, struct sm_
 }
 
 /* Codes of values from i on, up to the first that has none; returns its number, or n. */
-static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
+APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
                            uint32_t i, uint32_t *out) {
     const struct sm_dict_place *place = d->place, *e;
     const size_t step = in->step, last = d->nplace - 1;
@@ -257,7 +259,7 @@ static int field_values(const struct sm_pack_in *in, uint32_t c, struct sm_pack_
     return SM_OK;
 }
 
-static bool is_constant(const sm_val *v, size_t step, uint32_t n) {
+APART static bool is_constant(const sm_val *v, size_t step, uint32_t n) {
     const sm_val first = *v;
     uint32_t i = 0;
     for (; step == 1 && i + TILE <= n; i += TILE) {
@@ -328,7 +330,7 @@ static inline void or_words(uint64_t *at, __m128i x) {
     _mm_storeu_si128(w, _mm_or_si128(_mm_loadu_si128(w), x));
 }
 
-static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
+APART static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
     const unsigned by = f->bit % 64;
     const __m128i base = _mm_set1_epi32((int)f->base), none = _mm_setzero_si128();
     const __m128i left = _mm_cvtsi32_si128((int)by), right = _mm_cvtsi32_si128((int)(64 - by));
@@ -345,7 +347,7 @@ static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint
     }
 }
 #else
-static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
+APART static void tile_codes(uint64_t *word, const struct sm_pack_field *f, const uint32_t *code) {
     for (uint32_t i = 0; i < TILE; i++)
         tile_or(word, f, i, code[i] - (uint32_t)f->base);
 }
@@ -378,7 +380,7 @@ static void tile_store(const uint64_t *word, uint8_t *at, uint32_t stride, uint3
         }
 }
 
-static void records_write(const struct sm_packer *p, const struct sm_pack_in *in,
+APART static void records_write(const struct sm_packer *p, const struct sm_pack_in *in,
                           struct sm_pack *k) {
     uint8_t *at = (uint8_t *)(k->field + k->ncol + 2);
     const size_t words = (k->stride + 7) / 8;
