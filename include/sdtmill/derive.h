@@ -26,12 +26,18 @@ uint32_t sm_deriver_ncol(const struct sm_domain *d);
 void sm_deriver_close(struct sm_deriver *v);
 /* Can ranges of the records be derived apart from each other, with the result of all together? The
  * ranges are cut where one of the first *ret_lead keys differs from the record before, so a subject
- * lies in one of them; *ret_lead 0: no record has to do with another, any cut will do. False when
- * records of a subject need not stand together, or a derivation goes on beyond the subject. */
+ * lies in one of them. Where nothing is derived those are all keys, so that records with equal ones
+ * stay together for the row checks; 0 = there are none, any cut will do. False when records of a
+ * subject need not stand together, or a derivation goes on beyond the subject. */
 bool sm_deriver_by_subject(const struct sm_domain *d, uint32_t *ret_lead);
 /* Begins anew with the next range: everything is as after open, except that the findings go to
  * diags and memory is kept. The input is pulled again, though it had ended. */
 void sm_deriver_restart(struct sm_deriver *v, struct sm_diags *diags);
+/* After restart, instead of pulling blocks: derives a range in its place, without a copy. The block
+ * holds the whole range; its cells are memory that may be changed, though a block says const.
+ * SM_ESTATE if the blocks that go out have other columns than those that come in. */
+int sm_deriver_in_place(struct sm_deriver *v, const struct sm_block *b,
+                        struct sm_err *err) SM_MUST_CHECK;
 
 /* Collapses records that are equal in the domain's group variables (input sorted by them, ties by
  * position) to one each, by each variable's take; the position is the first record's. */

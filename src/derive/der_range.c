@@ -68,9 +68,8 @@ bool sm_deriver_by_subject(const struct sm_domain *d, uint32_t *ret_lead) {
     /* keys that differ in what is cut off are equal afterwards, on both sides of a cut too */
     for (uint32_t k = 0; k < d->nkey; k++)
         if (d->var[d->key[k]].split_supp) return false;
-    if (d->nderive == 0) return true;
-    const uint32_t lead = subject_lead(d);
-    bool fine = lead > 0;
+    const uint32_t lead = d->nderive ? subject_lead(d) : d->nkey;
+    bool fine = lead > 0 || d->nderive == 0;
     for (uint32_t i = 0; i < d->nderive && fine; i++)
         fine = stays_in_subject(d, &d->derive[i], lead);
     if (fine) *ret_lead = lead;

@@ -242,6 +242,32 @@ static int stream_next(void *ctx, struct sm_block *ret, struct sm_err *err) {
     return check(v, err);
 }
 
+/* The held records are the block's for this while. */
+static int hold_in_place(struct sm_deriver *v, sm_val *cell, sm_pos *pos, uint32_t n, struct sm_err *err) {
+    sm_val *const own_cell = v->cell;
+    sm_pos *const own_pos = v->pos;
+    v->cell = cell;
+    v->pos = pos;
+    v->n = n;
+    v->over = true;
+    int rc = derive_complete(v, 0, err);
+    v->cell = own_cell;
+    v->pos = own_pos;
+    v->n = v->open = v->ready = v->given = 0;
+    return rc;
+}
+
+int sm_deriver_in_place(struct sm_deriver *v, const struct sm_block *b, struct sm_err *err) {
+    if (b->ncol != v->ncol) return sm_fail(err, SM_ESTATE, "a block has %u columns, not %u", b->ncol, v->ncol);
+    if (v->nsplit) return sm_fail(err, SM_ESTATE, "texts that are continued need more columns");
+    sm_val *cell = (sm_val *)(uintptr_t)b->cell;
+    int rc = SM_OK;
+    if (v->mode == DER_HOLD) rc = hold_in_place(v, cell, (sm_pos *)(uintptr_t)b->pos, b->nrow, err);
+    for (uint32_t i = 0; i < v->d->nderive && v->mode == DER_STREAM && rc == SM_OK; i++)
+        rc = der_sequence_stream(v, i, cell, b->nrow, err);
+    return rc == SM_OK ? check(v, err) : rc;
+}
+
 struct sm_blocks sm_deriver_blocks(struct sm_deriver *v) {
     if (v->mode == DER_PASS) return v->input;
     return (struct sm_blocks){v->mode == DER_HOLD ? hold_next : stream_next, v};

@@ -8,7 +8,7 @@
 
 /* Room that a cell can take with its comma, unless it is a text that does not fit into csv_cell. */
 enum { CELL_ROOM = 56 };
-enum { CELL_HEAD = 32, CELL_TEXT = 48, CELL_BITS = 10 };
+enum { CELL_TEXT = 48, CELL_BITS = 10 };
 _Static_assert((int)CELL_TEXT <= (int)CELL_ROOM, "a cell is copied as a whole");
 
 /* Dates and pooled texts recur: what is written for them, with the comma. n 0: the text is too long
@@ -59,10 +59,11 @@ static char *put_short_suspect(char *p, uint64_t left, uint64_t filled, size_t n
 static const uint64_t letters[8] = BEHIND(LETTERS), comma[8] = BEHIND(COMMA);
 
 static inline char *put_short(char *p, sm_val v) {
-    const uint64_t left = v << 8; /* never 0 */
-    const size_t behind = (size_t)__builtin_ctzll(left) >> 3;
+    const uint64_t tops = UINT64_C(0x8080808080808080), left = v << 8; /* never 0 */
+    const unsigned behind = (unsigned)__builtin_ctzll(left) >> 3;
     const uint64_t filled = left | letters[behind];
-    if (__builtin_expect(!sm_csv_word_plain(filled), 0))
+    /* whether all bytes are ASCII behind the comma: quicker than sm_csv_word_plain */
+    if (__builtin_expect((((filled - UINT64_C(0x2D2D2D2D2D2D2D2D)) | filled) & tops) != 0, 0))
         return put_short_suspect(p, left, filled, 8 - behind);
     emit_store_left(p, left | comma[behind]);
     return p + 9 - behind;
@@ -100,12 +101,14 @@ static inline char *put_known(struct sm_emitter *e, struct csv_cell *cells, char
                               uint32_t left) {
     struct csv_cell *c = &cells[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - CELL_BITS)];
     if (__builtin_expect(c->v != v, 0)) cell_make(c, e->study->texts, v);
-    memcpy(p, c->text, CELL_HEAD);
-    if (c->n > CELL_HEAD) memcpy(p + CELL_HEAD, c->text + CELL_HEAD, CELL_TEXT - CELL_HEAD);
+    memcpy(p, c->text, CELL_TEXT);
     if (__builtin_expect(c->n != 0, 1)) return p + c->n;
     struct sm_valbuf b;
     return put_any(e, p, sm_val_text(e->study->texts, v, &b), left);
 }
+
+/* Inline values alone have it: a packed date is 41 bits long. */
+#define INLINE_BIT ((uint64_t)1 << 56)
 
 /* The end of the row, NULL after an error. */
 static inline char *put_row(struct sm_emitter *e, const sm_val *row, char *p) {
@@ -113,7 +116,7 @@ static inline char *put_row(struct sm_emitter *e, const sm_val *row, char *p) {
     const uint32_t *column = e->ds->column, *const end = column + e->ds->nvar;
     for (; column < end; column++) {
         const sm_val v = row[*column];
-        if (__builtin_expect(sm_val_is_inline(v), 1)) {
+        if (__builtin_expect((v & INLINE_BIT) != 0, 1)) {
             p = put_short(p, v);
         } else if (v == SM_MISSING) {
             *p++ = ',';

@@ -419,12 +419,12 @@ static void ranges_are_cut_between_subjects(void **state) {
     world_close(w);
 }
 
-static void without_derivations_any_cut_will_do(void **state) {
+static void without_derivations_equal_keys_stay_together(void **state) {
     (void)state;
     struct world *w = world_open();
-    assert_int_equal(lead_of(w, 0), 0);
+    assert_int_equal(lead_of(w, 0), SM_ARRAY_LEN(keys));
     w->var[V_RES].split_supp = true;
-    assert_int_equal(lead_of(w, 0), 0);
+    assert_int_equal(lead_of(w, 0), SM_ARRAY_LEN(keys));
     w->d.usubjid = SM_NO;
     w->d.nkey = 0;
     assert_int_equal(lead_of(w, 0), 0);
@@ -532,8 +532,16 @@ static void keys_that_are_cut_or_derived_forbid_ranges(void **state) {
     world_close(w);
 }
 
+/* One range, copied to where it is derived. */
+static void run_in_place(struct world *w, struct sm_deriver *v, uint32_t from, uint32_t to) {
+    struct sm_block b = {w->out + (size_t)from * NVAR, w->pos + from, to - from, NVAR};
+    memcpy(w->out + (size_t)from * NVAR, w->cell + (size_t)from * NVAR, (size_t)(to - from) * NVAR * sizeof(sm_val));
+    assert_int_equal(sm_deriver_in_place(v, &b, NULL), SM_OK);
+    w->nout = to;
+}
+
 /* Derives range by range with one deriver, cut at every `every`th subject; findings one after another. */
-static void run_ranges(struct world *w, uint32_t every, struct sm_diags *all) {
+static void run_ranges(struct world *w, uint32_t every, bool in_place, struct sm_diags *all) {
     static const struct sm_str files[] = {NAME("lab.csv")};
     struct sm_deriver *v = NULL;
     struct sm_block b;
@@ -548,7 +556,8 @@ static void run_ranges(struct world *w, uint32_t every, struct sm_diags *all) {
         w->n = to;
         if (from) sm_deriver_restart(v, part);
         struct sm_blocks in = sm_deriver_blocks(v);
-        while (in.next(in.ctx, &b, NULL) == SM_OK) {
+        if (in_place) run_in_place(w, v, from, to);
+        while (!in_place && in.next(in.ctx, &b, NULL) == SM_OK) {
             memcpy(w->out + (size_t)w->nout * NVAR, b.cell, (size_t)b.nrow * NVAR * sizeof(sm_val));
             w->nout += b.nrow;
         }
@@ -566,10 +575,11 @@ static void assert_ranges_give_the_same(struct world *w, uint32_t nderive) {
     sm_diags_clear(&w->diags);
     run(w, nderive);
     memcpy(together, w->out, sizeof w->out);
-    for (uint32_t every = 1; every < 400; every = every * 5 + 1) {
+    for (uint32_t every = 1, k = 0; every < 400; every = every * (k % 2 ? 5 : 1) + k % 2, k++) {
         struct sm_diags apart;
         sm_diags_init(&apart);
-        run_ranges(w, every, &apart);
+        memset(w->out, 0, sizeof w->out);
+        run_ranges(w, every, k % 2 == 0, &apart);
         assert_memory_equal(together, w->out, (size_t)w->n * NVAR * sizeof(sm_val));
         assert_int_equal(apart.n, w->diags.n);
         const struct sm_diag *a = apart.first, *b = w->diags.first;
@@ -608,6 +618,21 @@ static void subjects_derived_apart_give_the_same(void **state) {
     w->rule[1] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ, .by = test_subject, .nby = 2};
     w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_NUM};
     assert_ranges_give_the_same(w, 2);
+    world_close(w);
+}
+
+static void split_texts_are_not_derived_in_place(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    struct sm_deriver *v = NULL;
+    w->var[V_RES].split_supp = true;
+    assert_int_equal(sm_deriver_open(&v, &w->spec, &w->d, w->refs, NULL, w->in, (struct sm_blocks){give, w}, NULL, &w->diags, NULL), SM_OK);
+    add(w, "S1", "A", "1", "");
+    struct sm_block b = {w->cell, w->pos, 1, NVAR};
+    assert_int_equal(sm_deriver_in_place(v, &b, NULL), SM_ESTATE);
+    b.ncol = NVAR + 1;
+    assert_int_equal(sm_deriver_in_place(v, &b, NULL), SM_ESTATE);
+    sm_deriver_close(v);
     world_close(w);
 }
 
@@ -706,12 +731,13 @@ int main(void) {
         cmocka_unit_test(subjects_that_are_not_together_are_derived_all_the_same),
         cmocka_unit_test(blocks_of_any_size_give_the_same),
         cmocka_unit_test(ranges_are_cut_between_subjects),
-        cmocka_unit_test(without_derivations_any_cut_will_do),
+        cmocka_unit_test(without_derivations_equal_keys_stay_together),
         cmocka_unit_test(numbers_that_go_on_beyond_the_subject_forbid_ranges),
         cmocka_unit_test(subjects_that_do_not_stand_together_forbid_ranges),
         cmocka_unit_test(a_key_before_the_subject_must_be_constant),
         cmocka_unit_test(keys_that_are_cut_or_derived_forbid_ranges),
         cmocka_unit_test(subjects_derived_apart_give_the_same),
+        cmocka_unit_test(split_texts_are_not_derived_in_place),
         cmocka_unit_test(records_of_a_group_become_one_as_take_says),
         cmocka_unit_test(a_value_that_differs_without_take_is_reported_once),
         cmocka_unit_test(groups_go_on_over_blocks_and_there_may_be_many),
