@@ -203,10 +203,8 @@ void run_close(struct run *r) {
     sm_stage_close(r->stage);
     sm_lut_close(r->subjects);
     sm_lut_close(r->refs);
-    for (size_t i = 0; i < r->ninput; i++) {
-        sm_free(r->input[i].fate);
-        sm_free(r->input[i].reason);
-    }
+    for (size_t i = 0; i < r->ninput; i++)
+        run_fate_free(&r->input[i]);
     sm_free(r->input);
     sm_free(r->reason);
     sm_free(r->dataset);

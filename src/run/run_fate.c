@@ -4,16 +4,51 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
+/* Most rows are used and have no reason. Reasons lie in pages that are there when one of their rows
+ * has one, the high bytes in pages of their own: few runs have more than 255 reasons. */
+enum { REASON_PAGE = 4096 };
+
+static size_t page_low(uint64_t row) {
+    return (size_t)(row / REASON_PAGE) * 2;
+}
+
+static uint16_t reason_get(const struct run_input *in, uint64_t row) {
+    const uint8_t *low = in->reason[page_low(row)], *high = in->reason[page_low(row) + 1];
+    unsigned reason = low ? low[row % REASON_PAGE] : 0;
+    if (high) reason |= (unsigned)high[row % REASON_PAGE] << 8;
+    return (uint16_t)reason;
+}
+
+static bool byte_set(uint8_t **page, uint64_t row, unsigned byte) {
+    if (!*page && byte) *page = sm_alloc(REASON_PAGE, 1);
+    if (*page) (*page)[row % REASON_PAGE] = (uint8_t)byte;
+    return *page || !byte;
+}
+
+static bool reason_set(struct run_input *in, uint64_t row, uint16_t reason) {
+    uint8_t **page = in->reason + page_low(row);
+    return byte_set(page, row, reason & 0xFFu) && byte_set(page + 1, row, reason >> 8);
+}
+
 int run_fate_reserve(struct run_input *in, uint64_t nrecord, struct sm_err *err) {
     if (nrecord <= in->nrecord) return SM_OK;
-    size_t need = (size_t)nrecord;
+    size_t need = (size_t)nrecord, pages = page_low(nrecord - 1) + 2;
+    size_t had = in->nrecord ? page_low(in->nrecord - 1) + 2 : 0;
     int rc = sm_grow(&in->fate, &in->cap_fate, need, sizeof *in->fate, err);
-    if (!rc) rc = sm_grow(&in->reason, &in->cap_reason, need, sizeof *in->reason, err);
+    if (!rc) rc = sm_grow(&in->reason, &in->cap_reason, pages, sizeof *in->reason, err);
     if (rc) return rc;
     memset(in->fate + in->nrecord, SM_FATE_NONE, need - (size_t)in->nrecord);
-    memset(in->reason + in->nrecord, 0, (need - (size_t)in->nrecord) * sizeof *in->reason);
+    for (size_t i = had; i < pages; i++)
+        in->reason[i] = NULL;
     in->nrecord = nrecord;
     return SM_OK;
+}
+
+void run_fate_free(struct run_input *in) {
+    for (size_t i = 0; in->nrecord && i < page_low(in->nrecord - 1) + 2; i++)
+        sm_free(in->reason[i]);
+    sm_free(in->reason);
+    sm_free(in->fate);
 }
 
 static uint16_t reason_index(struct run *r, uint16_t code, const struct sm_where *where) {
@@ -42,7 +77,8 @@ void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm
                    uint16_t code, const struct sm_where *where) {
     if (record < 1 || record > in->nrecord || fate <= in->fate[record - 1]) return;
     in->fate[record - 1] = (uint8_t)fate;
-    in->reason[record - 1] = fate == SM_FATE_USED ? 0 : reason_index(r, code, where);
+    uint16_t reason = fate == SM_FATE_USED ? 0 : reason_index(r, code, where);
+    if (!reason_set(in, record - 1, reason)) r->failed = true;
 }
 
 static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledger_row *row,
@@ -51,7 +87,7 @@ static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledge
     if (!count) return sm_fail(err, SM_ENOMEM, "out of memory");
     size_t n = 0;
     for (uint64_t i = 0; i < in->nrecord; i++)
-        if (in->fate[i] != SM_FATE_USED && !count[in->reason[i]]++) n++;
+        if (in->fate[i] != SM_FATE_USED && !count[reason_get(in, i)]++) n++;
     struct sm_fate_count *why = sm_arena_array(&ret->arena, n ? n : 1, sizeof *why);
     size_t k = 0;
     for (size_t i = 0; i < r->nreason && why; i++)

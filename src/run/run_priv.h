@@ -15,7 +15,7 @@
 struct run_input { /* one raw file and what became of its records */
     struct sm_input in;
     uint8_t *fate;    /* [nrecord] enum sm_fate */
-    uint16_t *reason; /* [nrecord] index into run->reason, 0 = none */
+    uint8_t **reason; /* pages of low bytes, then pages of high bytes of indexes into run->reason */
     size_t cap_fate, cap_reason;
     uint64_t nrecord;
     bool seen;            /* a pass has read it: later ones are quiet */
@@ -142,6 +142,7 @@ int run_survey_rest(struct run *r, struct sm_err *err) SM_MUST_CHECK; /* files n
 int run_lookup(struct run *r, const struct sm_lookup *l, struct sm_err *err) SM_MUST_CHECK;
 void run_jobs_free(struct run *r);
 /* run_fate.c */
+void run_fate_free(struct run_input *in);
 int run_fate_reserve(struct run_input *in, uint64_t nrecord, struct sm_err *err) SM_MUST_CHECK;
 void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm_fate fate,
                    uint16_t code, const struct sm_where *where);
