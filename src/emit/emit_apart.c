@@ -9,21 +9,33 @@
 #include "sdtmill/mem.h"
 #include "sdtmill/num.h"
 
-enum { DIGITS_MOST = 20 };
-
 int emit_numbers_reserve(struct sm_emitter *e, uint32_t nrow, struct sm_err *err) {
     struct sm_emit_apart *a = e->apart;
     if (!a) return SM_OK;
     return sm_grow(&a->number, &a->cap_number, a->nnumber + nrow, sizeof *a->number, err);
 }
 
-char *emit_number_put(struct sm_emitter *e, uint32_t row, char *p, size_t at) {
+void emit_counter_set(struct emit_counter *c, uint64_t value) {
+    uint32_t i = c->n;
+    bool next = c->n > 0 && value == c->value + 1;
+    c->value = value;
+    while (next && i > 0 && c->text[i - 1] == '9')
+        c->text[--i] = '0';
+    if (next && i > 0)
+        c->text[i - 1]++;
+    else
+        c->n = (uint32_t)sm_num_format_u64(value, c->text);
+}
+
+char *emit_number_put(struct sm_emitter *e, struct emit_counter *c, char *p, size_t at) {
     struct sm_emit_apart *a = e->apart;
-    if (!a) return p + sm_num_format_u64(e->rows + row + 1, p);
+    if (!a) {
+        memcpy(p, c->text, sizeof c->text);
+        return p + c->n;
+    }
     at += sm_sink_size(a->sink);
     a->number[a->nnumber++] = at - a->number_end;
     a->number_end = at + a->digits;
-    memset(p, '0', DIGITS_MOST);
     return p + a->digits;
 }
 
@@ -55,19 +67,14 @@ int sm_emitter_format(const struct sm_emitter *e, struct sm_emit_apart *a, const
 /* ---- the emitter's own thread -------------------------------------------------------------------
  */
 
-static uint32_t digits_of(uint64_t n) {
-    uint32_t d = 1;
-    for (; n >= 10; n /= 10)
-        d++;
-    return d;
-}
-
+/* The digits of all numbers go where they were left free. */
 static void patch_numbers(const struct sm_emitter *e, struct sm_emit_apart *a) {
-    char text[DIGITS_MOST];
+    struct emit_counter c = {0};
     size_t at = 0;
     for (size_t i = 0; i < a->nnumber; i++) {
+        emit_counter_set(&c, e->rows + i + 1);
         at += a->number[i];
-        sm_sink_patch(a->sink, at, text, sm_num_format_u64(e->rows + i + 1, text));
+        sm_sink_patch(a->sink, at, c.text, a->digits);
         at += a->digits;
     }
     sm_sink_move(e->sink, a->sink);
@@ -75,22 +82,26 @@ static void patch_numbers(const struct sm_emitter *e, struct sm_emit_apart *a) {
 
 static void insert_numbers(const struct sm_emitter *e, struct sm_emit_apart *a) {
     struct sm_str s = sm_sink_kept(a->sink);
-    char text[DIGITS_MOST];
+    struct emit_counter c = {0};
     for (size_t i = 0; i < a->nnumber; i++) {
-        sm_sink_write(e->sink, s.p, a->number[i]);
-        s = sm_str_n(s.p + a->number[i] + a->digits, s.n - a->number[i] - a->digits);
-        sm_sink_write(e->sink, text, sm_num_format_u64(e->rows + i + 1, text));
+        size_t before = a->number[i], free = a->digits;
+        emit_counter_set(&c, e->rows + i + 1);
+        sm_sink_write(e->sink, s.p, before);
+        sm_sink_write(e->sink, c.text, c.n);
+        s = sm_str_n(s.p + before + free, s.n - before - free);
     }
     sm_sink_write(e->sink, s.p, s.n);
 }
 
 static void write_numbered(const struct sm_emitter *e, struct sm_emit_apart *a) {
-    uint32_t last = digits_of(e->rows + a->nnumber);
-    if (a->digits == last && a->digits == digits_of(e->rows + 1))
+    struct emit_counter first = {0}, last = {0};
+    emit_counter_set(&first, e->rows + 1);
+    emit_counter_set(&last, e->rows + a->nnumber);
+    if (first.n == a->digits && last.n == a->digits)
         patch_numbers(e, a);
     else
         insert_numbers(e, a);
-    a->digits = last;
+    a->digits = last.n;
 }
 
 int sm_emitter_put(struct sm_emitter *e, struct sm_emit_apart *a, struct sm_err *err) {

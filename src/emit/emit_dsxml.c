@@ -30,6 +30,7 @@ struct dsxml {
     struct prefix *prefix; /* [nvar + 1]; the last one is the record's */
     size_t cap_prefix;
     size_t room;           /* of a record without its long texts */
+    struct emit_counter record;
 };
 /* Values that are not ready to be copied: to copy, to escape, or not for XML at all. */
 enum mark { MARK_READY = EMIT_READY_ALL, MARK_LONG, MARK_ESCAPE, MARK_IMPOSSIBLE };
@@ -217,13 +218,15 @@ static inline char *put_item(struct place *at, uint32_t i, char *p, sm_val v) {
 
 static int put_record(struct place *at, struct sm_err *err) {
     struct sm_emitter *e = at->e;
+    struct dsxml *x = e->state;
     const struct dsxml *plan = e->plan;
     const struct sm_dsinfo *d = e->ds;
     const sm_val *row = at->b->cell + (size_t)at->row * at->b->ncol;
     char *p = at->base = sm_sink_reserve(e->sink, plan->room);
     if (!p) return sm_sink_check(e->sink, err);
     p = put_prefix(p, plan, d->nvar);
-    p = emit_number_put(e, at->row, p, (size_t)(p - at->base));
+    emit_counter_set(&x->record, e->rows + at->row + 1);
+    p = emit_number_put(e, &x->record, p, (size_t)(p - at->base));
     memcpy(p, open_end, OPEN_END);
     p += OPEN_END;
     for (uint32_t i = 0; i < d->nvar; i++) {

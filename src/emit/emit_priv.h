@@ -105,10 +105,18 @@ int emit_part_next(struct sm_emitter *e, uint64_t rows, struct sm_err *err) SM_M
 
 /* ---- formatting apart ----------------------------------------------------------------------------
  */
-/* Writes the number of a record to p, which has room for 20 bytes, or leaves a place for it. `at` is
- * how far that is from the end of what is in the sink. Blocks are announced, to have room for their places. */
+/* nrow records are to be formatted, and each has a number. */
 int emit_numbers_reserve(struct sm_emitter *e, uint32_t nrow, struct sm_err *err) SM_MUST_CHECK;
-char *emit_number_put(struct sm_emitter *e, uint32_t row, char *p, size_t at);
+struct emit_counter { /* a number and its digits; zeroed is none */
+    uint64_t value;
+    uint32_t n;
+    char text[20];
+};
+/* Sets it; cheap if the value is one more than before. */
+void emit_counter_set(struct emit_counter *c, uint64_t value);
+/* Writes the number of a record to p, which has room for 20 bytes, or leaves a place for it. `at` is
+ * how far that is from the end of what is in the sink. */
+char *emit_number_put(struct sm_emitter *e, struct emit_counter *c, char *p, size_t at);
 /* What was found while formatting apart, reported now. */
 void emit_notes_report(struct sm_emitter *e, struct sm_emit_apart *a);
 

@@ -10,15 +10,15 @@
 #include "sdtmill/num.h"
 #include "sdtmill/utf8.h"
 
-enum { RECORD = 80, NAMESTR = 140, NUMBER = 8, TEXT_MOST = 200, STAMP = 16 };
+enum { RECORD = 80, NAMESTR = 140, NUMBER = 8, TEXT_MOST = 200, STAMP = 16, NUMBER_BITS = 12 };
 static const struct emit_limits limits = {.name = 8, .label = 40, .text = TEXT_MOST, .vars = 9999};
 
 struct xpt_number { sm_val v; uint64_t ibm; bool fine; };
 struct xpt {
     struct emit_ready_memo memo;
-    struct xpt_number number[1 << EMIT_MEMO_BITS];
-    uint32_t *width;                    /* [nvar] bytes in a row */
-    size_t cap_width;
+    struct xpt_number number[1 << NUMBER_BITS];
+    struct xpt_field { uint32_t column, width, is_num; } *field; /* [nvar]; width: bytes in a row */
+    size_t cap_field;
     size_t row;                         /* bytes of a row */
     struct sm_buf ascii;                /* a text that was transliterated */
     uint64_t spelled;                   /* how many there were in the dataset */
@@ -47,7 +47,7 @@ static bool ibm_double(double x, uint64_t *ret) {
 }
 
 static const struct xpt_number *number_of(struct xpt *x, const struct sm_texts *t, sm_val v) {
-    struct xpt_number *n = &x->number[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - EMIT_MEMO_BITS)];
+    struct xpt_number *n = &x->number[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - NUMBER_BITS)];
     double d = 0;
     if (n->v == v) return n;
     n->v = v;
@@ -132,7 +132,7 @@ static void put_variables(struct sm_emitter *e, const struct xpt *x) {
         const struct sm_dsvar *v = &e->ds->var[i];
         memset(n, 0, sizeof n);
         put_big(n, v->is_num ? 1 : 2, 2);
-        put_big(n + 4, x->width[i], 2);
+        put_big(n + 4, x->field[i].width, 2);
         put_big(n + 6, i + 1, 2);
         put_text(n + 8, 8, v->name);
         put_text(n + 16, 40, spell(e, v->label));
@@ -140,7 +140,7 @@ static void put_variables(struct sm_emitter *e, const struct xpt *x) {
         put_text(n + 72, 8, SM_STR(""));
         put_big(n + 84, at, 4);
         sm_sink_write(e->sink, n, NAMESTR);
-        at += x->width[i];
+        at += x->field[i].width;
     }
     put_pad(e->sink);
     put_header(e->sink, "OBS", "000000000000000000000000000000");
@@ -193,11 +193,15 @@ static uint32_t width_of(const struct sm_dsvar *v, const struct sm_emit_study *s
 static int xpt_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
     struct xpt *x = e->state;
     int rc = emit_check_names(e, &limits, err);
-    if (!rc) rc = sm_grow(&x->width, &x->cap_width, (size_t)d->nvar + 1, sizeof *x->width, err);
+    if (!rc) rc = sm_grow(&x->field, &x->cap_field, (size_t)d->nvar + 1, sizeof *x->field, err);
     if (rc) return rc;
     x->row = 0;
     x->spelled = x->most = x->here = 0;
-    for (uint32_t i = 0; i < d->nvar; i++) x->row += x->width[i] = width_of(&d->var[i], e->study);
+    for (uint32_t i = 0; i < d->nvar; i++) {
+        const struct sm_dsvar *v = &d->var[i];
+        x->field[i] = (struct xpt_field){d->column[i], width_of(v, e->study), v->is_num};
+        x->row += x->field[i].width;
+    }
     if (e->refused) return SM_OK;
     make_stamp(e->study->created, x->stamp);
     put_head(e);
@@ -223,7 +227,7 @@ static void report_number(const struct cell *c, sm_val v) {
 static void report_text(const struct cell *c, struct sm_str s, uint32_t ascii) {
     const struct sm_dsvar *v = &c->e->ds->var[c->var];
     struct emit_breach b = {.var = c->var, .block = c->b, .row = c->row, .value = s};
-    uint32_t width = ((const struct xpt *)c->e->plan)->width[c->var];
+    uint32_t width = ((const struct xpt *)c->e->plan)->field[c->var].width;
     if (s.n > width) emit_report_too_long(c->e, &b, width, !v->length_planned && v->length && v->length <= TEXT_MOST);
     if (ascii < s.n) emit_report_not_ascii(c->e, &b);
 }
@@ -286,16 +290,17 @@ static inline void put_value(const struct cell *c, char *p, sm_val v, uint32_t w
 static void put_row(const struct cell *at, char *p) {
     struct cell c = *at;
     const struct xpt *plan = c.e->plan;
-    const struct sm_dsinfo *d = c.e->ds;
+    const uint32_t nvar = c.e->ds->nvar;
     const sm_val *row = c.b->cell + (size_t)c.row * c.b->ncol;
     memset(p, ' ', plan->row);
-    for (c.var = 0; c.var < d->nvar; c.var++) {
-        sm_val v = row[d->column[c.var]];
-        if (d->var[c.var].is_num)
+    for (c.var = 0; c.var < nvar; c.var++) {
+        const struct xpt_field f = plan->field[c.var];
+        sm_val v = row[f.column];
+        if (f.is_num)
             put_number(&c, p, v);
         else if (v != SM_MISSING)
-            put_value(&c, p, v, plan->width[c.var]);
-        p += plan->width[c.var];
+            put_value(&c, p, v, f.width);
+        p += f.width;
     }
 }
 
@@ -364,7 +369,7 @@ static int xpt_end(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_er
 
 static void xpt_close(struct sm_emitter *e) {
     struct xpt *x = e->state;
-    sm_free(x->width);
+    sm_free(x->field);
     sm_buf_free(&x->ascii);
 }
 

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# outputs.sh [ROWS]: the other output formats of the LB job (default 1,000,000 rows), README.md says what is measured. Works in
+# build/bench; BENCH_DIR, BENCH_RUNS, SDTMILL and LIBSDTMILL change that, the runs (3, the fastest counts), the program and its
+# library. The folder BENCH_TMP (/dev/shm) takes the outputs that no disk shall slow down.
+set -eu
+cd "$(dirname "$0")/../.."
+rows=${1:-1000000}
+runs=${BENCH_RUNS:-3}
+sdtmill=$(realpath "${SDTMILL:-build/release/sdtmill}")
+library=$(realpath "${LIBSDTMILL:-build/release/libsdtmill.a}")
+work=${BENCH_DIR:-build/bench}/outputs
+raw=$work/raw_$rows
+fast=$(mktemp -d "${BENCH_TMP:-/dev/shm}/outputs.XXXXXX")
+mkdir -p "$work"
+trap 'rm -rf "$fast" "$work/out" "$work/plain"' EXIT
+libs=$(make print-config | sed -n 's/^LIBS=//p')
+flags=$(make print-config | sed -n 's/^CPPFLAGS=//p')
+
+compiler=${CC:-cc}
+# shellcheck disable=SC2086
+"$compiler" -std=c17 -O2 $flags -o "$work/outputs" tests/bench/outputs.c "$library" $libs
+"$compiler" -O2 -shared -fPIC -o "$work/null_sink.so" tests/bench/null_sink.c -ldl
+[ -x "$work/gen" ] || "$compiler" -O2 -o "$work/gen" tests/bench/gen.c -lm
+if [ ! -s "$raw/lb_raw.csv" ]; then
+    mkdir -p "$raw"
+    "$work/gen" "$rows" "$raw/lb_raw.csv" "$raw/dm_raw.csv"
+fi
+# XPORT and the rest hold the same rows only if all texts are ASCII, which a few comments are not
+if [ ! -s "$work/ascii_$rows/lb_raw.csv" ]; then
+    mkdir -p "$work/ascii_$rows"
+    LC_ALL=C sed 's/[\x80-\xFF]/x/g' "$raw/lb_raw.csv" >"$work/ascii_$rows/lb_raw.csv"
+    cp "$raw/dm_raw.csv" "$work/ascii_$rows/"
+fi
+raw=$work/ascii_$rows
+
+convert() { # folder, formats: 0 also when there are findings
+    rm -rf "$1"
+    "$sdtmill" convert tests/bench/mapping/study.xml --raw "$raw" --out "$1" --format "$2" --quiet >/dev/null 2>&1 || [ $? -eq 1 ]
+}
+seconds() { # command...: of the fastest run
+    local best='' t from
+    for _ in $(seq "$runs"); do
+        from=$(date +%s%N)
+        "$@" >/dev/null 2>&1
+        t=$(($(date +%s%N) - from))
+        if [ -z "$best" ] || [ "$t" -lt "$best" ]; then best=$t; fi
+    done
+    awk -v t="$best" 'BEGIN { printf "%.2f", t / 1e9 }'
+}
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+null() { # how, formats
+    LD_PRELOAD=$work/null_sink.so NULL_SINK=$1 convert "$fast/null" "$2"
+}
+
+echo "## Writers, one thread"
+convert "$fast/csv" csv
+head -n 100001 "$fast/csv/csv/lb.csv" >"$work/lb.csv"
+rm -rf "$fast/csv"
+"$work/outputs" "$work/lb.csv" "$fast/writers"
+
+echo; echo "## $rows rows into a null sink"
+echo '| format | wall s | times CSV | with SHA-256: wall s | times CSV |'
+echo '|---|---|---|---|---|'
+for f in csv xml ndjson xpt; do
+    a=$(seconds null nohash $f)
+    b=$(seconds null hash $f)
+    if [ $f = csv ]; then csv_a=$a csv_b=$b; fi
+    echo "| $f | $a | $(ratio "$a" "$csv_a") | $b | $(ratio "$b" "$csv_b") |"
+done
+
+echo; echo "## $rows rows on disk, in one pass"
+plain() { cat "$work"/out/*/* | dd of="$work/plain" bs=1M conv=fsync status=none; }
+formats=csv,xml,ndjson,xpt
+sync
+a=$(seconds convert "$work/out" $formats)
+bytes=$(cat "$work"/out/*/* | wc -c)
+sync
+b=$(seconds plain)
+echo '| what | bytes | wall s | times a plain write |'
+echo '|---|---|---|---|'
+echo "| $formats | $bytes | $a | $(ratio "$a" "$b") |"
+echo "| the same bytes, written and fsynced | $bytes | $b | 1.00 |"
