@@ -39,11 +39,13 @@ static bool cell_is_plain_number(const struct read_cell *cell, struct sm_str s) 
     return points <= 1 && (s.p[0] != '0' || s.n == 1 || s.p[1] == '.');
 }
 
-/* A text of a column that is hardly read, if it stands in the chunk as it is. */
-static bool cell_can_wait(const struct read_job *j, const struct read_cell *cell,
-                           struct sm_str s) {
+static inline bool cell_is_late(const struct read_job *j, const struct read_cell *cell) {
+    return j->b->late && j->b->late[cell->to];
+}
+
+/* Does the text stand in the chunk as it is? Then, in a column that is hardly read, it can wait. */
+static inline bool cell_can_wait(const struct read_job *j, struct sm_str s) {
     const struct sm_chunk *c = j->c;
-    if (!j->b->late || !j->b->late[cell->to]) return false;
     uintptr_t at = (uintptr_t)s.p - (uintptr_t)c->data;
     return at < c->n && s.n <= c->n - at && s.n <= 0xFFFFFF && c->n <= UINT32_MAX;
 }
@@ -60,7 +62,7 @@ static struct sm_str cell_clean(const struct read_job *j, struct sm_str s) {
 static sm_val cell_make(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     if (!j->f->tidy) s = cell_clean(j, s);
     if (s.n == 0) return SM_MISSING;
-    if (cell->way == READ_TEXT && s.n > 7 && cell_can_wait(j, cell, s))
+    if (cell->way == READ_TEXT && s.n > 7 && cell_is_late(j, cell) && cell_can_wait(j, s))
         return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
     if (cell->way == READ_TEXT || cell_is_plain_number(cell, s)) return sm_val_make(j->w->in, s);
     uint64_t key[READ_KEY] = {0};
@@ -77,29 +79,30 @@ static sm_val cell_make(struct read_job *j, const struct read_cell *cell, struct
 
 /* The bytes of a text of at most READ_SHORT, behind which as many can be read, and zeros. */
 struct cell_key {
-    uint64_t w[2];
+    uint64_t a, b;
 };
+static inline uint64_t cell_word(const char *p) {
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
 static inline struct cell_key cell_key(struct sm_str s) {
     static const unsigned char keep[2 * READ_SHORT] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
                                                        0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
                                                        0xFF, 0xFF, 0xFF, 0xFF};
-    struct cell_key key, k;
-    memcpy(&key, s.p, sizeof key);
-    memcpy(&k, keep + (READ_SHORT - s.n), sizeof k);
-    key.w[0] &= k.w[0];
-    key.w[1] &= k.w[1];
-    return key;
+    const char *k = (const char *)keep + (READ_SHORT - s.n);
+    return (struct cell_key){cell_word(s.p) & cell_word(k), cell_word(s.p + 8) & cell_word(k + 8)};
 }
 
-/* A text that did not stand here the last time. */
-static sm_val cell_learn(struct read_job *j, const struct read_cell *cell, struct sm_str s,
+/* A text that did not stand here the last time. Apart, so that the other case stays short. */
+__attribute__((noinline)) static sm_val cell_learn(struct read_job *j, const struct read_cell *cell, struct sm_str s,
                          struct read_short *m) {
     struct cell_key key = cell_key(s);
     m->who = NULL;
     j->found = false;
     sm_val v = cell_make(j, cell, s);
     if (j->found) return v;
-    *m = (struct read_short){{key.w[0], key.w[1]}, v, cell->fc};
+    *m = (struct read_short){{key.a, key.b}, v, cell->fc};
     return v;
 }
 
@@ -108,16 +111,16 @@ static sm_val cell_learn(struct read_job *j, const struct read_cell *cell, struc
 static inline sm_val cell_known(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     if (s.n > READ_SHORT) return cell_make(j, cell, s);
     struct cell_key key = cell_key(s);
-    uint64_t h = (key.w[0] ^ key.w[1] * UINT64_C(0x9E3779B97F4A7C15)) *
+    uint64_t h = (key.a ^ key.b * UINT64_C(0x9E3779B97F4A7C15)) *
                  UINT64_C(0xD6E8FEB86659FD93);
     struct read_short *m = &j->w->brief[cell->brief + (h >> 40 & cell->mask)];
-    bool same = ((m->key[0] ^ key.w[0]) | (m->key[1] ^ key.w[1])) == 0 && m->who == cell->fc;
+    bool same = ((m->key[0] ^ key.a) | (m->key[1] ^ key.b)) == 0 && m->who == cell->fc;
     return same ? m->v : cell_learn(j, cell, s, m);
 }
 
 /* The value of a text of at most 7 bytes. */
 static inline sm_val cell_inline(struct sm_str s) {
-    uint64_t w = cell_key(s).w[0];
+    uint64_t w = cell_key(s).a;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     w = __builtin_bswap64(w);
 #endif
@@ -126,8 +129,9 @@ static inline sm_val cell_inline(struct sm_str s) {
 
 static inline sm_val cell_text(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     if (s.n <= 7) return j->f->tidy ? cell_inline(s) : cell_known(j, cell, s);
-    if (!j->b->late || !j->b->late[cell->to]) return cell_known(j, cell, s);
-    return cell_make(j, cell, s);
+    if (!cell_is_late(j, cell)) return cell_known(j, cell, s);
+    if (!j->f->tidy || !cell_can_wait(j, s)) return cell_make(j, cell, s);
+    return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
 }
 
 /* ---- expressions ------------------------------------------------------------------------------ */

@@ -232,13 +232,10 @@ static bool fields_decode(struct read_fields *f, const struct sm_charmap *map, s
     return true;
 }
 
-bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
-                     uint32_t flags) {
+/* A record that is not the usual one: bytes above ASCII, blanks around fields, libcsv's. */
+static bool fields_other(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
+                         uint32_t flags, bool taken) {
     const bool broken = flags & SM_SPAN_BROKEN, quotes = flags & SM_SPAN_QUOTE;
-    f->n = 0;
-    f->text = raw;
-    f->invalid = f->tidy = false;
-    bool taken = !broken && fields_cut(f, r, quotes);
     if (!taken) f->ascii = fields_is_ascii(raw);
     if (!f->ascii && r->map) {
         if (!fields_decode(f, r->map, raw)) return false;
@@ -247,7 +244,7 @@ bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm
     } else if (!f->ascii) {
         f->invalid = sm_utf8_invalid(raw, NULL) != SIZE_MAX;
     }
-    f->tidy &= taken && !(flags & SM_SPAN_BREAK);
+    f->tidy = false;
     if (taken) return true;
     if (!broken && fields_tidy(f, r, quotes)) {
         f->tidy = f->ascii && !quotes;
@@ -255,6 +252,17 @@ bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm
     }
     f->n = 0;
     return fields_csv(f, r);
+}
+
+bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
+                     uint32_t flags) {
+    f->n = 0;
+    f->text = raw;
+    f->invalid = false;
+    bool taken = !(flags & SM_SPAN_BROKEN) && fields_cut(f, r, flags & SM_SPAN_QUOTE);
+    if (!taken || !f->ascii) return fields_other(f, r, raw, flags, taken);
+    if (flags & SM_SPAN_BREAK) f->tidy = false;
+    return true;
 }
 
 uint32_t read_fields_invalid(const struct read_fields *f, const struct sm_reader *r,

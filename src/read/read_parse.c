@@ -285,6 +285,15 @@ static bool parse_is_header(struct read_job *j) {
     return true;
 }
 
+/* Does nothing speak against the record at a first look? It is the usual one. */
+static inline bool parse_is_fine(const struct read_job *j) {
+    const struct sm_reader *r = j->r;
+    const struct read_fields *f = j->f;
+    if (!f->tidy || f->n != r->nname || f->text.n > r->opts.max_field) return false;
+    struct sm_str s = f->v[0], name = r->name[0];
+    return s.n && (s.n != name.n || memcmp(s.p, name.p, s.n) != 0);
+}
+
 /* True if the record has what rows are made of. */
 static bool parse_check(struct read_job *j, bool nul) {
     const struct sm_reader *r = j->r;
@@ -362,7 +371,7 @@ int sm_reader_parse(const struct sm_reader *r, struct sm_read_worker *w, const s
         struct sm_str raw = {c->data + j.span->at, j.span->n};
         if (!read_fields_run(j.f, r, raw, j.span->flags))
             return sm_fail(err, SM_ENOMEM, "out of memory");
-        if (!parse_check(&j, nul)) continue;
+        if ((nul || !parse_is_fine(&j)) && !parse_check(&j, nul)) continue;
         if (r->nunnamed) parse_unnamed(&j);
         read_rows(&j);
     }

@@ -58,7 +58,7 @@ static inline sm_val rows_subject(struct read_job *j, uint32_t which, uint32_t r
 }
 
 /* USUBJID and SUBJID behind the canonical columns. */
-static void rows_subjects(struct read_job *j, uint32_t row) {
+static inline void rows_subjects(struct read_job *j, uint32_t row) {
     const struct read_subject *s = j->r->subject;
     sm_val **col = j->b->col + j->r->source->ncolumn;
     col[0][row] = col[1][row] = SM_MISSING;
@@ -74,7 +74,7 @@ static void rows_subjects(struct read_job *j, uint32_t row) {
 }
 
 /* Books the row at b->nrow if nothing speaks against it. */
-static void rows_finish(struct read_job *j, uint32_t from, uint32_t copy) {
+static inline void rows_finish(struct read_job *j, uint32_t from, uint32_t copy) {
     struct sm_batch *b = j->b;
     uint32_t row = b->nrow;
     if (j->r->nrequired) rows_required(j, row, from);
@@ -122,6 +122,22 @@ static bool rows_skipped(struct read_job *j) {
     return false;
 }
 
+/* What tells repeated records, and rows of one key, from the others. */
+static void rows_hash(struct read_job *j, uint32_t first) {
+    struct sm_batch *b = j->b;
+    const struct read_back *back = b->reader;
+    struct sm_hash128 hash;
+    if (!read_fields_hash(j->f, j->r, &hash)) j->failed = true;
+    uint32_t field = j->r->subject_field == SM_NO ? 0 : j->r->subject_field;
+    struct sm_str who = read_clean(j->f->v[field], &j->w->clean);
+    sm_val *subject = (sm_val *)(uintptr_t)back->subject;
+    sm_val value = sm_val_make(j->w->in, who.n > READ_SAMPLE * 4 ? (struct sm_str){NULL, 0} : who);
+    for (uint32_t row = first; row < b->nrow; row++) {
+        b->row_hash[row] = hash;
+        subject[row] = value;
+    }
+}
+
 void read_rows(struct read_job *j) {
     struct sm_batch *b = j->b;
     const struct sm_reader *r = j->r;
@@ -139,15 +155,5 @@ void read_rows(struct read_job *j) {
         rows_finish(j, 0, 0);
         if (j->lose) read_lose(j, SM_FATE_UNREADABLE, j->lose, NULL);
     }
-    if (!b->row_hash || b->nrow == first) return;
-    struct sm_hash128 hash;
-    if (!read_fields_hash(j->f, r, &hash)) j->failed = true;
-    uint32_t field = r->subject_field == SM_NO ? 0 : r->subject_field;
-    struct sm_str who = read_clean(j->f->v[field], &j->w->clean);
-    sm_val *subject = (sm_val *)(uintptr_t)back->subject;
-    sm_val value = sm_val_make(j->w->in, who.n > READ_SAMPLE * 4 ? (struct sm_str){NULL, 0} : who);
-    for (uint32_t row = first; row < b->nrow; row++) {
-        b->row_hash[row] = hash;
-        subject[row] = value;
-    }
+    if (b->row_hash && b->nrow > first) rows_hash(j, first);
 }
