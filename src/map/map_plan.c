@@ -113,6 +113,18 @@ static bool always_gives(const struct map_template *t, uint32_t var) {
     return false;
 }
 
+/* Do the post rules write the variable in all records, before anybody reads it? */
+static bool gives_in_time(const struct map_plan *p, uint32_t var) {
+    for (uint32_t t = 0; t < p->ntpl; t++)
+        if (map_reads(&p->tpl[t], p->tpl[t].nrule, var)) return false;
+    for (uint32_t i = 0; i < p->post.nrule; i++) {
+        const struct map_rule *r = &p->post.rule[i];
+        for (uint32_t o = 0; o < r->nout && r->guard == SM_NO; o++)
+            if (r->out[o] == var) return !map_reads(&p->post, i + 1, var);
+    }
+    return false;
+}
+
 static void plan_zero(struct plan_maker *k) {
     struct map_plan *p = k->plan;
     p->zero = plan_array(k, k->domain->nvar, sizeof *p->zero);
@@ -120,6 +132,7 @@ static void plan_zero(struct plan_maker *k) {
         bool given = true;
         for (uint32_t t = 0; t < p->ntpl && given; t++)
             given = always_gives(&p->tpl[t], v);
+        if (!given && v != k->domain->usubjid) given = gives_in_time(p, v);
         if (!given) p->zero[p->nzero++] = v;
     }
 }

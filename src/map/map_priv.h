@@ -201,6 +201,8 @@ void map_plan_file(struct map_plan *p, const struct sm_file *file);
 void map_plan_free(struct map_plan *p);
 
 /* ---- map_share.c ---- */
+/* Does one of the template's first n rules, or a guard of any, read the variable? */
+bool map_reads(const struct map_template *t, uint32_t n, uint32_t var);
 /* Finds the rules of a template that can share a memo. */
 void map_share_rules(struct map_template *t, const struct sm_domain *d);
 

@@ -25,6 +25,14 @@ static bool guard_reads(const struct map_guards *g, uint32_t guard, uint32_t var
     return false;
 }
 
+bool map_reads(const struct map_template *t, uint32_t n, uint32_t var) {
+    for (size_t i = 0; i < t->guards.n; i++)
+        if (reads(&t->guards.item[i].test, var)) return true;
+    for (uint32_t i = 0; i < n; i++)
+        if (reads(&t->rule[i], var)) return true;
+    return false;
+}
+
 static bool may_reject(const struct sm_rule *rule) {
     return rule->reject_invalid || rule->terms.unmatched == SM_UNMATCHED_REJECT ||
            (rule->recode && rule->recode->unmatched == SM_UNMATCHED_REJECT);

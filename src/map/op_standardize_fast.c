@@ -39,10 +39,6 @@ static bool std_ready(struct sm_map_worker *w, struct map_rule *r) {
     return r->std != NULL;
 }
 
-static inline uint64_t hash_step(uint64_t h, uint64_t v) {
-    return ((h ^ h >> 29) + (v ^ v >> 32)) * UINT64_C(0x9E3779B97F4A7C15);
-}
-
 /* A decimal of few digits and no more than PLACES places, times 10 to the power of PLACES. */
 static int64_t fixed_point(struct sm_str s) {
     int64_t n = 0;
@@ -68,7 +64,8 @@ static int64_t fixed_value(const struct map_run *m, sm_val v) {
 /* ---- numbers ---------------------------------------------------------------------------------- */
 
 static inline uint64_t number_hash(const struct sm_convert *row, sm_val in) {
-    return hash_step((uintptr_t)row * UINT64_C(0xBF58476D1CE4E5B9), in) >> (64 - NUMBER_BITS);
+    uint64_t h = (uintptr_t)row * UINT64_C(0xBF58476D1CE4E5B9) + (in ^ in >> 32);
+    return h * UINT64_C(0x9E3779B97F4A7C15) >> (64 - NUMBER_BITS);
 }
 
 static __attribute__((noinline)) void number_make(struct map_run *m, const struct sm_rule *rule,
@@ -132,7 +129,8 @@ static inline bool kind_is(const struct std_kind *k, const sm_val *in) {
 
 static inline const struct std_kind *kind_of(struct map_run *m, const struct map_rule *r,
                                              const sm_val *in) {
-    uint64_t h = hash_step(hash_step(hash_step(hash_step(0, in[0]), in[1]), in[2]), in[3]);
+    uint64_t h = in[0] * UINT64_C(0x9E3779B97F4A7C15) + in[1] * UINT64_C(0xBF58476D1CE4E5B9) +
+                 in[2] * UINT64_C(0x94D049BB133111EB) + in[3] * UINT64_C(0xD6E8FEB86659FD93);
     struct std_kind *k = &r->std->kind[h >> (64 - KIND_BITS)];
     if (__builtin_expect(kind_is(k, in), 1)) return k;
     struct std_kind *second = &r->std->kind[h >> (64 - KIND_BITS) ^ 1];
@@ -151,20 +149,21 @@ static sm_val indicator(const struct std_kind *k, int64_t fixed) {
 
 /* False: not easy. */
 static inline bool fast_result(struct map_run *m, const struct map_rule *r, const sm_val *in,
-                               sm_val value, sm_val *out) {
+                               sm_val value, sm_val *const *to, uint32_t rec) {
     if (value == SM_MISSING) {
-        memset(out, 0, MAP_OUT_COUNT * sizeof *out);
+        for (uint32_t o = 0; o < MAP_OUT_COUNT; o++)
+            to[o][rec] = SM_MISSING;
         return true;
     }
     const struct std_kind *k = kind_of(m, r, in);
     if (!k->easy) return false;
     const struct std_number *x = number_of(m, r, k->row, value);
     if (x->fixed == NOT_FIXED) return false;
-    out[MAP_OUT_STRESC] = out[MAP_OUT_STRESN] = x->out;
-    out[MAP_OUT_STRESU] = k->unit;
-    out[MAP_OUT_STNRLO] = k->low;
-    out[MAP_OUT_STNRHI] = k->high;
-    out[MAP_OUT_NRIND] = indicator(k, x->fixed);
+    to[MAP_OUT_STRESC][rec] = to[MAP_OUT_STRESN][rec] = x->out;
+    to[MAP_OUT_STRESU][rec] = k->unit;
+    to[MAP_OUT_STNRLO][rec] = k->low;
+    to[MAP_OUT_STNRHI][rec] = k->high;
+    to[MAP_OUT_NRIND][rec] = indicator(k, x->fixed);
     return true;
 }
 
@@ -185,7 +184,7 @@ static bool columns_of(struct map_run *m, const struct sm_rule *rule, const sm_v
 uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                               sm_val *const *dst, uint32_t *rest) {
     const sm_val *src[KINDS + 1];
-    sm_val *to[MAP_OUT_COUNT], out[MAP_OUT_COUNT];
+    sm_val *to[MAP_OUT_COUNT];
     sm_val *waste = map_room_take(m, (size_t)m->nrec + 1, sizeof *waste);
     bool ready = waste && columns_of(m, r->rule, src) && std_ready(m->w, r);
     uint32_t n = 0;
@@ -197,11 +196,9 @@ uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struc
         bool easy = ready;
         if (easy) {
             const sm_val in[] = {src[0][rec], src[1][rec], src[2][rec], src[3][rec]};
-            easy = fast_result(m, r, in, src[KINDS][rec], out);
+            easy = fast_result(m, r, in, src[KINDS][rec], to, rec);
         }
         n += !easy;
-        for (uint32_t o = 0; o < MAP_OUT_COUNT && easy; o++)
-            to[o][rec] = out[o];
     }
     return n;
 }
