@@ -137,6 +137,21 @@ static int part_room(struct sm_sort_part *p, uint32_t n, struct sm_err *err) {
     return rc;
 }
 
+/* Each bucket is gathered while its records are near. */
+static int read_buckets(struct sm_sort_part *p, const struct sort_cut *cut, struct sm_err *err) {
+    const struct sort_index *x = &p->s->index;
+    uint64_t at = cut->from;
+    for (uint32_t b = cut[0].bucket; b < cut[1].bucket; b++) {
+        int rc = sort_index_bucket(x, &p->scratch, b, err);
+        if (rc != SM_OK) return rc;
+        const uint32_t n = (uint32_t)(x->end[b] - at);
+        const size_t out = (size_t)(at - cut->from);
+        sort_index_gather(x, x->number + at, n, p->cell + out * p->s->o.ncol, p->pos + out);
+        at = x->end[b];
+    }
+    return SM_OK;
+}
+
 int sm_sort_part_read(struct sm_sort_part *p, size_t part, struct sm_block *ret,
                       struct sm_err *err) {
     const struct sm_sorter *s = p->s;
@@ -145,12 +160,13 @@ int sm_sort_part_read(struct sm_sort_part *p, size_t part, struct sm_block *ret,
     const struct sort_cut *cut = &s->cut[part];
     const uint32_t n = (uint32_t)(cut[1].from - cut[0].from);
     int rc = part_room(p, n, err);
-    for (uint32_t b = cut[0].bucket; b < cut[1].bucket && rc == SM_OK; b++)
-        rc = sort_index_bucket(x, &p->scratch, b, err);
+    if (rc == SM_OK && x->as_is) {
+        uint32_t pack = cut[0].pack, row = cut[0].row;
+        sort_index_run(x, &pack, &row, n, p->cell, p->pos);
+    } else if (rc == SM_OK) {
+        rc = read_buckets(p, cut, err);
+    }
     if (rc != SM_OK) return rc;
-    uint32_t pack = cut[0].pack, row = cut[0].row;
-    if (x->as_is) sort_index_run(x, &pack, &row, n, p->cell, p->pos);
-    else sort_index_gather(x, x->number + cut[0].from, n, p->cell, p->pos);
     *ret = (struct sm_block){p->cell, p->pos, n, s->o.ncol};
     return SM_OK;
 }
