@@ -56,6 +56,13 @@ static bool is_not_after(sm_val x, const struct der_candidate *c, const struct r
     return o == SM_BEFORE || o == SM_SAME;
 }
 
+/* Quickly found out, where the reference holds for the whole subject: a later day, or none. */
+static inline bool is_surely_after(const struct sm_derive *r, const sm_val *cell, const struct reference *f) {
+    if (!f->known || !f->constant || r->date == SM_NO) return false;
+    const sm_val x = cell[r->date];
+    return sm_val_is_dtc(x) && sm_val_packed(x) >> SM_DTC_DATE_SHIFT > f->date;
+}
+
 /* Is the record one of those the last is looked for among? */
 static bool is_candidate(struct sm_deriver *v, const struct sm_derive *r, size_t row, struct reference *f, struct der_candidate *c) {
     const sm_val *cell = der_row(v, row);
@@ -92,10 +99,8 @@ static int candidates(struct sm_deriver *v, const struct sm_derive *r, size_t fr
     size_t n = 0;
     for (size_t row = from; row < to; row++) {
         struct der_candidate *c = &v->candidate[n];
-        if (!is_candidate(v, r, row, &f, c)) {
-            if (f.known && f.constant && !f.usable) break;
-            continue;
-        }
+        if (f.known && f.constant && !f.usable) break;
+        if (is_surely_after(r, der_row(v, row), &f) || !is_candidate(v, r, row, &f, c)) continue;
         int rc = der_groups_of(v, r->by, r->nby, row, &c->group, err);
         if (rc == SM_OK) rc = sm_grow(&v->flag, &v->cap_flag, v->groups.n, sizeof *v->flag, err);
         if (rc != SM_OK) return rc;

@@ -92,11 +92,33 @@ static void count_by_change(struct sm_deriver *v, struct der_sequence *s, const 
     s->n = same ? s->n + 1 : 1;
 }
 
+/* Numbers within one variable, which leads the keys. */
+static void count_in_one(struct sm_deriver *v, struct der_sequence *s, sm_val *cell, size_t n, uint32_t by, uint32_t var) {
+    sm_val last = *s->last;
+    bool begun = s->begun;
+    uint64_t number = s->n;
+    for (size_t k = 0; k < n; k++, cell += v->ncol) {
+        const sm_val x = cell[by];
+        if (x != last || !begun) number = begun && sm_val_eq(v->texts, x, last) ? number : 0;
+        last = x;
+        begun = true;
+        number++;
+        cell[var] = der_number(v, number);
+    }
+    *s->last = last;
+    s->begun = begun;
+    s->n = number;
+}
+
 int der_sequence_stream(struct sm_deriver *v, uint32_t i, sm_val *cell, size_t n, struct sm_err *err) {
     const struct sm_derive *r = &v->d->derive[i];
     struct der_sequence *s = &v->sequence[i];
     uint32_t nby;
     const uint32_t *by = within(v, r, &nby);
+    if (s->by_prefix && nby == 1) {
+        count_in_one(v, s, cell, n, *by, r->var);
+        return SM_OK;
+    }
     for (size_t k = 0; k < n; k++, cell += v->ncol) {
         int rc = SM_OK;
         if (s->by_prefix) count_by_change(v, s, cell, by, nby);
