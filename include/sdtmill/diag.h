@@ -45,13 +45,24 @@ struct sm_diag {
     struct sm_diag *next;
 };
 
+/* A short list is linked; one of more than SM_DIAGS_LINKED findings is packed (a few dozen bytes each)
+ * and has no `first`: sm_diags_next and sm_diags_get unpack one finding at a time. */
+enum { SM_DIAGS_LINKED = 2048, SM_DIAG_DETAIL = 512 };
 struct sm_diags { /* a list with its own memory */
     struct sm_arena arena;
     struct sm_diag *first, **last;
     size_t n;
-    bool failed;                  /* out of memory: the run must stop */
-    const struct sm_diag **final; /* what sm_diags_final gave when there were `nseen` findings */
-    size_t nfinal, nseen;
+    uint8_t worst;               /* severity of the worst finding, if there is one */
+    bool failed;                 /* out of memory: the run must stop */
+    struct sm_diags_pack *pack;  /* private: once the list is packed */
+    struct sm_diags_pack *final; /* private: the final order when there were `nseen` findings */
+    size_t nseen;
+};
+struct sm_diags_walk { /* starts zeroed */
+    struct sm_diag diag;
+    char detail[SM_DIAG_DETAIL]; /* where diag.detail may lie */
+    const void *at;
+    size_t i;
 };
 
 /* Row of a code, NULL if there is none. */
@@ -66,10 +77,18 @@ void sm_diags_add(struct sm_diags *d, const struct sm_diag *in, int sev);
 void sm_diags_move(struct sm_diags *to, struct sm_diags *from);
 void sm_diags_clear(struct sm_diags *d);
 void sm_diags_free(struct sm_diags *d);
+/* The next finding in the order in which they came, in w->diag; its texts stay as they are until the
+ * next call or change of the list. False at the end. */
+bool sm_diags_next(const struct sm_diags *d, struct sm_diags_walk *w);
 /* Sorts into the final order and drops repeats: findings of one cell (field > 0) with the same code
  * and value, and findings of a whole row or file that agree in everything. The one kept has the
- * worst severity and effect of them all. Returns a NULL-terminated array in d's
- * arena, its length in ret_n; NULL when out of memory. */
+ * worst severity and effect of them all. False when out of memory. */
+bool sm_diags_sort(struct sm_diags *d, size_t *ret_n);
+/* Finding i < n of the final order after sm_diags_sort, in w->diag; texts as with sm_diags_next. */
+void sm_diags_get(const struct sm_diags *d, size_t i, struct sm_diags_walk *w);
+/* Its code and severity alone. */
+uint16_t sm_diags_code(const struct sm_diags *d, size_t i, enum sm_sev *ret_sev);
+/* The final order of a short list as a NULL-terminated array in d's arena; NULL when out of memory. */
 const struct sm_diag **sm_diags_final(struct sm_diags *d, size_t *ret_n);
 const char *sm_sev_name(enum sm_sev s);       /* "note" "warning" "error" */
 const char *sm_effect_name(enum sm_effect e); /* "" "kept" "value-blank" "row-dropped" */

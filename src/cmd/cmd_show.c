@@ -78,12 +78,16 @@ static void show_one(const struct sm_diag *d, bool color) {
     }
 }
 
-static void show_code(const struct sm_diag *const *all, size_t n, unsigned code,
-                      const struct cmd_show *how, bool color) {
+static void show_code(const struct sm_diags *d, size_t n, unsigned code, const struct cmd_show *how,
+                      bool color) {
     size_t seen = 0;
+    struct sm_diags_walk w;
+    enum sm_sev sev;
     for (size_t i = 0; i < n; i++) {
-        if (all[i]->code != code || (all[i]->sev == SM_SEV_NOTE && !how->notes)) continue;
-        if (seen++ < SHOWN_PER_CODE) show_one(all[i], color);
+        if (sm_diags_code(d, i, &sev) != code || (sev == SM_SEV_NOTE && !how->notes)) continue;
+        if (seen++ >= SHOWN_PER_CODE) continue;
+        sm_diags_get(d, i, &w);
+        show_one(&w.diag, color);
     }
     if (seen > SHOWN_PER_CODE)
         fprintf(stderr, "... and %zu more like this [SM%04u]\n", seen - SHOWN_PER_CODE, code);
@@ -91,13 +95,15 @@ static void show_code(const struct sm_diag *const *all, size_t n, unsigned code,
 
 void cmd_show_findings(struct sm_diags *d, const struct cmd_show *how) {
     size_t n, by[3] = {0};
-    const struct sm_diag **all = sm_diags_final(d, &n);
     bool color = use_color(how->color);
-    if (!all) return;
-    for (size_t i = 0; i < n; i++)
-        by[all[i]->sev < 3 ? all[i]->sev : 2]++;
+    enum sm_sev sev;
+    if (!sm_diags_sort(d, &n)) return;
+    for (size_t i = 0; i < n; i++) {
+        (void)sm_diags_code(d, i, &sev);
+        by[sev < 3 ? sev : 2]++;
+    }
     for (size_t c = 0; !how->quiet && c < sm_diag_count(); c++)
-        show_code(all, n, sm_diag_at(c)->code, how, color);
+        show_code(d, n, sm_diag_at(c)->code, how, color);
     fprintf(stderr, "findings: %zu errors, %zu warnings, %zu notes\n", by[2], by[1], by[0]);
 }
 
@@ -106,9 +112,7 @@ int cmd_findings_exit(const struct sm_diags *d, const char *fail_on) {
     int level = 3;
     for (int i = 0; i < 3; i++)
         if (strcmp(fail_on, name[i]) == 0) level = i;
-    for (const struct sm_diag *x = d->first; x; x = x->next)
-        if (x->sev >= level) return CMD_FINDINGS;
-    return CMD_DONE;
+    return d->n && d->worst >= level ? CMD_FINDINGS : CMD_DONE;
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */

@@ -61,8 +61,8 @@ static void issue_line(const struct run *r, struct sm_buf *b, const struct sm_di
 
 int run_write_issues(struct run *r, struct sm_err *err) {
     size_t n;
-    const struct sm_diag **all = sm_diags_final(r->diags, &n);
-    if (!all) return sm_fail(err, SM_ENOMEM, "out of memory for findings");
+    struct sm_diags_walk w;
+    if (!sm_diags_sort(r->diags, &n)) return sm_fail(err, SM_ENOMEM, "out of memory for findings");
     struct sm_sink *k;
     int rc = sm_stage_file(r->stage, "issues.csv", &k, err);
     if (rc) return rc;
@@ -72,7 +72,8 @@ int run_write_issues(struct run *r, struct sm_err *err) {
                      "VALUE,MESSAGE,MEND,MAPPING\n");
     rc = sm_buf_check(&b, err);
     for (size_t i = 0; i < n && !rc; i++) {
-        issue_line(r, &b, all[i]);
+        sm_diags_get(r->diags, i, &w);
+        issue_line(r, &b, &w.diag);
         rc = sm_buf_check(&b, err);
         sm_sink_write(k, b.p, b.n);
         sm_buf_clear(&b);
@@ -214,13 +215,14 @@ static json_t *outputs_json(const struct sm_run_result *res) {
 
 static json_t *findings_json(struct run *r) {
     json_t *a = json_array();
-    size_t n;
-    const struct sm_diag **all = sm_diags_final(r->diags, &n);
-    for (size_t c = 0; all && c < sm_diag_count(); c++) {
+    size_t n = 0;
+    bool sorted = sm_diags_sort(r->diags, &n);
+    for (size_t c = 0; sorted && c < sm_diag_count(); c++) {
         const struct sm_diag_info *info = sm_diag_at(c);
         uint64_t by[3] = {0};
+        enum sm_sev sev;
         for (size_t i = 0; i < n; i++)
-            if (all[i]->code == info->code) by[all[i]->sev < 3 ? all[i]->sev : 2]++;
+            if (sm_diags_code(r->diags, i, &sev) == info->code) by[sev < 3 ? sev : 2]++;
         if (!by[0] && !by[1] && !by[2]) continue;
         char code[16];
         snprintf(code, sizeof code, "SM%04u", (unsigned)info->code);

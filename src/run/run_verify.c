@@ -172,11 +172,13 @@ static int define_verify(struct rver *v, struct sm_err *err) {
     if (!v->define || !v->define->there) return SM_OK;
     sm_diags_init(&diags);
     int rc = sm_check_define(v->define->full.p, v->define->path, &diags, &own);
-    for (const struct sm_diag *d = diags.first; d;
-         d = d->next) /* the other findings are no disagreement */
-        if (d->code == SM_D_DEFINE_REFERENCE)
+    struct sm_diags_walk w = {.i = 0};
+    while (sm_diags_next(&diags, &w)) {
+        const struct sm_diag *d = &w.diag;
+        if (d->code == SM_D_DEFINE_REFERENCE) /* the other findings are no disagreement */
             rver_say(v, "define.xml:%" PRIu64 ": %.*s%s%.*s", d->line, SM_STR_FMT(d->detail),
                      d->value.n ? ": " : "", SM_STR_FMT(d->value));
+    }
     sm_diags_free(&diags);
     if (rc == SM_EDATA || rc == SM_EIO) {
         rver_say(v, "%s", own.text);

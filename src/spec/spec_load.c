@@ -509,6 +509,7 @@ void sm_spec_close(struct sm_spec *s) {
 }
 
 void sm_spec_lint(const struct sm_spec *s, struct sm_diags *diags) {
-    for (const struct sm_diag *d = s->own->lint.first; d; d = d->next)
-        sm_diags_add(diags, d, d->sev);
+    struct sm_diags_walk w = {.i = 0};
+    while (sm_diags_next(&s->own->lint, &w))
+        sm_diags_add(diags, &w.diag, w.diag.sev);
 }

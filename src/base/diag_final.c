@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* The final order of findings. */
+#include "diag_priv.h"
+
+#include "sdtmill/mem.h"
+
+typedef int row_order(const struct diag_row *a, const struct diag_row *b);
+
+/* Texts are mostly shared, and then lie at the same place. */
+static int cmp_str(struct sm_str a, struct sm_str b) {
+    return a.p == b.p && a.n == b.n ? 0 : sm_str_cmp(a, b);
+}
+
+static int cmp_u64(uint64_t a, uint64_t b) {
+    return (a > b) - (a < b);
+}
+
+static int cmp_bytes(const struct diag_bytes *a, const struct diag_bytes *b) {
+    return a == b ? 0 : sm_str_cmp(diag_row_text(a), diag_row_text(b));
+}
+
+static int cmp_detail(const struct diag_row *a, const struct diag_row *b) {
+    char x[SM_DIAG_DETAIL], y[SM_DIAG_DETAIL];
+    if (a->shape == b->shape && a->detail == b->detail) return 0;
+    return sm_str_cmp(diag_row_detail(a, x), diag_row_detail(b, y));
+}
+
+/* Which cell (or row, or file) a finding is about, and what about it. */
+static int cmp_place(const struct diag_row *a, const struct diag_row *b) {
+    const struct sm_diag *x = &a->shape->d, *y = &b->shape->d;
+    int c = cmp_str(x->file, y->file);
+    if (c == 0) c = cmp_u64(a->line, b->line);
+    if (c == 0) c = cmp_u64(x->field, y->field);
+    if (c == 0) c = cmp_u64(x->code, y->code);
+    return c;
+}
+
+/* The rest of a finding; 0 only when nothing that is shown differs but severity and effect. */
+static int cmp_rest(const struct diag_row *a, const struct diag_row *b) {
+    const struct sm_diag *x = &a->shape->d, *y = &b->shape->d;
+    int c = cmp_str(x->domain, y->domain);
+    if (c == 0) c = cmp_str(x->variable, y->variable);
+    if (c == 0) c = cmp_bytes(a->value, b->value);
+    if (c == 0) c = cmp_bytes(a->subject, b->subject);
+    if (c == 0) c = cmp_str(x->column, y->column);
+    if (c == 0) c = cmp_detail(a, b);
+    if (c == 0) c = cmp_str(x->map_file, y->map_file);
+    if (c == 0) c = cmp_str(x->mend, y->mend);
+    if (c == 0) c = cmp_u64(x->map_line, y->map_line);
+    return c ? c : cmp_u64(x->map_column, y->map_column);
+}
+
+static int cmp_final(const struct diag_row *a, const struct diag_row *b) {
+    int c = cmp_place(a, b);
+    return c ? c : cmp_rest(a, b);
+}
+
+/* Brings findings of one cell together even when their domains lie apart in the final order. */
+static int cmp_cell(const struct diag_row *a, const struct diag_row *b) {
+    int c = cmp_place(a, b);
+    if (c == 0) c = cmp_bytes(a->value, b->value);
+    return c ? c : cmp_rest(a, b);
+}
+
+static bool same(const struct diag_row *a, const struct diag_row *b) {
+    if (cmp_place(a, b) != 0 || cmp_bytes(a->value, b->value) != 0) return false;
+    return a->shape->d.field != 0 || cmp_rest(a, b) == 0;
+}
+
+/* Stable, bottom up; tmp holds n pointers too. */
+static void sort(struct diag_row **v, struct diag_row **tmp, size_t n, row_order *cmp) {
+    struct diag_row **from = v, **to = tmp;
+    for (size_t width = 1; width < n; width *= 2) {
+        for (size_t lo = 0; lo < n; lo += 2 * width) {
+            size_t mid = lo + width < n ? lo + width : n;
+            size_t hi = mid + width < n ? mid + width : n;
+            size_t i = lo, j = mid;
+            if (mid >= hi || cmp(from[mid - 1], from[mid]) <= 0) { /* in order as they are */
+                memcpy(to + lo, from + lo, (hi - lo) * sizeof *to);
+                continue;
+            }
+            for (size_t k = lo; k < hi; k++) {
+                bool left = i < mid && (j >= hi || cmp(from[i], from[j]) <= 0);
+                to[k] = left ? from[i++] : from[j++];
+            }
+        }
+        struct diag_row **t = from;
+        from = to;
+        to = t;
+    }
+    if (from != v) memcpy(v, from, n * sizeof *v);
+}
+
+/* Keeps the first of equal neighbours, with the worst severity and effect of all. */
+static bool unique(struct sm_diags_pack *p, struct sm_arena *a, struct diag_row **v, size_t *n) {
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        if (kept == 0 || !same(v[kept - 1], v[i])) {
+            v[kept++] = v[i];
+            continue;
+        }
+        const struct sm_diag *f = &v[kept - 1]->shape->d, *g = &v[i]->shape->d;
+        if (!diag_pack_raise(p, a, v[kept - 1], f->sev > g->sev ? f->sev : g->sev,
+                             f->effect > g->effect ? f->effect : g->effect))
+            return false;
+    }
+    *n = kept;
+    return true;
+}
+
+/* A short list is packed for the purpose. */
+static struct sm_diags_pack *packed(struct sm_diags *d) {
+    struct sm_diags_pack *p = d->pack ? d->pack : diag_pack_new(&d->arena);
+    for (const struct sm_diag *f = d->first; f && p; f = f->next)
+        if (!diag_pack_add(p, &d->arena, f)) p = NULL;
+    return p;
+}
+
+bool sm_diags_sort(struct sm_diags *d, size_t *ret_n) {
+    size_t n = d->n;
+    if (d->failed) return false;
+    if (!d->final || d->nseen != n) {
+        struct sm_diags_pack *p = packed(d);
+        struct diag_row **v = sm_arena_array(&d->arena, n, sizeof *v);
+        struct diag_row **tmp = sm_alloc(n, sizeof *tmp);
+        bool ok = p && v && tmp;
+        if (ok) {
+            diag_pack_rows(p, v);
+            sort(v, tmp, n, cmp_cell);
+            ok = unique(p, &d->arena, v, &n);
+        }
+        if (ok) {
+            sort(v, tmp, n, cmp_final);
+            diag_pack_set_order(p, v, n);
+            d->final = p;
+            d->nseen = d->n;
+        }
+        sm_free(tmp);
+        if (!ok) return false;
+    }
+    (void)diag_pack_order(d->final, ret_n);
+    return true;
+}
+
+void sm_diags_get(const struct sm_diags *d, size_t i, struct sm_diags_walk *w) {
+    size_t n;
+    diag_row_get(diag_pack_order(d->final, &n)[i], w);
+}
+
+uint16_t sm_diags_code(const struct sm_diags *d, size_t i, enum sm_sev *ret_sev) {
+    size_t n;
+    const struct sm_diag *f = &diag_pack_order(d->final, &n)[i]->shape->d;
+    *ret_sev = (enum sm_sev)f->sev;
+    return f->code;
+}
