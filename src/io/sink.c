@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sink_priv.h"
@@ -15,7 +16,8 @@
 #include "sdtmill/mem.h"
 
 /* What is shorter than MOVE_LEAST is copied rather than handed over. */
-enum { BUFFER_SIZE = 1024 * 1024, MOVE_LEAST = BUFFER_SIZE / 8 };
+enum { BUFFER_SIZE = 1024 * 1024, MOVE_LEAST = BUFFER_SIZE / 8, PUSH_LEAST = 8 * BUFFER_SIZE };
+enum { WRITE_SOON = 2 }; /* SYNC_FILE_RANGE_WRITE */
 
 struct writer {
     pthread_t thread;
@@ -35,6 +37,7 @@ struct sink {
     struct sm_sink pub; /* first: sm_sink_* get a pointer to it */
     struct buffer now, next;
     uint64_t flushed;
+    uint64_t written, pushed; /* bytes of the file, and those that the disk was told of */
     int fd, dir;
     bool ours;  /* fd is closed here */
     bool kept;  /* nothing is written anywhere: the buffer grows */
@@ -63,8 +66,18 @@ static void latch(struct sink *o, enum sm_rc code, int sys) {
     o->pub.at = o->pub.end = NULL;
 }
 
+/* The disk begins while the file grows: it would have to wait for the commit otherwise. */
+static void push(struct sink *o, size_t n) {
+    o->written += n;
+    if (!o->ours || o->written - o->pushed < PUSH_LEAST) return;
+#if defined SYS_sync_file_range && defined __LP64__
+    (void)syscall(SYS_sync_file_range, o->fd, o->pushed, o->written - o->pushed, WRITE_SOON);
+#endif
+    o->pushed = o->written;
+}
+
 /* 0 or an errno. */
-static int put_bytes(const struct sink *o, const char *p, size_t n) {
+static int put_bytes(struct sink *o, const char *p, size_t n) {
     if (o->hash) sm_sha256_add(o->hash, p, n);
     while (n > 0) {
         ssize_t w = write(o->fd, p, n);
@@ -72,6 +85,7 @@ static int put_bytes(const struct sink *o, const char *p, size_t n) {
         if (w <= 0) return w < 0 ? errno : ENOSPC;
         p += w;
         n -= (size_t)w;
+        push(o, (size_t)w);
     }
     return 0;
 }

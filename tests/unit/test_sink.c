@@ -150,6 +150,59 @@ static void a_sink_in_memory_keeps_everything_until_it_is_asked(void **state) {
     sm_sink_discard(k);
 }
 
+static void what_is_moved_comes_out_in_order(void **state) {
+    (void)state;
+    enum { ROUNDS = 40 };
+    struct tmp t;
+    struct sm_stage *s = NULL;
+    struct sm_sink *k = NULL, *kept[2] = {NULL, NULL};
+    struct sm_err err = {0};
+    struct sm_buf got;
+    char line[32];
+    size_t lines = 0, at = 0;
+    tmp_open(&t);
+    assert_int_equal(sm_stage_open(&s, tmp_path(&t, "out"), false, &err), SM_OK);
+    assert_int_equal(sm_stage_file(s, "a.txt", &k, &err), SM_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(sm_sink_in_memory(&kept[i], &err), SM_OK);
+    for (size_t round = 0; round < ROUNDS; round++) {
+        struct sm_sink *m = kept[round % 2];
+        for (size_t n = round * round * 40; n > 0; n--)
+            sm_sink_write(m, line, (size_t)snprintf(line, sizeof line, "line %zu\n", lines++));
+        sm_sink_move(k, m);
+        assert_int_equal(sm_sink_kept(m).n, 0);
+        sm_sink_write(k, line, (size_t)snprintf(line, sizeof line, "line %zu\n", lines++));
+    }
+    for (size_t i = 0; i < 2; i++)
+        sm_sink_discard(kept[i]);
+    assert_int_equal(sm_sink_close(k, NULL, NULL, &err), SM_OK);
+    assert_int_equal(sm_stage_commit(s, &err), SM_OK);
+    sm_stage_close(s);
+    sm_buf_init(&got, 0);
+    assert_true(tmp_slurp(tmp_path(&t, "out/a.txt"), &got));
+    for (size_t i = 0; i < lines; i++) {
+        size_t n = (size_t)snprintf(line, sizeof line, "line %zu\n", i);
+        if (at + n > got.n || memcmp(got.p + at, line, n) != 0) fail_msg("wrong at %zu", i);
+        at += n;
+    }
+    assert_int_equal(at, got.n);
+    sm_buf_free(&got);
+    tmp_close(&t);
+}
+
+static void kept_bytes_can_be_changed_but_no_others(void **state) {
+    (void)state;
+    struct sm_sink *k = NULL;
+    assert_int_equal(sm_sink_in_memory(&k, NULL), SM_OK);
+    sm_sink_write(k, "number: ...", 11);
+    sm_sink_patch(k, 8, "123", 3);
+    sm_sink_patch(k, 10, "999", 3);
+    struct sm_str s = sm_sink_kept(k);
+    assert_int_equal(s.n, 11);
+    assert_memory_equal(s.p, "number: 123", 11);
+    sm_sink_discard(k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_come_out_in_order),
@@ -158,6 +211,8 @@ int main(void) {
         cmocka_unit_test(a_full_disk_that_shows_at_the_end_is_reported_by_close),
         cmocka_unit_test(a_stage_file_has_its_digest_and_size),
         cmocka_unit_test(a_sink_in_memory_keeps_everything_until_it_is_asked),
+        cmocka_unit_test(what_is_moved_comes_out_in_order),
+        cmocka_unit_test(kept_bytes_can_be_changed_but_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
