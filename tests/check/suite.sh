@@ -8,7 +8,8 @@
 #   fault       the same for tests/fault/*.sh: memory runs out (needs a build with SM_DEBUG)
 #   memory      the same for tests/memory/*.sh: runs for memcheck
 #   shared      the same for tests/shared/*.sh
-# SHORT=1 and KILLS=n make study tests try fewer ways: instrumented programs are slow.
+# SHORT=1 and KILLS=n make study tests try fewer ways: instrumented programs are slow. SKIP is an extended regular expression: what
+# matches it whole, without .sh, is left out and not counted.
 # WRAP is put before programs (valgrind ...), TEST_TIMEOUT is seconds for one program, TEST_JOBS how
 # many run at once. Logs: BUILD_DIR/log. The last line is "N passed, N failed, N skipped".
 set -u
@@ -122,7 +123,8 @@ for kind; do
     done ;;
     *) list "$root/tests/$kind"/*.sh | sed "s/^/$kind /" ;;
     esac
-done >"$build/log/items"
+done >"$build/log/all"
+awk -v skip="^(${SKIP:-/})$" '{ n = $2; sub(/.*\//, "", n); sub(/\.sh$/, "", n) } n !~ skip' "$build/log/all" >"$build/log/items"
 # shellcheck disable=SC2086
 xargs -r -P "${TEST_JOBS:-$(nproc)}" -L 1 $fixed "$0" --one "$build" <"$build/log/items"
 rc=$?
