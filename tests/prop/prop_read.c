@@ -235,8 +235,97 @@ static void what_was_written_is_read(void **state) {
     sm_buf_free(&got);
 }
 
+/* A cell as it may stand in a file; texts come again, differ in length only or in their last byte. */
+static void put_short(uint64_t *seed, struct sm_buf *text) {
+    static const char *const parts[] = {"",      "0",   "07",     "1.50",         "\xC3\xA4",
+                                        "abc",   "9:5", "09:17",  "09:17:30.250", "25:00",
+                                        "< 5",   ">=7", "\" a\"", "\"b \"",       "\"c\nd\"",
+                                        "\"e\t\"", "NK",  "-3",     "1e5",          "abcdefg",
+                                        "abcdefgh"};
+    uint64_t r = next_random(seed);
+    if (r & 1) {
+        sm_buf_add_c(text, parts[(r >> 1) % SM_ARRAY_LEN(parts)]);
+        return;
+    }
+    static const char letters[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    sm_buf_add(text, letters, r >> 1 & 31);
+    if (r & 64) sm_buf_add_byte(text, (char)('a' + (r >> 7 & 1)));
+    if (r & 512) sm_buf_add_c(text, "\xC2\xA0");
+}
+
+/* What a row became, without its place in the file, and whether something was found. */
+static bool row_alone(const char *columns, struct sm_str row, struct sm_buf *out) {
+    struct rawspec raw;
+    struct sm_buf text;
+    sm_buf_init(&text, 0);
+    sm_buf_add_c(&text, "1,2,3,4\n");
+    sm_buf_add_str(&text, row);
+    if (!rawspec_open(&raw, columns)) fail_msg("out of memory");
+    assert_int_equal(rawspec_read_n(&raw, text.p, text.n), SM_OK);
+    if (raw.rows.n) sm_buf_add_c(out, strchr(strchr(strchr(raw.rows.p, '|') + 1, '|') + 1, '|'));
+    size_t n = 0;
+    (void)sm_diags_final(&raw.diags, &n);
+    rawspec_close(&raw);
+    sm_buf_free(&text);
+    return n > 0;
+}
+
+static void cells_do_not_depend_on_cells_before(void **state) {
+    (void)state;
+    static const char *const columns[] = {"1 2:n 3:t 4:r", "1:n 2 3 4", "1:t 2:r 3:n 4"};
+    struct sm_buf text, row, want, got;
+    sm_buf_init(&text, 0);
+    sm_buf_init(&row, 0);
+    sm_buf_init(&want, 0);
+    sm_buf_init(&got, 0);
+    uint64_t seed = 29;
+    for (int i = 0; i < 60; i++) {
+        const char *kind = columns[i % 3];
+        size_t found = 0, n = 0;
+        sm_buf_clear(&text);
+        sm_buf_clear(&want);
+        sm_buf_clear(&got);
+        sm_buf_add_c(&text, "1,2,3,4\n");
+        for (int k = 0; k < 40; k++) {
+            sm_buf_clear(&row);
+            sm_buf_add_c(&row, k & 1 ? "x" : "");
+            for (int c = 0; c < 4; c++) {
+                if (c) sm_buf_add_byte(&row, ',');
+                if (c || !(k & 1)) put_short(&seed, &row);
+            }
+            sm_buf_add_byte(&row, '\n');
+            sm_buf_add_str(&text, sm_buf_str(&row));
+            found += row_alone(kind, sm_buf_str(&row), &want);
+        }
+        struct rawspec raw;
+        if (!rawspec_open(&raw, kind)) fail_msg("out of memory");
+        assert_int_equal(rawspec_read_n(&raw, text.p, text.n), SM_OK);
+        struct sm_str rest = sm_buf_str(&raw.rows), line;
+        while (rest.n && sm_str_split(&rest, '\n', &line))
+            for (int bars = 0; line.n && bars >= 0; line.p++, line.n--)
+                if (line.p[0] == '|' && ++bars == 3) {
+                    sm_buf_add_str(&got, line);
+                    sm_buf_add_byte(&got, '\n');
+                    bars = -2;
+                }
+        if (!sm_str_eq(sm_buf_str(&got), sm_buf_str(&want)))
+            fail_msg("%s\ngives\n%s\nnot\n%s", text.p, got.p, want.p);
+        const struct sm_diag **v = sm_diags_final(&raw.diags, &n);
+        size_t lines = 0;
+        for (size_t k = 0; k < n; k++)
+            lines += k == 0 || v[k]->line != v[k - 1]->line;
+        assert_int_equal(lines, found);
+        rawspec_close(&raw);
+    }
+    sm_buf_free(&text);
+    sm_buf_free(&row);
+    sm_buf_free(&want);
+    sm_buf_free(&got);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cells_do_not_depend_on_cells_before),
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(random_texts_read_alike_in_any_chunks),
         cmocka_unit_test(quoted_and_plain_fields_read_alike),
