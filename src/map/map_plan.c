@@ -58,7 +58,7 @@ static uint32_t guard_index(struct plan_maker *k, struct map_guards *g,
     map_rule_of_expr(&it->test, guard->test, &guard->where, true);
     it->test.domain = k->domain;
     it->test.source = k->source;
-    guard_pair(g, (uint32_t)g->n);
+    if (!k->w->memo_none) guard_pair(g, (uint32_t)g->n);
     return (uint32_t)g->n++;
 }
 
@@ -90,7 +90,7 @@ static void plan_rules(struct plan_maker *k, struct map_template *t, const struc
             if (r->out[o] != SM_NO && t->var_column[r->out[o]] == SM_NO)
                 t->var_column[r->out[o]] = column;
     }
-    map_share_rules(t, k->domain);
+    if (!k->w->memo_none) map_share_rules(t, k->domain);
 }
 
 static void plan_template(struct plan_maker *k, struct map_template *t,

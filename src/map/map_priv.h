@@ -129,7 +129,7 @@ struct sm_map_worker {
     struct sm_buf text;
     struct map_plan *plan;
     uint64_t memo_bytes;
-    bool memo_none; /* for tests: nothing is remembered */
+    bool memo_none; /* for tests: each rule by itself, nothing is remembered */
 };
 
 /* References of a subject, for look-ups of one batch. */

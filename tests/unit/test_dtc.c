@@ -199,6 +199,39 @@ static void packed_day_needs_a_complete_date(void **state) {
     assert_int_equal(day, 16287);
 }
 
+static void packed_days_are_counted_through_all_years(void **state) {
+    (void)state;
+    int32_t want, got;
+    for (int16_t year = 0; year <= 9999; year++) {
+        for (int8_t month = 1; month <= 12; month++) {
+            struct sm_dtc d = sm_dtc_none;
+            uint64_t packed;
+            d.year = year;
+            d.month = month;
+            d.day = (int8_t)sm_dtc_days_in_month(year, month);
+            assert_true(sm_dtc_day(&d, &want) && sm_dtc_pack(&d, &packed));
+            assert_true(sm_dtc_packed_day(packed, &got));
+            if (got != want) fail_msg("%d-%d: %d is not %d", year, month, got, want);
+        }
+    }
+}
+
+static void a_time_goes_to_a_complete_date_without_one(void **state) {
+    (void)state;
+    static const char *const not[] = {"2014-03", "2014---15", "--03-15", "2014-03-15T10",
+                                      "2014-03-15T-:30"};
+    uint64_t packed, want, got;
+    struct sm_dtc d = read_text("2014-03-15"), full = read_text("2014-03-15T00:59");
+    assert_true(sm_dtc_pack(&d, &packed) && sm_dtc_pack(&full, &want));
+    assert_true(sm_dtc_packed_at(packed, 0, 59, &got));
+    assert_true(got == want);
+    for (size_t i = 0; i < SM_ARRAY_LEN(not); i++) {
+        d = read_text(not[i]);
+        assert_true(sm_dtc_pack(&d, &packed));
+        assert_false(sm_dtc_packed_at(packed, 10, 0, &got));
+    }
+}
+
 static void study_day_has_no_day_zero(void **state) {
     (void)state;
     struct sm_dtc ref = read_text("2014-03-01T10:00");
@@ -544,6 +577,8 @@ int main(void) {
         cmocka_unit_test(nothing_known_is_zero_and_no_text),
         cmocka_unit_test(days_are_counted_from_1970),
         cmocka_unit_test(packed_day_needs_a_complete_date),
+        cmocka_unit_test(packed_days_are_counted_through_all_years),
+        cmocka_unit_test(a_time_goes_to_a_complete_date_without_one),
         cmocka_unit_test(study_day_has_no_day_zero),
         cmocka_unit_test(years_are_completed_on_the_birthday),
         cmocka_unit_test(comparison_knows_what_it_cannot_know),

@@ -499,6 +499,11 @@ static void constants_are_folded_and_inputs_listed_once(void **state) {
     assert_true(sm_expr_is_const(compile("concat('a', upper-case('b'), 1 + 1)"), &v));
     assert_true(v == make("aB2"));
     assert_false(sm_expr_is_const(compile("concat('a', A)"), &v));
+    struct sm_slot alone = {0};
+    assert_true(sm_expr_is_slot(compile(" (DM.RFSTDTC)"), &alone));
+    assert_int_equal(alone.kind, SM_SLOT_REF);
+    assert_false(sm_expr_is_slot(compile("-N"), &alone));
+    assert_false(sm_expr_is_slot(compile("'A'"), &alone));
     const struct sm_expr *e = compile("concat(N, A, N, DM.RFSTDTC)");
     assert_int_equal(sm_expr_inputs(e, &slot), 3);
     assert_int_equal(slot[0].index, 2);
