@@ -27,10 +27,17 @@ static inline const struct sm_pack *pack_at(const struct sort_index *x, uint32_t
 
 /* Asks for the memory of a record. */
 static inline void fetch(const struct sort_index *x, uint32_t number) {
-    const struct sm_pack *k = pack_at(x, number);
-    const uint8_t *record = sm_pack_data(k) + (size_t)row_of(number) * k->stride;
+    const struct sort_place *at = &x->place[pack_of(number)];
+    const uint8_t *record = at->data + (size_t)row_of(number) * at->stride;
     __builtin_prefetch(record);
-    __builtin_prefetch(record + k->stride);
+    __builtin_prefetch(record + at->stride);
+}
+
+/* Asks for what opens it. */
+static inline void fetch_view(const struct sort_index *x, uint32_t number) {
+    const uint8_t *view = (const uint8_t *)x->view[pack_of(number)];
+    for (uint32_t i = 0; i < x->place[pack_of(number)].view; i += 64)
+        __builtin_prefetch(view + i);
 }
 
 /* ---- what the key words leave open ----------------------------------------------------------- */
@@ -101,8 +108,9 @@ static bool bucket_keys(const struct bucket *b) {
     for (uint32_t i = 0; i < b->n; i++, key += words) {
         const uint32_t number = b->number[i];
         if (i + AHEAD < b->n) fetch(x, b->number[i + AHEAD]);
+        const struct sort_place *at = &x->place[pack_of(number)];
         sort_plan_key(x->plan, sort_index_step(x, pack_of(number)), pack_at(x, number),
-                      row_of(number), key);
+                      row_of(number), at->data + (size_t)row_of(number) * at->stride, key);
         if (ascending && i) ascending = cmp_words(key - words, key, words) <= 0;
     }
     return ascending;
@@ -310,7 +318,7 @@ static bool all_ascend(const struct sort_index *x, uint64_t *key) {
     for (uint32_t i = 0; i < x->npack; i++) {
         const struct sm_pack *k = x->pack[i];
         for (uint32_t r = 0; r < k->nrow; r++) {
-            sort_plan_key(x->plan, sort_index_step(x, i), k, r, key);
+            sort_plan_key(x->plan, sort_index_step(x, i), k, r, sort_record(k, r), key);
             if (cmp_words(last, key, words) > 0) return false;
             memcpy(last, key, words * sizeof *last);
         }
@@ -348,7 +356,12 @@ static int open_packs(struct sort_index *x, struct sm_err *err) {
         const struct sm_pack *k = x->pack[i];
         int rc = sm_resize(&x->view[i], 1, sm_unpack_bytes(k), err);
         if (rc != SM_OK) return rc;
-        sm_unpack_set(x->view[i], x->plan->by.packer[k->maker], k);
+        struct sm_unpack *u = x->view[i];
+        sm_unpack_set(u, x->plan->by.packer[k->maker], k);
+        x->place[i] = (struct sort_place){
+            u->data, u->stride, (uint32_t)(sizeof *u + u->ncell * sizeof *u->cell)};
+        if (i && memcmp(u->fixed, x->view[i - 1]->fixed, u->ncol * sizeof *u->fixed) == 0)
+            u->fixed = x->view[i - 1]->fixed; /* which stays near */
         sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
     }
     return SM_OK;
@@ -365,8 +378,9 @@ int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct s
     x->end = sm_alloc(x->nbucket, sizeof *x->end);
     x->step = sm_alloc((size_t)npack * plan->nfield, sizeof *x->step);
     x->view = sm_alloc(npack, sizeof *x->view);
+    x->place = sm_alloc(npack, sizeof *x->place);
     uint64_t *key = sm_alloc((size_t)plan->words * 2, sizeof *key);
-    int rc = x->end && x->step && x->view && key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc = x->end && x->step && x->view && x->place && key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     if (rc == SM_OK) rc = open_packs(x, err);
     if (rc == SM_OK) x->as_is = plan->exact && all_ascend(x, key);
     sm_free(key);
@@ -382,6 +396,7 @@ void sort_index_free(struct sort_index *x) {
     for (uint32_t i = 0; x->view && i < x->npack; i++)
         sm_free(x->view[i]);
     sm_free(x->view);
+    sm_free(x->place);
     *x = (struct sort_index){0};
 }
 
@@ -390,7 +405,7 @@ void sort_index_free(struct sort_index *x) {
 void sort_index_gather(const struct sort_index *x, const uint32_t *number, uint32_t n, sm_val *cell,
                        sm_pos *pos) {
     for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
-        if (i + AHEAD < n) fetch(x, number[i + AHEAD]);
+        if (i + AHEAD / 2 < n) fetch_view(x, number[i + AHEAD / 2]);
         pos[i] = sm_unpack_row(x->view[pack_of(number[i])], row_of(number[i]), cell);
     }
 }

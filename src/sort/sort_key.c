@@ -314,7 +314,7 @@ uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step
     for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++) {
         const struct sort_field *f = &p->field[i];
         if (f->shift < shift + bits && (unsigned)f->shift + f->width > shift)
-            x |= sort_step_bits(p, step, i, k, row);
+            x |= sort_step_bits(p, step, i, k, row, sort_record(k, row));
     }
     return (uint32_t)(x >> shift & (((uint64_t)1 << bits) - 1));
 }
@@ -327,7 +327,7 @@ void sort_plan_digits(const struct sort_plan *p, const struct sort_step *step,
         const struct sort_field *f = &p->field[i];
         if ((unsigned)f->shift + f->width <= shift) continue;
         for (uint32_t r = 0; r < k->nrow; r++)
-            out[r] |= (uint16_t)(sort_step_bits(p, step, i, k, r) >> shift);
+            out[r] |= (uint16_t)(sort_step_bits(p, step, i, k, r, sort_record(k, r)) >> shift);
     }
 }
 

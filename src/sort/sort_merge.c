@@ -77,7 +77,7 @@ static int cursor_load(struct sort_merge *m, uint32_t i, struct sm_err *err) {
 
 static void cursor_key(struct sort_merge *m, uint32_t i) {
     struct cursor *c = &m->c[i];
-    sort_plan_key(m->plan, c->step, c->pack, c->row, m->key + (size_t)i * m->plan->words);
+    sort_plan_key(m->plan, c->step, c->pack, c->row, sort_record(c->pack, c->row), m->key + (size_t)i * m->plan->words);
 }
 
 static inline bool comes_before(const struct sort_merge *m, uint32_t i, uint32_t j) {

@@ -80,23 +80,27 @@ void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct 
 /* A field whose value has to be looked at. */
 uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,
                         uint32_t row);
-/* A field of a record's key, in its place in the word. */
+static inline const uint8_t *sort_record(const struct sm_pack *k, uint32_t row) {
+    return sm_pack_data(k) + (size_t)row * k->stride;
+}
+/* A field of a record's key, in its place in the word. record: its first byte. */
 static inline uint64_t sort_step_bits(const struct sort_plan *p, const struct sort_step *step,
-                                      uint32_t field, const struct sm_pack *k, uint32_t row) {
+                                      uint32_t field, const struct sm_pack *k, uint32_t row,
+                                      const uint8_t *record) {
     const struct sort_step *s = &step[field];
     if (s->how == SORT_IMAGE) return sort_plan_look(p, field, k, row) << s->left;
-    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
     uint64_t x = sm_pack_load(record + s->at) >> s->by & s->mask;
     if (s->how == SORT_RANK) return (uint64_t)s->rank[x] << s->left;
     return x ? (s->base + ((x - 1) << s->low)) << s->left : 0;
 }
 /* The words of a record's key: words numbers to out. */
 static inline void sort_plan_key(const struct sort_plan *p, const struct sort_step *step,
-                                 const struct sm_pack *k, uint32_t row, uint64_t *out) {
+                                 const struct sm_pack *k, uint32_t row, const uint8_t *record,
+                                 uint64_t *out) {
     for (uint32_t w = 0, i = 0; w < p->words; w++) {
         uint64_t x = 0;
         for (const uint32_t end = p->first[w + 1]; i < end; i++)
-            x |= sort_step_bits(p, step, i, k, row);
+            x |= sort_step_bits(p, step, i, k, row, record);
         out[w] = x;
     }
 }
@@ -116,12 +120,17 @@ uint64_t sort_plan_lead(const struct sort_plan *p, uint32_t lead, uint32_t w);
 int sort_value_cmp(const struct sm_texts *t, enum sm_sort_kind kind, sm_val a, sm_val b);
 
 /* ---- records in memory ----------------------------------------------------------------------- */
+struct sort_place { /* of a pack's records; view: bytes that open it */
+    const uint8_t *data;
+    uint32_t stride, view;
+};
 struct sort_index {
     const struct sort_plan *plan;
     struct sm_pack **pack;
     uint32_t npack;
     struct sort_step *step; /* [npack][nfield] */
     struct sm_unpack **view; /* [npack] */
+    struct sort_place *place; /* [npack] */
     uint64_t n;
     bool as_is;       /* they came in order: number[] is not there */
     uint32_t *number; /* [n] pack << SORT_NUMBER_BITS | place in the pack */
