@@ -29,14 +29,21 @@ static sm_val value_of(const uint8_t *p) {
 }
 
 static void check_same(struct sm_packer *p, const struct sm_pack *k, const sm_val *cell, const sm_pos *pos) {
-    sm_val row[COLUMNS_MOST];
+    sm_val row[COLUMNS_MOST], other[COLUMNS_MOST];
+    struct sm_unpack *u = sm_alloc(1, sm_unpack_bytes(k));
+    if (!u) return;
+    must(sm_unpack_bytes(k) <= sm_unpack_most(k->ncol));
+    sm_unpack_set(u, p, k);
     for (uint32_t i = 0; i < k->nrow; i++) {
         must(sm_pack_row(p, k, i, row) == pos[i]);
+        must(sm_unpack_row(u, i, other) == pos[i]);
+        must(memcmp(row, other, p->ncol * sizeof *row) == 0);
         for (uint32_t c = 0; c < p->ncol; c++) {
             must(row[c] == cell[(size_t)i * p->ncol + c]);
             must(sm_pack_cell(p, k, i, c) == row[c]);
         }
     }
+    sm_free(u);
 }
 
 /* A pack with foreign bytes in it: sound or not, nothing else is touched. */
@@ -45,7 +52,13 @@ static void check_changed(const struct sm_packer *p, struct sm_pack *k, const ui
     const uint64_t bytes = k->bytes;
     for (size_t i = 0; i + 2 < size && i < 64; i += 3) ((uint8_t *)k)[(data[i] | (size_t)data[i + 1] << 8) % bytes] ^= data[i + 2];
     if (!sm_pack_sound(p, k, bytes)) return;
-    for (uint32_t i = 0; i < k->nrow; i++) (void)sm_pack_row(p, k, i, row);
+    struct sm_unpack *u = sm_alloc(1, sm_unpack_bytes(k));
+    if (u) sm_unpack_set(u, p, k);
+    for (uint32_t i = 0; i < k->nrow; i++) {
+        (void)sm_pack_row(p, k, i, row);
+        if (u) (void)sm_unpack_row(u, i, row);
+    }
+    sm_free(u);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
