@@ -135,8 +135,8 @@ static int csv_block(struct sm_emitter *e, const struct sm_block *b, struct sm_e
     for (uint32_t r = 0; r < b->nrow && nvar; r++, row += b->ncol) {
         char *p = sm_sink_reserve(e->sink, room);
         if (p && nvar == 1 && row[*e->ds->column] == SM_MISSING) { /* else an empty line */
-            memcpy(p, "\"\",", 3);
-            p += 3;
+            p = sm_csv_put_quoted(p, SM_STR(""));
+            *p++ = ',';
         } else if (p) {
             p = put_row(e, row, p);
         }
