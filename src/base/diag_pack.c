@@ -30,7 +30,8 @@ struct sm_diags_pack *diag_pack_new(struct sm_arena *a) {
     return p->place && p->first ? p : NULL;
 }
 
-/* ---- texts ------------------------------------------------------------------------------------- */
+/* ---- texts -------------------------------------------------------------------------------------
+ */
 
 struct sm_str diag_row_text(const struct diag_bytes *b) {
     return b ? sm_str_n(b->text, b->n) : (struct sm_str){NULL, 0};
@@ -98,7 +99,8 @@ struct sm_str diag_row_detail(const struct diag_row *r, char *room) {
     return sm_str_n(room, n);
 }
 
-/* ---- shapes ------------------------------------------------------------------------------------ */
+/* ---- shapes ------------------------------------------------------------------------------------
+ */
 
 static const size_t shape_texts[] = {
     offsetof(struct sm_diag, file),     offsetof(struct sm_diag, column),
@@ -175,7 +177,8 @@ static const struct diag_shape *shape_put(struct sm_diags_pack *p, struct sm_are
     return p->place[at];
 }
 
-/* ---- rows -------------------------------------------------------------------------------------- */
+/* ---- rows --------------------------------------------------------------------------------------
+ */
 
 bool diag_pack_add(struct sm_diags_pack *p, struct sm_arena *a, const struct sm_diag *in) {
     const struct diag_row *was = p->newest;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef SDTMILL_DIAG_PRIV_H
 #define SDTMILL_DIAG_PRIV_H
-/* diag_priv.h - findings packed. What many findings share (all but line, value, subject and the middle
- * of the detail) is kept once, as their shape. */
+/* diag_priv.h - findings packed. What many findings share (all but line, value, subject and the
+ * middle of the detail) is kept once, as their shape. */
 #include "sdtmill/diag.h"
 
 /* Every text of a finding. */

@@ -158,6 +158,131 @@ static void move_empties_one_list_into_the_other(void **state) {
     sm_diags_free(&b);
 }
 
+enum { MANY = 3000 };
+
+static uint32_t next_random(uint32_t *seed) {
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+static struct sm_str pick(uint32_t *seed, const char *const *from, size_t n) {
+    const char *s = from[next_random(seed) % n];
+    return s ? sm_str(s) : (struct sm_str){NULL, 0};
+}
+
+static void many_findings(struct sm_diag *v) {
+    static char longer[2][2 * SM_DIAG_DETAIL];
+    static char numbers[MANY][64];
+    static const char *const names[] = {"a.csv", "b.csv", "", NULL};
+    static const char *const values[] = {"x", "y", "", NULL, "a value of some length"};
+    static const char *const details[] = {NULL, "", "short", longer[0], longer[1]};
+    uint32_t seed = 7;
+    for (size_t k = 0; k < 2; k++) {
+        memset(longer[k], 'd', sizeof longer[k] - 1);
+        longer[k][SM_DIAG_DETAIL / 2] = (char)('0' + k);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        v[i] = (struct sm_diag){.code = (uint16_t)(1001 + next_random(&seed) % 2),
+                                .sev = (uint8_t)(next_random(&seed) % 3),
+                                .effect = (uint8_t)(next_random(&seed) % 4),
+                                .line = next_random(&seed) % 12,
+                                .field = next_random(&seed) % 3,
+                                .map_line = next_random(&seed) % 2};
+        v[i].file = pick(&seed, names, SM_ARRAY_LEN(names));
+        v[i].column = pick(&seed, values, 2);
+        v[i].value = pick(&seed, values, SM_ARRAY_LEN(values));
+        v[i].domain = pick(&seed, names, 2);
+        v[i].subject = pick(&seed, values, SM_ARRAY_LEN(values));
+        v[i].detail = pick(&seed, details, SM_ARRAY_LEN(details));
+        if (i % 3) continue;
+        snprintf(numbers[i], sizeof numbers[i], "the same as line %u of it", next_random(&seed) % 99);
+        v[i].detail = sm_str(numbers[i]);
+    }
+}
+
+static bool same_text(struct sm_str a, struct sm_str b) {
+    return !a.p == !b.p && sm_str_eq(a, b);
+}
+
+static bool same_cell(const struct sm_diag *a, const struct sm_diag *b) {
+    return sm_str_cmp(a->file, b->file) == 0 && a->line == b->line && a->field == b->field &&
+           a->code == b->code && sm_str_cmp(a->value, b->value) == 0;
+}
+
+static bool same_rest(const struct sm_diag *a, const struct sm_diag *b) {
+    return sm_str_cmp(a->domain, b->domain) == 0 && sm_str_cmp(a->subject, b->subject) == 0 &&
+           sm_str_cmp(a->column, b->column) == 0 && sm_str_cmp(a->detail, b->detail) == 0 &&
+           a->map_line == b->map_line;
+}
+
+static void a_long_list_comes_back_as_it_was(void **state) {
+    static struct sm_diag v[MANY];
+    struct sm_diags d;
+    struct sm_diags_walk w = {.i = 0};
+    (void)state;
+    many_findings(v);
+    sm_diags_init(&d);
+    for (size_t i = 0; i < MANY; i++)
+        sm_diags_add(&d, &v[i], v[i].sev);
+    assert_int_equal(d.n, MANY);
+    assert_int_equal(d.worst, SM_SEV_ERROR);
+    assert_null(d.first);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_true(sm_diags_next(&d, &w));
+        const struct sm_diag *x = &w.diag;
+        assert_true(x->line == v[i].line && x->field == v[i].field && x->code == v[i].code);
+        assert_true(x->sev == v[i].sev && x->effect == v[i].effect && x->map_line == v[i].map_line);
+        assert_true(same_text(x->file, v[i].file) && same_text(x->value, v[i].value));
+        assert_true(same_text(x->subject, v[i].subject) && same_text(x->detail, v[i].detail));
+        assert_true(same_text(x->domain, v[i].domain) && same_text(x->column, v[i].column));
+        assert_true(same_text(x->mend, v[i].mend));
+    }
+    assert_false(sm_diags_next(&d, &w));
+    sm_diags_free(&d);
+}
+
+/* Findings that are one with v[i]; 0 if an earlier one stands for them. */
+static size_t ones_with(const struct sm_diag *v, size_t i, uint8_t *sev, uint8_t *effect) {
+    size_t n = 0;
+    for (size_t k = 0; k < MANY; k++) {
+        if (!same_cell(&v[i], &v[k]) || (v[i].field == 0 && !same_rest(&v[i], &v[k]))) continue;
+        if (k < i) return 0;
+        if (v[k].sev > *sev) *sev = v[k].sev;
+        if (v[k].effect > *effect) *effect = v[k].effect;
+        n++;
+    }
+    return n;
+}
+
+static void a_long_list_has_the_same_final_order(void **state) {
+    static struct sm_diag v[MANY];
+    struct sm_diags d;
+    size_t n, want = 0;
+    (void)state;
+    many_findings(v);
+    sm_diags_init(&d);
+    for (size_t i = 0; i < MANY; i++)
+        sm_diags_add(&d, &v[i], v[i].sev);
+    const struct sm_diag **all = sm_diags_final(&d, &n);
+    assert_non_null(all);
+    for (size_t i = 0; i < MANY; i++) {
+        uint8_t sev = 0, effect = 0;
+        if (!ones_with(v, i, &sev, &effect)) continue;
+        want++;
+        size_t k = 0;
+        while (k < n && (!same_cell(all[k], &v[i]) || (v[i].field == 0 && !same_rest(all[k], &v[i]))))
+            k++;
+        assert_true(k < n && all[k]->sev == sev && all[k]->effect == effect);
+    }
+    assert_int_equal(n, want);
+    for (size_t i = 1; i < n; i++) {
+        int c = sm_str_cmp(all[i - 1]->file, all[i]->file);
+        assert_true(c <= 0);
+        if (c == 0) assert_true(all[i - 1]->line <= all[i]->line);
+    }
+    sm_diags_free(&d);
+}
+
 static void empty_list_has_a_final_order_too(void **state) {
     (void)state;
     struct sm_diags d;
@@ -187,6 +312,8 @@ int main(void) {
         cmocka_unit_test(whole_row_findings_merge_only_when_equal),
         cmocka_unit_test(move_empties_one_list_into_the_other),
         cmocka_unit_test(empty_list_has_a_final_order_too),
+        cmocka_unit_test(a_long_list_comes_back_as_it_was),
+        cmocka_unit_test(a_long_list_has_the_same_final_order),
         cmocka_unit_test(names_are_those_of_the_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,8 +110,7 @@ static void booked_open(struct booked *b, uint64_t records) {
 }
 
 static void booked_close(struct booked *b) {
-    sm_free(b->in.fate);
-    sm_free(b->in.reason);
+    run_fate_free(&b->in);
     sm_free(b->r.reason);
     sm_arena_free(&b->r.arena);
     sm_arena_free(&b->result.arena);
@@ -127,8 +126,10 @@ static void the_weightiest_fate_of_a_row_stands(void **state) {
     run_fate_mark(&b.r, &b.in, 2, SM_FATE_UNREADABLE, SM_D_MALFORMED_ROW, NULL);
     run_fate_mark(&b.r, &b.in, 2, SM_FATE_USED, 0, NULL);
     assert_int_equal(b.in.fate[0], SM_FATE_USED);
-    assert_int_equal(b.in.reason[0], 0);
     assert_int_equal(b.in.fate[1], SM_FATE_UNREADABLE);
+    assert_int_equal(run_ledger(&b.r, &b.result, &b.err), SM_OK);
+    assert_int_equal(b.result.ledger->nwhy, 1);
+    assert_string_equal(b.result.ledger->why->reason.p, "malformed-row");
     booked_close(&b);
 }
 
@@ -183,6 +184,35 @@ static void the_ledger_counts_reasons_by_name(void **state) {
     for (size_t i = 0; i < row->nwhy; i++)
         assert_string_equal(row->why[i].reason.p, want[i]);
     assert_int_equal(row->why[2].rows, 2);
+    booked_close(&b);
+}
+
+static void reasons_beyond_255_are_told_apart(void **state) {
+    enum { RULES = 700, ROWS = 9000 };
+    static struct sm_where at[RULES];
+    struct booked b;
+    uint64_t rows = 0;
+    (void)state;
+    booked_open(&b, 1);
+    for (uint32_t i = 0; i < RULES; i++)
+        at[i] = (struct sm_where){SM_STR("ae.xml"), i + 1, 1};
+    b.in.totals.records = ROWS;
+    for (uint64_t i = 0; i < ROWS; i++) {
+        assert_int_equal(run_fate_reserve(&b.in, i + 1, &b.err), SM_OK);
+        if (i >= 4096 && i < 8192)
+            run_fate_mark(&b.r, &b.in, i + 1, SM_FATE_USED, 0, NULL);
+        else
+            run_fate_mark(&b.r, &b.in, i + 1, SM_FATE_FILTERED, 0, &at[i % RULES]);
+        if (i % 10 == 0) run_fate_mark(&b.r, &b.in, i + 1, SM_FATE_REJECTED, 0, &at[0]);
+    }
+    if (run_ledger(&b.r, &b.result, &b.err)) fail_msg("%s", b.err.text);
+    const struct sm_ledger_row *row = b.result.ledger;
+    assert_int_equal(row->nwhy, 631); /* rules of tens lost their rows to the first */
+    for (size_t i = 0; i < row->nwhy; i++)
+        rows += row->why[i].rows;
+    assert_int_equal(rows, ROWS - row->used);
+    assert_string_equal(row->why[0].reason.p, "ae.xml:1");
+    assert_int_equal(row->why[0].rows, row->rejected);
     booked_close(&b);
 }
 
@@ -343,6 +373,7 @@ int main(void) {
         cmocka_unit_test(a_row_without_a_fate_unbalances_the_ledger),
         cmocka_unit_test(more_rows_read_than_booked_unbalance_the_ledger),
         cmocka_unit_test(the_ledger_counts_reasons_by_name),
+        cmocka_unit_test(reasons_beyond_255_are_told_apart),
     };
 #define RUN_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest runs[] = {
