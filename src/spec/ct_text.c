@@ -40,10 +40,10 @@ struct text_load {
 
 static bool is_ascii(struct sm_str s) {
     size_t i = 0;
-    uint64_t any = 0, eight;
-    for (; i + 8 <= s.n; i += 8) {
-        memcpy(&eight, s.p + i, 8);
-        any |= eight;
+    uint64_t any = 0, w[4];
+    for (; s.n - i >= sizeof w; i += sizeof w) {
+        memcpy(w, s.p + i, sizeof w);
+        any |= w[0] | w[1] | w[2] | w[3];
     }
     for (; i < s.n; i++)
         any |= (unsigned char)s.p[i] & 0x80u;

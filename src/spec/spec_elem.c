@@ -118,10 +118,11 @@ static const struct elem *elem_kind(struct sm_str kind) {
 }
 
 static const struct elem *elem_child(const struct elem *e, const char *name) {
-    struct sm_str rest = sm_str(e->children), kind;
-    while (sm_str_word(&rest, &kind)) {
-        const struct elem *c = elem_kind(kind);
-        if (c && strcmp(c->name, name) == 0) return c;
+    for (size_t i = 0; i < SM_ARRAY_LEN(elems); i++) {
+        if (strcmp(elems[i].name, name) != 0) continue;
+        struct sm_str rest = sm_str(e->children), kind;
+        while (sm_str_word(&rest, &kind))
+            if (sm_str_eq_c(kind, elems[i].kind)) return &elems[i];
     }
     return NULL;
 }
