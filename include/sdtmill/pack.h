@@ -32,7 +32,7 @@ struct sm_dict {                 /* of one column */
     size_t n, cap;
     sm_val *was[SM_DICT_GROWTHS]; /* val before it grew, for whoever holds a struct sm_unpack */
     uint32_t nwas;
-    struct sm_dict_place { sm_val val; uint32_t code; } *place;
+    uint32_t *place;             /* [nplace] codes by the hash of their values; 0: none */
     size_t nplace, most;         /* places (a power of two); values it may hold */
     uint8_t shift;               /* 64 less the bits of a place's number */
     bool closed;                 /* was full once, or too many values fell on one place */

@@ -91,28 +91,26 @@ static inline size_t dict_hash(const struct sm_dict *d, sm_val v) {
     return (size_t)(v * DICT_FACTOR >> d->shift);
 }
 
-/* Where v is or goes; NULL when too many others were in the way. An empty place has the value and
- * the code of what is missing, so that this is found like any other. */
-static struct sm_dict_place *dict_find(const struct sm_dict *d, sm_val v, size_t most) {
+/* Where v is or goes; NULL when too many others were in the way. A free place has the code of what
+ * is missing, so that this is found like any other. */
+static uint32_t *dict_find(const struct sm_dict *d, sm_val v, size_t most) {
     size_t at = dict_hash(d, v);
     for (size_t i = 0; i < most; i++, at = (at + 1) & (d->nplace - 1))
-        if (d->place[at].val == v || d->place[at].val == 0) return &d->place[at];
+        if (d->place[at] == 0 || d->val[d->place[at]] == v) return &d->place[at];
     return NULL;
 }
 
 static int dict_widen(struct sm_dict *d, struct sm_err *err) {
-    struct sm_dict_place *was = d->place;
-    size_t n = d->nplace;
-    struct sm_dict_place *now = sm_alloc(n * 2, sizeof *now);
+    uint32_t *now = sm_alloc(d->nplace * 2, sizeof *now);
     if (!now) return sm_fail(err, SM_ENOMEM, "out of memory");
+    sm_free(d->place);
     d->place = now;
-    d->nplace = n * 2;
+    d->nplace *= 2;
     d->shift--;
-    for (size_t i = 0; i < n; i++) {
-        struct sm_dict_place *e = was[i].val ? dict_find(d, was[i].val, d->nplace) : NULL;
-        if (e) *e = was[i];
+    for (size_t i = 1; i < d->n; i++) {
+        uint32_t *e = dict_find(d, d->val[i], d->nplace);
+        if (e) *e = (uint32_t)i;
     }
-    sm_free(was);
     return SM_OK;
 }
 
@@ -147,9 +145,9 @@ static int dict_room(struct sm_packer *p, struct sm_dict *d, struct sm_err *err)
 static int dict_add(struct sm_packer *p, struct sm_dict *d, sm_val v, struct sm_err *err) {
     int rc = dict_room(p, d, err);
     if (rc != SM_OK) return rc;
-    struct sm_dict_place *e = dict_find(d, v, DICT_PROBES_MOST);
+    uint32_t *e = dict_find(d, v, DICT_PROBES_MOST);
     if (!e) return SM_EOF;
-    *e = (struct sm_dict_place){v, (uint32_t)d->n};
+    *e = (uint32_t)d->n;
     d->val[d->n++] = v;
     return SM_OK;
 }
@@ -157,19 +155,22 @@ static int dict_add(struct sm_packer *p, struct sm_dict *d, sm_val v, struct sm_
 /* Codes of values from i on, up to the first that has none; returns its number, or n. */
 APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
                            uint32_t i, uint32_t *out) {
-    const struct sm_dict_place *place = d->place, *e;
+    const uint32_t *place = d->place;
+    const sm_val *val = d->val;
     const size_t step = in->step, last = d->nplace - 1;
     const unsigned shift = d->shift;
     const uint32_t n = in->nrow;
     const sm_val *v = in->col[c] + i * step;
     for (; i < n; i++, v += step) {
         const sm_val x = *v;
-        e = place + (size_t)(x * DICT_FACTOR >> shift);
-        while (e->val != x) {
-            if (!e->val) return i;
-            e = e < place + last ? e + 1 : place;
+        size_t at = (size_t)(x * DICT_FACTOR >> shift);
+        uint32_t code = place[at];
+        while (val[code] != x) {
+            if (!code) return i;
+            at = (at + 1) & last;
+            code = place[at];
         }
-        out[i] = e->code;
+        out[i] = code;
     }
     return n;
 }
