@@ -6,8 +6,9 @@
  * A packer has one dictionary a column. A pack holds up to SM_PACK_ROWS records row by row: each
  * cell is a dictionary code or the value itself, less the smallest of the pack, in as many bits as
  * the largest needs. A column that is constant in the pack takes none. A column of dates keeps
- * values; one whose dictionary is full goes on with values. A pack is one run of memory without pointers: it can be written to
- * a file and read back, but only the packer that made it can open it.
+ * values; one whose dictionary is full goes on with values. A pack is one run of memory without
+ * pointers: it can be written to a file and read back, but only the packer that made it can open
+ * it.
  *
  * Threads  encode: one; decode: many, while nobody encodes
  * Errors   SM_ENOMEM */
@@ -16,32 +17,36 @@
 enum { SM_PACK_ROWS = 8192, SM_DICT_GROWTHS = 20 };
 
 struct sm_pack_field {
-    uint64_t base;               /* smallest code or value; 0 stands for missing where values are kept */
-    uint32_t bit;                /* place in the record */
-    uint8_t width, shift, coded; /* bits; low bits that are zero in all values; dictionary or values */
+    uint64_t base; /* smallest code or value; 0 stands for missing where values are kept */
+    uint32_t bit;  /* place in the record */
+    uint8_t width, shift,
+        coded; /* bits; low bits that are zero in all values; dictionary or values */
     uint8_t unused;
 };
 struct sm_pack {
     uint32_t nrow, ncol, stride; /* stride: bytes of one record */
     uint32_t maker;              /* id of the packer */
     uint64_t bytes;              /* of the whole pack, this header included */
-    struct sm_pack_field field[]; /* ncol, then file and line, then copy of the position; then the records */
+    struct sm_pack_field
+        field[]; /* ncol, then file and line, then copy of the position; then the records */
 };
-struct sm_dict {                 /* of one column */
-    sm_val *val;                 /* [n]; code 0 is missing */
+struct sm_dict { /* of one column */
+    sm_val *val; /* [n]; code 0 is missing */
     size_t n, cap;
     sm_val *was[SM_DICT_GROWTHS]; /* val before it grew, for whoever holds a struct sm_unpack */
     uint32_t nwas;
-    uint32_t *place;             /* [nplace] codes by the hash of their values; 0: none */
-    size_t nplace, most;         /* places (a power of two); values it may hold */
-    uint8_t shift;               /* 64 less the bits of a place's number */
-    bool closed;                 /* was full once, or too many values fell on one place */
+    uint32_t *place;     /* [nplace] codes by the hash of their values; 0: none */
+    size_t nplace, most; /* places (a power of two); values it may hold */
+    uint8_t shift;       /* 64 less the bits of a place's number */
+    bool closed;         /* was full once, or too many values fell on one place */
     /* of the values kept without code */
     bool has_short, has_pooled, has_date;
-    sm_val least, greatest;      /* 0 if there are none */
+    sm_val least, greatest; /* 0 if there are none */
 };
 /* Have all values of the column that were packed so far a code? */
-static inline bool sm_dict_has_all(const struct sm_dict *d) { return !d->closed && !d->greatest; }
+static inline bool sm_dict_has_all(const struct sm_dict *d) {
+    return !d->closed && !d->greatest;
+}
 struct sm_packer {
     uint32_t ncol;
     uint32_t id;                 /* the owner's, to tell several packers apart; 0 unless set */
@@ -55,18 +60,26 @@ struct sm_packer {
 };
 
 /* memory: aim for everything the packer itself holds, in bytes; 0 = no limit. */
-int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struct sm_err *err) SM_MUST_CHECK;
+int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory,
+                   struct sm_err *err) SM_MUST_CHECK;
 /* This column's dictionary may grow large: its values are sorted by. */
 void sm_packer_prefer(struct sm_packer *p, uint32_t column);
 void sm_packer_close(struct sm_packer *p);
 
 /* Cells to pack: column c of row i is col[c][i * step]. nrow is 1..p->rows. */
-struct sm_pack_in { const sm_val *const *col; size_t step; const sm_pos *pos; uint32_t nrow; };
+struct sm_pack_in {
+    const sm_val *const *col;
+    size_t step;
+    const sm_pos *pos;
+    uint32_t nrow;
+};
 /* A new pack in *ret (owned by the caller, sm_free). */
-int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
+int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret,
+                     struct sm_err *err) SM_MUST_CHECK;
 /* All ncol cells of one record, and its position. */
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
-/* Is this a pack that p can open without leaving the n bytes it lies in? For what comes from a file. */
+/* Is this a pack that p can open without leaving the n bytes it lies in? For what comes from a
+ * file. */
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n);
 
 static inline const uint8_t *sm_pack_data(const struct sm_pack *k) {
@@ -89,28 +102,29 @@ static inline uint64_t sm_pack_bits(const struct sm_pack_field *f, const uint8_t
 static inline sm_val sm_pack_plain(const struct sm_pack_field *f, uint64_t bits) {
     return bits ? f->base + ((bits - 1) << f->shift) : SM_MISSING;
 }
-static inline sm_val sm_pack_cell(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, uint32_t c) {
+static inline sm_val sm_pack_cell(const struct sm_packer *p, const struct sm_pack *k, uint32_t row,
+                                  uint32_t c) {
     const struct sm_pack_field *f = &k->field[c];
     uint64_t x = sm_pack_bits(f, sm_pack_data(k) + (size_t)row * k->stride);
     return f->coded ? p->dict[c].val[f->base + x] : sm_pack_plain(f, x);
 }
 
 /* ---- many records of one pack ---------------------------------------------------------------- */
-struct sm_unpack_cell {          /* a column that is not constant */
+struct sm_unpack_cell { /* a column that is not constant */
     union {
-        const sm_val *val;       /* the value of bits 0, and so on */
+        const sm_val *val; /* the value of bits 0, and so on */
         uint64_t base;
     };
     uint64_t mask;
-    uint32_t at, column;         /* at: byte of the record */
+    uint32_t at, column; /* at: byte of the record */
     uint8_t by, shift;
 };
 /* A pack made ready: its records come out faster than by sm_pack_row. */
 struct sm_unpack {
     const uint8_t *data;
-    const sm_val *fixed;         /* [ncol] a record with the constant columns */
+    const sm_val *fixed; /* [ncol] a record with the constant columns */
     uint32_t stride, ncol;
-    uint32_t ncoded, ncell;      /* cells with codes come first */
+    uint32_t ncoded, ncell;       /* cells with codes come first */
     struct sm_unpack_cell pos[2]; /* position: its upper part, its copy */
     struct sm_unpack_cell cell[]; /* then fixed[] */
 };
@@ -127,7 +141,8 @@ static inline sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, sm_v
     const uint8_t *record = u->data + (size_t)row * u->stride;
     const struct sm_unpack_cell *c = u->cell, *plain = c + u->ncoded, *end = c + u->ncell;
     memcpy(out, u->fixed, u->ncol * sizeof *out);
-    for (; c < plain; c++) out[c->column] = c->val[sm_unpack_bits(c, record)];
+    for (; c < plain; c++)
+        out[c->column] = c->val[sm_unpack_bits(c, record)];
     for (; c < end; c++) {
         uint64_t x = sm_unpack_bits(c, record);
         out[c->column] = x ? c->base + ((x - 1) << c->shift) : SM_MISSING;

@@ -12,13 +12,13 @@
 
 enum {
     DICT_FIRST = 16,
-    DICT_PLAIN_MOST = 65536,      /* values of a column nobody sorts by */
+    DICT_PLAIN_MOST = 65536, /* values of a column nobody sorts by */
     DICT_KEY_MOST = 1 << 20,
-    DICT_PROBES_MOST = 512,       /* places to look at: more of them only happen on purpose */
-    DICT_SMALL = 32,              /* values whose codes are not worth a look at their range */
+    DICT_PROBES_MOST = 512, /* places to look at: more of them only happen on purpose */
+    DICT_SMALL = 32,        /* values whose codes are not worth a look at their range */
     ROWS_LEAST = 64,
-    TILE = 16,                    /* rows put together at a time */
-    BITS_MOST = 57                /* that one load of eight bytes gives wherever they begin */
+    TILE = 16,     /* rows put together at a time */
+    BITS_MOST = 57 /* that one load of eight bytes gives wherever they begin */
 };
 
 static uint64_t dict_bytes(const struct sm_dict *d) {
@@ -77,7 +77,9 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
     return SM_OK;
 }
 
-void sm_packer_prefer(struct sm_packer *p, uint32_t column) { p->dict[column].most = DICT_KEY_MOST; }
+void sm_packer_prefer(struct sm_packer *p, uint32_t column) {
+    p->dict[column].most = DICT_KEY_MOST;
+}
 
 void sm_packer_close(struct sm_packer *p) {
     if (p) packer_free(p);
@@ -132,7 +134,8 @@ static int dict_room(struct sm_packer *p, struct sm_dict *d, struct sm_err *err)
     uint64_t was = dict_bytes(d);
     bool wider = d->n >= d->nplace / 2;
     bool longer = d->n >= d->cap;
-    uint64_t more = (wider ? d->nplace * sizeof *d->place : 0) + (longer ? 2 * d->cap * sizeof *d->val : 0);
+    uint64_t more =
+        (wider ? d->nplace * sizeof *d->place : 0) + (longer ? 2 * d->cap * sizeof *d->val : 0);
     if (more > (d->most == DICT_KEY_MOST ? p->room : p->room / 4)) return SM_EOF;
     int rc = wider ? dict_widen(d, err) : SM_OK;
     if (rc == SM_OK && longer) rc = dict_lengthen(d, err);
@@ -154,7 +157,7 @@ static int dict_add(struct sm_packer *p, struct sm_dict *d, sm_val v, struct sm_
 
 /* Codes of values from i on, up to the first that has none; returns its number, or n. */
 APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
-                           uint32_t i, uint32_t *out) {
+                                 uint32_t i, uint32_t *out) {
     const uint32_t *place = d->place;
     const sm_val *val = d->val;
     const size_t step = in->step, last = d->nplace - 1;
@@ -239,10 +242,14 @@ static int field_values(const struct sm_pack_in *in, uint32_t c, struct sm_pack_
     bool has_short = false, has_pooled = false, has_date = false;
     for (uint32_t i = 0; i < in->nrow; i++, v += in->step) {
         if (!*v) continue;
-        if (sm_val_is_dtc(*v)) has_date = true;
-        else if (dates) return SM_EOF;
-        else if (sm_val_is_inline(*v)) has_short = true;
-        else has_pooled = true;
+        if (sm_val_is_dtc(*v))
+            has_date = true;
+        else if (dates)
+            return SM_EOF;
+        else if (sm_val_is_inline(*v))
+            has_short = true;
+        else
+            has_pooled = true;
         some = some ? some : *v;
         differ |= *v ^ some;
         least = *v < least ? *v : least;
@@ -382,7 +389,7 @@ static void tile_store(const uint64_t *word, uint8_t *at, uint32_t stride, uint3
 }
 
 APART static void records_write(const struct sm_packer *p, const struct sm_pack_in *in,
-                          struct sm_pack *k) {
+                                struct sm_pack *k) {
     uint8_t *at = (uint8_t *)(k->field + k->ncol + 2);
     const size_t words = (k->stride + 7) / 8;
     for (uint32_t from = 0; from < k->nrow; from += TILE, at += (size_t)k->stride * TILE) {
@@ -391,8 +398,10 @@ APART static void records_write(const struct sm_packer *p, const struct sm_pack_
         for (uint32_t c = 0; c < k->ncol; c++) {
             const struct sm_pack_field *f = &k->field[c];
             if (!f->width) continue;
-            if (f->coded) tile_codes(p->word, f, p->code + (size_t)c * p->rows + from);
-            else tile_values(p->word, f, in->col[c] + from * in->step, in->step, n);
+            if (f->coded)
+                tile_codes(p->word, f, p->code + (size_t)c * p->rows + from);
+            else
+                tile_values(p->word, f, in->col[c] + from * in->step, in->step, n);
         }
         tile_pos(p->word, k->field + k->ncol, in->pos + from, n);
         tile_store(p->word, at, k->stride, n);
@@ -490,17 +499,22 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
 
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {
     size_t head = sizeof *k + ((size_t)p->ncol + 2) * sizeof *k->field;
-    if (n < sizeof *k || k->ncol != p->ncol || k->maker != p->id || k->bytes > n || k->bytes < head || k->nrow == 0) return false;
+    if (n < sizeof *k || k->ncol != p->ncol || k->maker != p->id || k->bytes > n ||
+        k->bytes < head || k->nrow == 0)
+        return false;
     if (k->bytes != head + (uint64_t)k->stride * k->nrow + 8) return false;
     for (uint32_t c = 0; c < p->ncol + 2; c++) {
         const struct sm_pack_field *f = &k->field[c];
-        if (f->width > 64 || f->shift > 63 || (f->width > BITS_MOST && (f->width != 64 || f->bit % 8))) return false;
+        if (f->width > 64 || f->shift > 63 ||
+            (f->width > BITS_MOST && (f->width != 64 || f->bit % 8)))
+            return false;
         if ((uint64_t)f->bit + f->width > (uint64_t)k->stride * 8) return false;
         if (c >= p->ncol || !f->coded) continue;
         const size_t most = p->dict[c].n;
         if (f->base >= most || f->width > 32) return false;
         for (uint32_t i = 0; i < k->nrow; i++)
-            if (sm_pack_bits(f, sm_pack_data(k) + (size_t)i * k->stride) >= most - f->base) return false;
+            if (sm_pack_bits(f, sm_pack_data(k) + (size_t)i * k->stride) >= most - f->base)
+                return false;
     }
     return true;
 }

@@ -6,28 +6,32 @@
 #include "sdtmill/pack.h"
 #include "sdtmill/tmpfile.h"
 
-struct place { struct sm_pack *pack; uint64_t at; };  /* in memory, or where in the file */
+struct place {
+    struct sm_pack *pack;
+    uint64_t at;
+}; /* in memory, or where in the file */
 struct sm_spool {
     struct sm_packer *packer;
-    const sm_val **col;          /* [ncol] scratch */
+    const sm_val **col; /* [ncol] scratch */
     struct place *place;
     size_t n, cap;
-    uint64_t memory, bytes;      /* limit; of packs in memory */
-    uint64_t rows, widest;       /* widest: bytes of the largest pack in the file */
-    uint32_t longest;            /* most records in a pack */
+    uint64_t memory, bytes; /* limit; of packs in memory */
+    uint64_t rows, widest;  /* widest: bytes of the largest pack in the file */
+    uint32_t longest;       /* most records in a pack */
     char *tmpdir;
     struct sm_tmpfile file;
 };
 struct sm_spool_reader {
     const struct sm_spool *s;
     size_t next;
-    struct sm_pack *pack;        /* room for one from the file */
+    struct sm_pack *pack; /* room for one from the file */
     struct sm_unpack *view;
     sm_val *cell;
     sm_pos *pos;
 };
 
-int sm_spool_open(struct sm_spool **ret, uint32_t ncol, uint64_t memory, const char *tmpdir, struct sm_err *err) {
+int sm_spool_open(struct sm_spool **ret, uint32_t ncol, uint64_t memory, const char *tmpdir,
+                  struct sm_err *err) {
     struct sm_spool *s = sm_alloc(1, sizeof *s);
     if (!s) return sm_fail(err, SM_ENOMEM, "out of memory");
     size_t n = tmpdir ? strlen(tmpdir) : 0;
@@ -48,7 +52,8 @@ int sm_spool_open(struct sm_spool **ret, uint32_t ncol, uint64_t memory, const c
 
 void sm_spool_close(struct sm_spool *s) {
     if (!s) return;
-    for (size_t i = 0; i < s->n; i++) sm_free(s->place[i].pack);
+    for (size_t i = 0; i < s->n; i++)
+        sm_free(s->place[i].pack);
     sm_free(s->place);
     sm_free(s->col);
     sm_free(s->tmpdir);
@@ -57,7 +62,9 @@ void sm_spool_close(struct sm_spool *s) {
     sm_free(s);
 }
 
-uint64_t sm_spool_rows(const struct sm_spool *s) { return s->rows; }
+uint64_t sm_spool_rows(const struct sm_spool *s) {
+    return s->rows;
+}
 
 /* Keeps a pack in memory while there is room, else puts it into the file. */
 static int keep(struct sm_spool *s, struct sm_pack *k, struct sm_err *err) {
@@ -82,7 +89,8 @@ int sm_spool_add(struct sm_spool *s, const struct sm_block *b, struct sm_err *er
     if (b->ncol < ncol) return sm_fail(err, SM_ESTATE, "a block has too few columns for the spool");
     for (uint32_t from = 0, n; from < b->nrow; from += n) {
         n = b->nrow - from < s->packer->rows ? b->nrow - from : s->packer->rows;
-        for (uint32_t c = 0; c < ncol; c++) s->col[c] = b->cell + (size_t)from * b->ncol + c;
+        for (uint32_t c = 0; c < ncol; c++)
+            s->col[c] = b->cell + (size_t)from * b->ncol + c;
         struct sm_pack_in in = {.col = s->col, .step = b->ncol, .pos = b->pos + from, .nrow = n};
         struct sm_pack *k = NULL;
         int rc = sm_grow(&s->place, &s->cap, s->n + 1, sizeof *s->place, err);
@@ -104,8 +112,10 @@ int sm_spool_read(struct sm_spool_reader **ret, const struct sm_spool *s, struct
     if (rc == SM_OK) rc = sm_resize(&r->pos, s->longest ? s->longest : 1, sizeof *r->pos, err);
     if (rc == SM_OK) rc = sm_resize(&r->view, 1, sm_unpack_most(s->packer->ncol), err);
     if (rc == SM_OK && s->widest) rc = sm_resize(&r->pack, 1, s->widest, err);
-    if (rc == SM_OK) *ret = r;
-    else sm_spool_reader_close(r);
+    if (rc == SM_OK)
+        *ret = r;
+    else
+        sm_spool_reader_close(r);
     return rc;
 }
 
@@ -131,7 +141,9 @@ static int read_next(void *ctx, struct sm_block *ret, struct sm_err *err) {
     return SM_OK;
 }
 
-struct sm_blocks sm_spool_blocks(struct sm_spool_reader *r) { return (struct sm_blocks){read_next, r}; }
+struct sm_blocks sm_spool_blocks(struct sm_spool_reader *r) {
+    return (struct sm_blocks){read_next, r};
+}
 
 void sm_spool_reader_close(struct sm_spool_reader *r) {
     if (!r) return;

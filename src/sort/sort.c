@@ -104,8 +104,7 @@ static int index_packs(struct sm_sorter *s, struct sm_err *err) {
 int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) {
     struct sm_packer *p = NULL;
     if (!s->npack) return SM_OK;
-    int rc =
-        s->file.fd < 0 ? sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err) : SM_OK;
+    int rc = s->file.fd < 0 ? sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err) : SM_OK;
     if (rc == SM_OK) rc = sm_grow(&s->run, &s->cap_run, s->nrun + 1, sizeof *s->run, err);
     if (rc == SM_OK) rc = index_packs(s, err);
     if (rc == SM_OK) rc = sort_packer(s, SORT_OWNER, &p, err);
@@ -211,7 +210,9 @@ static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
         struct sort_run one = s->run[i];
         if (k > 1) {
             int rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run + i, k, err);
-            if (rc == SM_OK) rc = sort_run_write(&one, &s->file, s->packer[SORT_OWNER], (struct sort_from){sort_merge_next, s->merge}, err);
+            if (rc == SM_OK)
+                rc = sort_run_write(&one, &s->file, s->packer[SORT_OWNER],
+                                    (struct sort_from){sort_merge_next, s->merge}, err);
             sort_merge_close(s->merge);
             s->merge = NULL;
             if (rc != SM_OK) return rc;
@@ -224,7 +225,8 @@ static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
 
 static size_t fan_in(const struct sm_sorter *s) {
     uint64_t widest = 1;
-    for (size_t i = 0; i < s->nrun; i++) widest = s->run[i].widest > widest ? s->run[i].widest : widest;
+    for (size_t i = 0; i < s->nrun; i++)
+        widest = s->run[i].widest > widest ? s->run[i].widest : widest;
     uint64_t n = s->o.memory ? s->o.memory / 2 / widest : s->nrun;
     return n < FAN_LEAST ? FAN_LEAST : (size_t)n;
 }
@@ -240,8 +242,10 @@ static int finish_runs(struct sm_sorter *s, struct sm_err *err) {
     if (rc == SM_OK) rc = sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
     sm_free(s->pack);
     s->pack = NULL;
-    while (rc == SM_OK && s->nrun > fan_in(s)) rc = merge_some(s, fan_in(s), err);
-    if (rc == SM_OK) rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, err);
+    while (rc == SM_OK && s->nrun > fan_in(s))
+        rc = merge_some(s, fan_in(s), err);
+    if (rc == SM_OK)
+        rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, err);
     return rc;
 }
 
@@ -266,7 +270,9 @@ int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *
     } else if (rc == SM_OK) {
         rc = index_packs(s, err);
     }
-    if (rc == SM_OK) rc = sm_resize(&s->cell, (size_t)SORT_OUT_ROWS * (s->o.ncol ? s->o.ncol : 1), sizeof *s->cell, err);
+    if (rc == SM_OK)
+        rc = sm_resize(&s->cell, (size_t)SORT_OUT_ROWS * (s->o.ncol ? s->o.ncol : 1),
+                       sizeof *s->cell, err);
     if (rc == SM_OK) rc = sm_resize(&s->pos, SORT_OUT_ROWS, sizeof *s->pos, err);
     if (rc == SM_OK) *ret = (struct sm_blocks){next_block, s};
     return rc;

@@ -63,8 +63,10 @@ int sm_sorter_pack(struct sm_sorter *s, unsigned front, const struct sm_recs *r,
     p->maker = front + 1;
     rc = r->nrow < SORT_FEW ? copy_few(p, r, err) : pack_many(by, p, r, err);
     p->maker_bytes = by->bytes;
-    if (rc == SM_OK) *ret = p;
-    else sm_sort_packs_free(p);
+    if (rc == SM_OK)
+        *ret = p;
+    else
+        sm_sort_packs_free(p);
     return rc;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sort_index.c - a split by the first bits of the key into buckets of a few hundred records, each of
- * which is sorted when it is asked for, so that its records are still near when they go out. */
+/* sort_index.c - a split by the first bits of the key into buckets of a few hundred records, each
+ * of which is sorted when it is asked for, so that its records are still near when they go out. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sort/sort_priv.h"
@@ -121,7 +121,8 @@ static inline bool is_after(const struct bucket *b, const struct sort_item *x,
     if (x->key != y->key) return x->key > y->key;
     const uint32_t words = b->x->plan->words;
     if (words == 1) return false;
-    return cmp_words(b->s->key + (size_t)x->at * words, b->s->key + (size_t)y->at * words, words) > 0;
+    return cmp_words(b->s->key + (size_t)x->at * words, b->s->key + (size_t)y->at * words, words) >
+           0;
 }
 
 /* For items that are few or nearly in order, with the first words of their keys. */
@@ -213,8 +214,7 @@ static int bucket_ties(const struct bucket *b, struct sm_err *err) {
     int rc = sm_resize(&tmp, n, sizeof *tmp, err);
     for (uint32_t i = 0, j; i < n && rc == SM_OK; i = j) {
         const uint64_t *key = b->s->key + (size_t)a[i].at * words;
-        for (j = i + 1;
-             j < n && cmp_words(key, b->s->key + (size_t)a[j].at * words, words) == 0;)
+        for (j = i + 1; j < n && cmp_words(key, b->s->key + (size_t)a[j].at * words, words) == 0;)
             j++;
         if (j - i > 1) sort_ties(b->x, b->number + i, tmp, j - i);
     }
@@ -358,8 +358,8 @@ static int open_packs(struct sort_index *x, struct sm_err *err) {
         if (rc != SM_OK) return rc;
         struct sm_unpack *u = x->view[i];
         sm_unpack_set(u, x->plan->by.packer[k->maker], k);
-        x->place[i] = (struct sort_place){
-            u->data, u->stride, (uint32_t)(sizeof *u + u->ncell * sizeof *u->cell)};
+        x->place[i] = (struct sort_place){u->data, u->stride,
+                                          (uint32_t)(sizeof *u + u->ncell * sizeof *u->cell)};
         if (i && memcmp(u->fixed, x->view[i - 1]->fixed, u->ncol * sizeof *u->fixed) == 0)
             u->fixed = x->view[i - 1]->fixed; /* which stays near */
         sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
@@ -380,7 +380,9 @@ int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct s
     x->view = sm_alloc(npack, sizeof *x->view);
     x->place = sm_alloc(npack, sizeof *x->place);
     uint64_t *key = sm_alloc((size_t)plan->words * 2, sizeof *key);
-    int rc = x->end && x->step && x->view && x->place && key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc = x->end && x->step && x->view && x->place && key
+                 ? SM_OK
+                 : sm_fail(err, SM_ENOMEM, "out of memory");
     if (rc == SM_OK) rc = open_packs(x, err);
     if (rc == SM_OK) x->as_is = plan->exact && all_ascend(x, key);
     sm_free(key);
@@ -431,8 +433,10 @@ int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uin
         r->sorted = x->end[r->bucket++];
     }
     uint32_t n = r->sorted - r->given < want ? (uint32_t)(r->sorted - r->given) : want;
-    if (x->as_is) sort_index_run(x, &r->pack, &r->row, n, cell, pos);
-    else sort_index_gather(x, x->number + r->given, n, cell, pos);
+    if (x->as_is)
+        sort_index_run(x, &r->pack, &r->row, n, cell, pos);
+    else
+        sort_index_gather(x, x->number + r->given, n, cell, pos);
     r->given += n;
     *ret_n = n;
     return SM_OK;

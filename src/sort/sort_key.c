@@ -30,7 +30,8 @@ int sort_value_cmp(const struct sm_texts *t, enum sm_sort_kind kind, sm_val a, s
 
 static uint64_t image_of_text(struct sm_str s) {
     uint64_t x = 0;
-    for (size_t i = 0; i < 8; i++) x = x << 8 | (i < s.n ? (unsigned char)s.p[i] : 0u);
+    for (size_t i = 0; i < 8; i++)
+        x = x << 8 | (i < s.n ? (unsigned char)s.p[i] : 0u);
     return x;
 }
 
@@ -67,8 +68,8 @@ static int cmp_ranked(const struct sm_texts *t, enum sm_sort_kind kind, const st
 }
 
 /* One step of a merge sort, bottom up: pairs of runs of `run` from `from` to `to`. */
-static void merge_ranked(const struct sm_texts *t, enum sm_sort_kind kind, const struct ranked *from,
-                         struct ranked *to, size_t n, size_t run) {
+static void merge_ranked(const struct sm_texts *t, enum sm_sort_kind kind,
+                         const struct ranked *from, struct ranked *to, size_t n, size_t run) {
     for (size_t lo = 0; lo < n; lo += 2 * run) {
         size_t mid = lo + run < n ? lo + run : n, hi = lo + 2 * run < n ? lo + 2 * run : n;
         size_t i = lo, j = mid;
@@ -211,21 +212,26 @@ int sort_plan_make(struct sort_plan *p, struct sort_makers by, const struct sm_t
         rc = field_of_key(p, i, f, err);
         p->exact = f->how != SORT_IMAGE;
         p->rest = i;
-        if (rc == SM_OK && f->width) p->nfield++;
-        else field_free(f);
+        if (rc == SM_OK && f->width)
+            p->nfield++;
+        else
+            field_free(f);
     }
     if (rc == SM_OK && p->exact && !span->ascending && span->most > span->least)
         p->field[p->nfield++] = (struct sort_field){.key = o->nkey,
                                                     .how = SORT_POS,
                                                     .base = span->least,
                                                     .width = width_of(span->most - span->least)};
-    if (rc == SM_OK) fields_place(p);
-    else sort_plan_free(p);
+    if (rc == SM_OK)
+        fields_place(p);
+    else
+        sort_plan_free(p);
     return rc;
 }
 
 void sort_plan_free(struct sort_plan *p) {
-    for (uint32_t i = 0; p->field && i < p->nfield; i++) field_free(&p->field[i]);
+    for (uint32_t i = 0; p->field && i < p->nfield; i++)
+        field_free(&p->field[i]);
     sm_free(p->field);
     sm_free(p->first);
     *p = (struct sort_plan){0};
@@ -280,8 +286,10 @@ void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct 
         s->by = c->bit & 7;
         s->low = c->shift;
         s->mask = ones(c->width);
-        if (f->how == SORT_RANK) s->rank = f->of[k->maker] + c->base;
-        else s->base = c->base - f->base;
+        if (f->how == SORT_RANK)
+            s->rank = f->of[k->maker] + c->base;
+        else
+            s->base = c->base - f->base;
     }
 }
 

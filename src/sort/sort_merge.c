@@ -1,39 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* sort_merge.c - runs of packs in the temporary file: written one after the other, merged with a tree
- * of losers. Of records that tie the one of the earlier run comes first. */
+/* sort_merge.c - runs of packs in the temporary file: written one after the other, merged with a
+ * tree of losers. Of records that tie the one of the earlier run comes first. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sort/sort_priv.h"
 
-struct cursor {                  /* in one run */
-    uint64_t at, end;            /* the next pack in the file */
+struct cursor {       /* in one run */
+    uint64_t at, end; /* the next pack in the file */
     struct sm_pack *pack;
     uint32_t row;
     bool over;
-    struct sort_step *step;      /* [nfield] of the pack */
-    struct sm_unpack *view;      /* of the pack */
+    struct sort_step *step; /* [nfield] of the pack */
+    struct sm_unpack *view; /* of the pack */
 };
 struct sort_merge {
     const struct sort_plan *plan;
     const struct sm_tmpfile *file;
     struct cursor *c;
-    uint64_t *widest;            /* [n] room in c[i].pack */
+    uint64_t *widest; /* [n] room in c[i].pack */
     uint32_t n;
-    uint64_t *key;               /* [n][words] of each cursor's record */
-    uint32_t *tree;              /* [n] [0]: the winner; else the loser of that match */
+    uint64_t *key;  /* [n][words] of each cursor's record */
+    uint32_t *tree; /* [n] [0]: the winner; else the loser of that match */
 };
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
-int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer, struct sort_from from, struct sm_err *err) {
+int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
+                   struct sort_from from, struct sm_err *err) {
     const uint32_t ncol = packer->ncol;
     sm_val *cell = NULL;
     const sm_val **col = sm_alloc((size_t)ncol + 1, sizeof *col);
     sm_pos *pos = NULL;
     int rc = col ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK) rc = sm_resize(&cell, (size_t)packer->rows * (ncol ? ncol : 1), sizeof *cell, err);
+    if (rc == SM_OK)
+        rc = sm_resize(&cell, (size_t)packer->rows * (ncol ? ncol : 1), sizeof *cell, err);
     if (rc == SM_OK) rc = sm_resize(&pos, packer->rows, sizeof *pos, err);
-    for (uint32_t c = 0; c < ncol && rc == SM_OK; c++) col[c] = cell + c;
+    for (uint32_t c = 0; c < ncol && rc == SM_OK; c++)
+        col[c] = cell + c;
     *ret = (struct sort_run){.at = f->bytes, .end = f->bytes};
     while (rc == SM_OK) {
         struct sm_pack_in in = {.col = col, .step = ncol, .pos = pos};
@@ -41,7 +44,8 @@ int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer 
         uint64_t at;
         while (rc == SM_OK && in.nrow < packer->rows) {
             uint32_t n = 0;
-            rc = from.next(from.ctx, cell + (size_t)in.nrow * ncol, pos + in.nrow, packer->rows - in.nrow, &n, err);
+            rc = from.next(from.ctx, cell + (size_t)in.nrow * ncol, pos + in.nrow,
+                           packer->rows - in.nrow, &n, err);
             in.nrow += n;
             if (n == 0) break;
         }
@@ -68,7 +72,8 @@ static int cursor_load(struct sort_merge *m, uint32_t i, struct sm_err *err) {
     uint64_t n = c->end - c->at < m->widest[i] ? c->end - c->at : m->widest[i];
     int rc = sm_tmpfile_read(m->file, c->at, c->pack, (size_t)n, err);
     if (rc != SM_OK) return rc;
-    if (!sm_pack_sound(m->plan->by.packer[SORT_OWNER], c->pack, n)) return sm_fail(err, SM_EIO, "the temporary file was changed");
+    if (!sm_pack_sound(m->plan->by.packer[SORT_OWNER], c->pack, n))
+        return sm_fail(err, SM_EIO, "the temporary file was changed");
     c->at += c->pack->bytes;
     sort_plan_steps(m->plan, c->pack, c->step);
     sm_unpack_set(c->view, m->plan->by.packer[SORT_OWNER], c->pack);
@@ -77,7 +82,8 @@ static int cursor_load(struct sort_merge *m, uint32_t i, struct sm_err *err) {
 
 static void cursor_key(struct sort_merge *m, uint32_t i) {
     struct cursor *c = &m->c[i];
-    sort_plan_key(m->plan, c->step, c->pack, c->row, sort_record(c->pack, c->row), m->key + (size_t)i * m->plan->words);
+    sort_plan_key(m->plan, c->step, c->pack, c->row, sort_record(c->pack, c->row),
+                  m->key + (size_t)i * m->plan->words);
 }
 
 static inline bool comes_before(const struct sort_merge *m, uint32_t i, uint32_t j) {
@@ -106,7 +112,8 @@ static void replay(struct sort_merge *m, uint32_t i) {
 static int first_round(struct sort_merge *m, struct sm_err *err) {
     uint32_t *winner = sm_alloc((size_t)m->n * 2, sizeof *winner);
     if (!winner) return sm_fail(err, SM_ENOMEM, "out of memory");
-    for (uint32_t i = 0; i < m->n; i++) winner[m->n + i] = i;
+    for (uint32_t i = 0; i < m->n; i++)
+        winner[m->n + i] = i;
     for (uint32_t node = m->n - 1; node > 0; node--) {
         uint32_t a = winner[2 * node], b = winner[2 * node + 1];
         bool left = comes_before(m, a, b);
@@ -118,8 +125,9 @@ static int first_round(struct sort_merge *m, struct sm_err *err) {
     return SM_OK;
 }
 
-int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const struct sm_tmpfile *f, const struct sort_run *run,
-                    uint32_t nrun, struct sm_err *err) {
+int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan,
+                    const struct sm_tmpfile *f, const struct sort_run *run, uint32_t nrun,
+                    struct sm_err *err) {
     struct sort_merge *m = sm_alloc(1, sizeof *m);
     if (!m) return sm_fail(err, SM_ENOMEM, "out of memory");
     *m = (struct sort_merge){.plan = plan, .file = f, .n = nrun};
@@ -127,7 +135,8 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const
     m->widest = sm_alloc(nrun, sizeof *m->widest);
     m->key = sm_alloc((size_t)nrun * plan->words, sizeof *m->key);
     m->tree = sm_alloc(nrun, sizeof *m->tree);
-    int rc = m->c && m->widest && m->key && m->tree ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc =
+        m->c && m->widest && m->key && m->tree ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < nrun && rc == SM_OK; i++) {
         m->c[i] = (struct cursor){.at = run[i].at, .end = run[i].end};
         m->widest[i] = run[i].widest;
@@ -138,12 +147,15 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan, const
         if (rc == SM_OK && !m->c[i].over) cursor_key(m, i);
     }
     if (rc == SM_OK) rc = first_round(m, err);
-    if (rc == SM_OK) *ret = m;
-    else sort_merge_close(m);
+    if (rc == SM_OK)
+        *ret = m;
+    else
+        sort_merge_close(m);
     return rc;
 }
 
-int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n, struct sm_err *err) {
+int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+                    struct sm_err *err) {
     struct sort_merge *m = merge;
     const uint32_t ncol = m->plan->ncol;
     uint32_t n = 0;

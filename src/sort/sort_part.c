@@ -7,10 +7,10 @@
 
 enum { PART_MOST = 1 << 20 }; /* records beyond those asked for that equal keys may bring in */
 
-struct sort_cut {         /* where a part begins */
-    uint64_t from;        /* records before it */
-    uint32_t bucket;      /* its first bucket */
-    uint32_t pack, row;   /* as they came: its first record */
+struct sort_cut {       /* where a part begins */
+    uint64_t from;      /* records before it */
+    uint32_t bucket;    /* its first bucket */
+    uint32_t pack, row; /* as they came: its first record */
 };
 struct sm_sort_part {
     const struct sm_sorter *s;
@@ -56,7 +56,8 @@ static int cut_buckets(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t
 static void lead_key(const struct sort_index *x, const struct sort_cut *at, uint32_t lead,
                      uint64_t *key) {
     const struct sort_plan *p = x->plan;
-    sort_plan_key(p, sort_index_step(x, at->pack), x->pack[at->pack], at->row, sort_record(x->pack[at->pack], at->row), key);
+    sort_plan_key(p, sort_index_step(x, at->pack), x->pack[at->pack], at->row,
+                  sort_record(x->pack[at->pack], at->row), key);
     for (uint32_t w = 0; w < p->words; w++)
         key[w] &= sort_plan_lead(p, lead, w);
 }
@@ -110,8 +111,10 @@ int sm_sorter_parts(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t *r
                             : cut_buckets(s, lead, rows, &cap, err);
     }
     sm_free(key);
-    if (rc == SM_OK) *ret_n = s->nparts;
-    else s->nparts = 0;
+    if (rc == SM_OK)
+        *ret_n = s->nparts;
+    else
+        s->nparts = 0;
     return rc == SM_EOF ? SM_OK : rc;
 }
 

@@ -14,10 +14,10 @@
 #include "sdtmill/tmpfile.h"
 
 enum {
-    SORT_OUT_ROWS = 1024,         /* records of a block that goes out */
-    SORT_NUMBER_BITS = 13,        /* low bits of a record's number: its place in the pack */
+    SORT_OUT_ROWS = 1024,  /* records of a block that goes out */
+    SORT_NUMBER_BITS = 13, /* low bits of a record's number: its place in the pack */
     SORT_PACKS_MOST = 1 << (32 - SORT_NUMBER_BITS),
-    SORT_OWNER = 0                /* number of the owner's packer; front f has f + 1 */
+    SORT_OWNER = 0 /* number of the owner's packer; front f has f + 1 */
 };
 _Static_assert(SM_PACK_ROWS <= 1 << SORT_NUMBER_BITS, "a record's number must fit");
 
@@ -38,7 +38,7 @@ struct sort_field {
     uint32_t *rank;      /* SORT_RANK: [codes of all packers, one after the other] */
     const uint32_t **of; /* SORT_RANK: [npacker] where a packer's begin */
 };
-struct sort_makers { /* whoever makes packs: a packer's place is its id */
+struct sort_makers {                 /* whoever makes packs: a packer's place is its id */
     struct sm_packer *const *packer; /* [n], NULL where there is none */
     uint32_t n;
 };
@@ -111,7 +111,8 @@ uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step
 /* The first `bits` bits of all records of a pack. */
 void sort_plan_digits(const struct sort_plan *p, const struct sort_step *step,
                       const struct sm_pack *k, unsigned bits, uint16_t *out);
-/* Order of two records whose words are equal: the keys that the words do not settle, then position. */
+/* Order of two records whose words are equal: the keys that the words do not settle, then position.
+ */
 int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i,
                   const struct sm_pack *b, uint32_t j);
 /* Bits of word w that belong to the first `lead` keys. */
@@ -128,25 +129,28 @@ struct sort_index {
     const struct sort_plan *plan;
     struct sm_pack **pack;
     uint32_t npack;
-    struct sort_step *step; /* [npack][nfield] */
-    struct sm_unpack **view; /* [npack] */
+    struct sort_step *step;   /* [npack][nfield] */
+    struct sm_unpack **view;  /* [npack] */
     struct sort_place *place; /* [npack] */
     uint64_t n;
-    bool as_is;       /* they came in order: number[] is not there */
-    uint32_t *number; /* [n] pack << SORT_NUMBER_BITS | place in the pack */
-    uint32_t *end;    /* [nbucket] of the first split */
+    bool as_is;             /* they came in order: number[] is not there */
+    uint32_t *number;       /* [n] pack << SORT_NUMBER_BITS | place in the pack */
+    uint32_t *end;          /* [nbucket] of the first split */
     uint32_t nbucket, most; /* most: records to sort at a time with all their key words */
     unsigned top;           /* bits of the first split */
 };
 struct sort_scratch { /* of one thread that sorts */
     uint32_t cap;
     uint64_t *key;
-    struct sort_item { uint64_t key; uint32_t at; } *a, *b;
+    struct sort_item {
+        uint64_t key;
+        uint32_t at;
+    } * a, *b;
 };
 struct sort_reader { /* gives out an index from its start */
     struct sort_index *x;
     struct sort_scratch scratch;
-    uint64_t sorted, given; /* how many from the start are in their place; were given out */
+    uint64_t sorted, given;     /* how many from the start are in their place; were given out */
     uint32_t bucket, pack, row; /* the next bucket; as_is: the next record */
 };
 int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,

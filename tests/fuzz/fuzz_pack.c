@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* First byte: columns; second: how much memory the packer may have; the rest: cells, eight bytes each,
- * and then what a file might give back in place of a pack. What goes in comes out; what was changed is
- * refused or stays within its bounds. */
+/* First byte: columns; second: how much memory the packer may have; the rest: cells, eight bytes
+ * each, and then what a file might give back in place of a pack. What goes in comes out; what was
+ * changed is refused or stays within its bounds. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sdtmill/pack.h"
@@ -19,16 +19,23 @@ static sm_val value_of(const uint8_t *p) {
     uint64_t x;
     memcpy(&x, p, sizeof x);
     switch (p[7] & 7) {
-    case 0: return SM_MISSING;
-    case 1: return sm_val_make_short((const char *)p, 1 + (p[6] & 1));
-    case 2: return sm_val_make_short((const char *)p, 7);
-    case 3: return (sm_val)2 << 56 | (x & UINT32_MAX);
-    case 4: return sm_val_of_packed(x >> 23);
-    default: return sm_val_make_short("ABCDEFG", 1 + (x & 3));
+    case 0:
+        return SM_MISSING;
+    case 1:
+        return sm_val_make_short((const char *)p, 1 + (p[6] & 1));
+    case 2:
+        return sm_val_make_short((const char *)p, 7);
+    case 3:
+        return (sm_val)2 << 56 | (x & UINT32_MAX);
+    case 4:
+        return sm_val_of_packed(x >> 23);
+    default:
+        return sm_val_make_short("ABCDEFG", 1 + (x & 3));
     }
 }
 
-static void check_same(struct sm_packer *p, const struct sm_pack *k, const sm_val *cell, const sm_pos *pos) {
+static void check_same(struct sm_packer *p, const struct sm_pack *k, const sm_val *cell,
+                       const sm_pos *pos) {
     sm_val row[COLUMNS_MOST], other[COLUMNS_MOST];
     struct sm_unpack *u = sm_alloc(1, sm_unpack_bytes(k));
     if (!u) return;
@@ -47,10 +54,12 @@ static void check_same(struct sm_packer *p, const struct sm_pack *k, const sm_va
 }
 
 /* A pack with foreign bytes in it: sound or not, nothing else is touched. */
-static void check_changed(const struct sm_packer *p, struct sm_pack *k, const uint8_t *data, size_t size) {
+static void check_changed(const struct sm_packer *p, struct sm_pack *k, const uint8_t *data,
+                          size_t size) {
     sm_val row[COLUMNS_MOST];
     const uint64_t bytes = k->bytes;
-    for (size_t i = 0; i + 2 < size && i < 64; i += 3) ((uint8_t *)k)[(data[i] | (size_t)data[i + 1] << 8) % bytes] ^= data[i + 2];
+    for (size_t i = 0; i + 2 < size && i < 64; i += 3)
+        ((uint8_t *)k)[(data[i] | (size_t)data[i + 1] << 8) % bytes] ^= data[i + 2];
     if (!sm_pack_sound(p, k, bytes)) return;
     struct sm_unpack *u = sm_alloc(1, sm_unpack_bytes(k));
     if (u) sm_unpack_set(u, p, k);
@@ -69,18 +78,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sm_val cell[ROWS_MOST * COLUMNS_MOST] = {0};
     sm_pos pos[ROWS_MOST] = {0};
     uint32_t n = 0;
-    if (sm_packer_open(&p, ncol, data[1] & 1 ? (uint64_t)data[1] * 64 : 1 << 16, NULL) != SM_OK) return 0;
+    if (sm_packer_open(&p, ncol, data[1] & 1 ? (uint64_t)data[1] * 64 : 1 << 16, NULL) != SM_OK)
+        return 0;
     const uint8_t *at = data + 2;
-    for (size_t left = size - 2; n < ROWS_MOST && n < p->rows && left >= 8 * ((size_t)ncol + 1); n++, left -= 8 * ((size_t)ncol + 1)) {
+    for (size_t left = size - 2; n < ROWS_MOST && n < p->rows && left >= 8 * ((size_t)ncol + 1);
+         n++, left -= 8 * ((size_t)ncol + 1)) {
         memcpy(&pos[n], at, 8);
         at += 8;
-        for (uint32_t c = 0; c < ncol; c++, at += 8) cell[(size_t)n * ncol + c] = value_of(at);
+        for (uint32_t c = 0; c < ncol; c++, at += 8)
+            cell[(size_t)n * ncol + c] = value_of(at);
     }
-    for (uint32_t c = 0; c < ncol; c++) col[c] = cell + c;
+    for (uint32_t c = 0; c < ncol; c++)
+        col[c] = cell + c;
     for (uint32_t from = 0, step = n / 2 + 1; from < n; from += step) {
-        struct sm_pack_in in = {.col = col, .step = ncol, .pos = pos + from, .nrow = n - from < step ? n - from : step};
+        struct sm_pack_in in = {
+            .col = col, .step = ncol, .pos = pos + from, .nrow = n - from < step ? n - from : step};
         struct sm_pack *k = NULL;
-        for (uint32_t c = 0; c < ncol; c++) col[c] = cell + (size_t)from * ncol + c;
+        for (uint32_t c = 0; c < ncol; c++)
+            col[c] = cell + (size_t)from * ncol + c;
         if (sm_packer_encode(p, &in, &k, NULL) != SM_OK) break;
         must(sm_pack_sound(p, k, k->bytes));
         check_same(p, k, cell + (size_t)from * ncol, pos + from);

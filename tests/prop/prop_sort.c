@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whatever the records, the memory and the threads: the sorter gives what a plain stable sort gives. */
+/* Whatever the records, the memory and the threads: the sorter gives what a plain stable sort
+ * gives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,15 +27,16 @@ struct world {
     struct sm_texts *texts;
     struct sm_intern *in;
     uint64_t seed;
-    sm_val *cell;               /* [n][COLUMNS] */
+    sm_val *cell; /* [n][COLUMNS] */
     sm_pos *pos;
-    uint32_t *order;            /* as it should come out */
+    uint32_t *order; /* as it should come out */
     uint32_t n;
     struct sm_sort_key key[COLUMNS];
     uint32_t nkey;
 };
 
-/* ---- the plain sort --------------------------------------------------------------------------- */
+/* ---- the plain sort ---------------------------------------------------------------------------
+ */
 
 static int plain_numbers(struct sm_str a, struct sm_str b) {
     int c, x;
@@ -46,7 +48,8 @@ static int plain_numbers(struct sm_str a, struct sm_str b) {
 
 static int plain_cmp(const struct world *w, uint32_t a, uint32_t b) {
     for (uint32_t i = 0; i < w->nkey; i++) {
-        sm_val x = w->cell[(size_t)a * COLUMNS + w->key[i].column], y = w->cell[(size_t)b * COLUMNS + w->key[i].column];
+        sm_val x = w->cell[(size_t)a * COLUMNS + w->key[i].column],
+               y = w->cell[(size_t)b * COLUMNS + w->key[i].column];
         struct sm_valbuf p, q;
         struct sm_str s = sm_val_text(w->texts, x, &p), t = sm_val_text(w->texts, y, &q);
         bool number = w->key[i].kind == SM_SORT_NUM && s.n && t.n;
@@ -59,11 +62,15 @@ static int plain_cmp(const struct world *w, uint32_t a, uint32_t b) {
 
 static void plain_sort(struct world *w) {
     uint32_t *tmp = sm_alloc(w->n + 1, sizeof *tmp), *from = w->order, *to = tmp;
-    for (uint32_t i = 0; i < w->n; i++) w->order[i] = i;
+    for (uint32_t i = 0; i < w->n; i++)
+        w->order[i] = i;
     for (size_t run = 1; run < w->n; run *= 2) {
         for (size_t lo = 0; lo < w->n; lo += 2 * run) {
-            size_t mid = lo + run < w->n ? lo + run : w->n, hi = lo + 2 * run < w->n ? lo + 2 * run : w->n, i = lo, j = mid;
-            for (size_t o = lo; o < hi; o++) to[o] = i < mid && (j >= hi || plain_cmp(w, from[i], from[j]) < 0) ? from[i++] : from[j++];
+            size_t mid = lo + run < w->n ? lo + run : w->n,
+                   hi = lo + 2 * run < w->n ? lo + 2 * run : w->n, i = lo, j = mid;
+            for (size_t o = lo; o < hi; o++)
+                to[o] = i < mid && (j >= hi || plain_cmp(w, from[i], from[j]) < 0) ? from[i++]
+                                                                                   : from[j++];
         }
         uint32_t *was = from;
         from = to;
@@ -73,7 +80,8 @@ static void plain_sort(struct world *w) {
     sm_free(tmp);
 }
 
-/* ---- random records ----------------------------------------------------------------------------- */
+/* ---- random records -----------------------------------------------------------------------------
+ */
 
 static sm_val text_value(struct world *w, const char *before, uint64_t number) {
     char text[400];
@@ -82,8 +90,23 @@ static sm_val text_value(struct world *w, const char *before, uint64_t number) {
 }
 
 static sm_val number_value(struct world *w) {
-    static const char *const odd[] = {"007", "7.0", "7", "+7", "-0", "0", "0.00", "<5", "ABC", "not done at all", "1e5", ".5", "0.5",
-                                      "12345678901234567890.1", "12345678901234567890.2", "-12345678901234567890.1", "5."};
+    static const char *const odd[] = {"007",
+                                      "7.0",
+                                      "7",
+                                      "+7",
+                                      "-0",
+                                      "0",
+                                      "0.00",
+                                      "<5",
+                                      "ABC",
+                                      "not done at all",
+                                      "1e5",
+                                      ".5",
+                                      "0.5",
+                                      "12345678901234567890.1",
+                                      "12345678901234567890.2",
+                                      "-12345678901234567890.1",
+                                      "5."};
     uint64_t r = next_random(&w->seed);
     char text[420];
     if (r % 8 == 0) return sm_val_make(w->in, sm_str(odd[(r >> 8) % SM_ARRAY_LEN(odd)]));
@@ -92,7 +115,8 @@ static sm_val number_value(struct world *w) {
         text[0] = r & 64 ? '-' : '9';
         return sm_val_make(w->in, sm_str_n(text, 390 + (size_t)(r >> 8) % 10));
     }
-    int n = snprintf(text, sizeof text, "%s%d.%0*d", r & 16 ? "-" : "", (int)(r >> 8) % 40, (int)(r >> 20) % 3 + 1, (int)(r >> 24) % 10);
+    int n = snprintf(text, sizeof text, "%s%d.%0*d", r & 16 ? "-" : "", (int)(r >> 8) % 40,
+                     (int)(r >> 20) % 3 + 1, (int)(r >> 24) % 10);
     return sm_val_make(w->in, sm_str_n(text, (size_t)n));
 }
 
@@ -106,21 +130,43 @@ static sm_val date_value(struct world *w) {
     return sm_val_from_dtc(w->in, &d);
 }
 
-enum { KIND_CONSTANT, KIND_FEW, KIND_LONG, KIND_SHORT, KIND_NUMBER, KIND_DATE, KIND_MANY, KIND_MANY_LONG, KIND_ALL, KIND_NONE, KINDS };
+enum {
+    KIND_CONSTANT,
+    KIND_FEW,
+    KIND_LONG,
+    KIND_SHORT,
+    KIND_NUMBER,
+    KIND_DATE,
+    KIND_MANY,
+    KIND_MANY_LONG,
+    KIND_ALL,
+    KIND_NONE,
+    KINDS
+};
 
 static sm_val value(struct world *w, unsigned kind) {
     uint64_t r = next_random(&w->seed);
     switch (kind) {
-    case KIND_CONSTANT: return text_value(w, "THE-ONE-STUDY-", 1);
-    case KIND_FEW: return text_value(w, "T", r % 5);
-    case KIND_LONG: return text_value(w, "SUBJECT-", r % 300);
-    case KIND_SHORT: return r % 4 ? text_value(w, "", r % 1000) : SM_MISSING;
-    case KIND_NUMBER: return r % 8 ? number_value(w) : SM_MISSING;
-    case KIND_DATE: return r % 8 ? date_value(w) : SM_MISSING;
-    case KIND_MANY: return text_value(w, "", (r >> 8) % 9999999);
-    case KIND_MANY_LONG: return text_value(w, r & 1 ? "a common beginning " : "10000", r >> 40);
-    case KIND_NONE: return SM_MISSING;
-    default: return value(w, (unsigned)(r % KIND_ALL));
+    case KIND_CONSTANT:
+        return text_value(w, "THE-ONE-STUDY-", 1);
+    case KIND_FEW:
+        return text_value(w, "T", r % 5);
+    case KIND_LONG:
+        return text_value(w, "SUBJECT-", r % 300);
+    case KIND_SHORT:
+        return r % 4 ? text_value(w, "", r % 1000) : SM_MISSING;
+    case KIND_NUMBER:
+        return r % 8 ? number_value(w) : SM_MISSING;
+    case KIND_DATE:
+        return r % 8 ? date_value(w) : SM_MISSING;
+    case KIND_MANY:
+        return text_value(w, "", (r >> 8) % 9999999);
+    case KIND_MANY_LONG:
+        return text_value(w, r & 1 ? "a common beginning " : "10000", r >> 40);
+    case KIND_NONE:
+        return SM_MISSING;
+    default:
+        return value(w, (unsigned)(r % KIND_ALL));
     }
 }
 
@@ -130,14 +176,17 @@ static void make_records(struct world *w, uint32_t n) {
     w->cell = sm_alloc((size_t)n * COLUMNS + 1, sizeof *w->cell);
     w->pos = sm_alloc(n + 1, sizeof *w->pos);
     w->order = sm_alloc(n + 1, sizeof *w->order);
-    for (unsigned c = 0; c < COLUMNS; c++) kind[c] = (unsigned)(next_random(&w->seed) % KINDS);
+    for (unsigned c = 0; c < COLUMNS; c++)
+        kind[c] = (unsigned)(next_random(&w->seed) % KINDS);
     w->nkey = (uint32_t)(next_random(&w->seed) % (COLUMNS + 1));
     for (uint32_t i = 0; i < w->nkey; i++)
-        w->key[i] = (struct sm_sort_key){(uint32_t)(next_random(&w->seed) % COLUMNS), next_random(&w->seed) & 1 ? SM_SORT_NUM : SM_SORT_TEXT};
+        w->key[i] = (struct sm_sort_key){(uint32_t)(next_random(&w->seed) % COLUMNS),
+                                         next_random(&w->seed) & 1 ? SM_SORT_NUM : SM_SORT_TEXT};
     unsigned how = (unsigned)(next_random(&w->seed) % 4);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t r = next_random(&w->seed);
-        for (unsigned c = 0; c < COLUMNS; c++) w->cell[(size_t)i * COLUMNS + c] = value(w, kind[c]);
+        for (unsigned c = 0; c < COLUMNS; c++)
+            w->cell[(size_t)i * COLUMNS + c] = value(w, kind[c]);
         w->pos[i] = how == 0   ? sm_pos_make(i / 1000, i / 4, i % 4)
                     : how == 1 ? sm_pos_make((uint32_t)(r % 5), r >> 40, (uint32_t)(r >> 8) % 7)
                     : how == 2 ? sm_pos_make(i < n / 2 ? 3 : 1, i, 0)
@@ -147,7 +196,8 @@ static void make_records(struct world *w, uint32_t n) {
         plain_sort(w);
         sm_val *cell = sm_alloc((size_t)n * COLUMNS + 1, sizeof *cell);
         for (uint32_t i = 0; i < n; i++) {
-            memcpy(cell + (size_t)i * COLUMNS, w->cell + (size_t)w->order[i] * COLUMNS, COLUMNS * sizeof *cell);
+            memcpy(cell + (size_t)i * COLUMNS, w->cell + (size_t)w->order[i] * COLUMNS,
+                   COLUMNS * sizeof *cell);
             w->pos[i] = i;
         }
         sm_free(w->cell);
@@ -162,7 +212,8 @@ static void drop_records(struct world *w) {
     sm_free(w->order);
 }
 
-/* ---- the sorter --------------------------------------------------------------------------------- */
+/* ---- the sorter ---------------------------------------------------------------------------------
+ */
 
 static void feed(struct world *w, struct sm_sorter *s, uint64_t seed) {
     struct sm_recs r = {0};
@@ -173,7 +224,8 @@ static void feed(struct world *w, struct sm_sorter *s, uint64_t seed) {
         sm_recs_clear(&r);
         assert_int_equal(sm_recs_reserve(&r, COLUMNS, k, NULL), SM_OK);
         for (uint32_t i = 0; i < k; i++) {
-            for (uint32_t c = 0; c < COLUMNS; c++) r.col[c][i] = w->cell[(size_t)(at + i) * COLUMNS + c];
+            for (uint32_t c = 0; c < COLUMNS; c++)
+                r.col[c][i] = w->cell[(size_t)(at + i) * COLUMNS + c];
             r.pos[i] = w->pos[at + i];
         }
         r.nrow = k;
@@ -184,7 +236,12 @@ static void feed(struct world *w, struct sm_sorter *s, uint64_t seed) {
 }
 
 static uint64_t sorts_like_the_plain_one(struct world *w, uint64_t memory, unsigned threads) {
-    struct sm_sort_opts o = {.ncol = COLUMNS, .key = w->key, .nkey = w->nkey, .memory = memory, .tmpdir = "/tmp", .threads = threads};
+    struct sm_sort_opts o = {.ncol = COLUMNS,
+                             .key = w->key,
+                             .nkey = w->nkey,
+                             .memory = memory,
+                             .tmpdir = "/tmp",
+                             .threads = threads};
     struct sm_sorter *s = NULL;
     struct sm_blocks in;
     struct sm_block b;
@@ -199,8 +256,11 @@ static uint64_t sorts_like_the_plain_one(struct world *w, uint64_t memory, unsig
         for (uint32_t i = 0; i < b.nrow; i++, at++) {
             assert_true(at < w->n);
             const uint32_t want = w->order[at];
-            if (b.pos[i] != w->pos[want] || memcmp(b.cell + (size_t)i * COLUMNS, w->cell + (size_t)want * COLUMNS, COLUMNS * sizeof(sm_val)) != 0)
-                fail_msg("record %u of %u is not the right one (memory %" PRIu64 ", %u keys)", at, w->n, memory, w->nkey);
+            if (b.pos[i] != w->pos[want] ||
+                memcmp(b.cell + (size_t)i * COLUMNS, w->cell + (size_t)want * COLUMNS,
+                       COLUMNS * sizeof(sm_val)) != 0)
+                fail_msg("record %u of %u is not the right one (memory %" PRIu64 ", %u keys)", at,
+                         w->n, memory, w->nkey);
         }
     }
     assert_int_equal(rc, SM_EOF);
@@ -247,23 +307,27 @@ static void many_records_with_full_dictionaries_are_sorted_too(void **state) {
         struct world w;
         world_open(&w, round + 1);
         make_records(&w, 90000);
-        for (size_t i = 0; i < SM_ARRAY_LEN(memory); i++) sorts_like_the_plain_one(&w, memory[i], 2);
+        for (size_t i = 0; i < SM_ARRAY_LEN(memory); i++)
+            sorts_like_the_plain_one(&w, memory[i], 2);
         drop_records(&w);
         world_close(&w);
     }
 }
 
-/* ---- several fronts ------------------------------------------------------------------------------ */
+/* ---- several fronts
+ * ------------------------------------------------------------------------------ */
 
 enum { FRONTS_MOST = 4, CHUNKS_MOST = 400 };
 
-struct field {                  /* where fronts, owner and readers meet */
+struct field { /* where fronts, owner and readers meet */
     struct world *w;
     struct sm_sorter *s;
     unsigned fronts;
-    struct { uint32_t from, n; } chunk[CHUNKS_MOST];
+    struct {
+        uint32_t from, n;
+    } chunk[CHUNKS_MOST];
     unsigned nchunk;
-    pthread_rwlock_t packing;   /* fronts share it, the owner alone spills */
+    pthread_rwlock_t packing; /* fronts share it, the owner alone spills */
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct sm_sort_packs *packs[CHUNKS_MOST];
@@ -272,13 +336,19 @@ struct field {                  /* where fronts, owner and readers meet */
     uint32_t lead;
     uint32_t part_rows[100000];
 };
-struct hand { struct field *f; unsigned number; pthread_t thread; const char *bad; };
+struct hand {
+    struct field *f;
+    unsigned number;
+    pthread_t thread;
+    const char *bad;
+};
 
 static void cut_chunks(struct field *f, uint64_t seed) {
     f->nchunk = 0;
     for (uint32_t at = 0, n; at < f->w->n; at += n) {
         uint64_t x = next_random(&seed);
-        n = x % 3 == 0 ? 1 + (uint32_t)(x >> 8) % 60 : (uint32_t)(x >> 8) % (f->w->n / 20 + 20000 % (f->w->n + 1) + 1) + 1;
+        n = x % 3 == 0 ? 1 + (uint32_t)(x >> 8) % 60
+                       : (uint32_t)(x >> 8) % (f->w->n / 20 + 20000 % (f->w->n + 1) + 1) + 1;
         if (n > f->w->n - at || f->nchunk + 1 == CHUNKS_MOST) n = f->w->n - at;
         f->chunk[f->nchunk].from = at;
         f->chunk[f->nchunk].n = n;
@@ -294,7 +364,8 @@ static void *pack_some(void *hand) {
         const uint32_t from = f->chunk[i].from, n = f->chunk[i].n;
         if (sm_recs_reserve(&r, COLUMNS, n, NULL) != SM_OK) h->bad = "no memory";
         for (uint32_t k = 0; k < n; k++)
-            for (uint32_t c = 0; c < COLUMNS; c++) r.col[c][k] = f->w->cell[(size_t)(from + k) * COLUMNS + c];
+            for (uint32_t c = 0; c < COLUMNS; c++)
+                r.col[c][k] = f->w->cell[(size_t)(from + k) * COLUMNS + c];
         memcpy(r.pos, f->w->pos + from, n * sizeof *r.pos);
         r.nrow = n;
         pthread_rwlock_rdlock(&f->packing);
@@ -314,7 +385,8 @@ static void *pack_some(void *hand) {
 static void take_all(struct field *f) {
     for (unsigned i = 0; i < f->nchunk; i++) {
         pthread_mutex_lock(&f->lock);
-        while (!f->there[i]) pthread_cond_wait(&f->more, &f->lock);
+        while (!f->there[i])
+            pthread_cond_wait(&f->more, &f->lock);
         pthread_mutex_unlock(&f->lock);
         assert_int_equal(sm_sorter_take(f->s, f->packs[i], NULL), SM_OK);
         if (!sm_sorter_is_full(f->s)) continue;
@@ -355,8 +427,10 @@ static void *read_sizes(void *hand) {
     struct sm_block b;
     if (sm_sort_part_open(&p, h->f->s, NULL) != SM_OK) h->bad = "no memory";
     for (size_t i = h->number; i < h->f->nparts; i += h->f->fronts) {
-        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK) h->bad = "a part cannot be read";
-        else h->f->part_rows[i] = b.nrow;
+        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK)
+            h->bad = "a part cannot be read";
+        else
+            h->f->part_rows[i] = b.nrow;
     }
     sm_sort_part_close(p);
     return NULL;
@@ -371,13 +445,16 @@ static void *read_records(void *hand) {
     if (sm_sort_part_open(&p, f->s, NULL) != SM_OK) h->bad = "no memory";
     for (size_t i = 0; i < f->nparts; at += f->part_rows[i], i++) {
         if ((i + 1) % f->fronts != h->number) continue;
-        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK || b.nrow != f->part_rows[i]) h->bad = "a part cannot be read again";
-        else if (!block_is_next(f->w, at, &b)) h->bad = "a part has other records";
+        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK || b.nrow != f->part_rows[i])
+            h->bad = "a part cannot be read again";
+        else if (!block_is_next(f->w, at, &b))
+            h->bad = "a part has other records";
         if (at == 0 || f->lead == 0) continue;
         bool same = true;
         for (uint32_t k = 0; k < f->lead && k < f->w->nkey; k++) {
             const size_t c = f->w->key[k].column;
-            same = same && f->w->cell[(size_t)f->w->order[at - 1] * COLUMNS + c] == f->w->cell[(size_t)f->w->order[at] * COLUMNS + c];
+            same = same && f->w->cell[(size_t)f->w->order[at - 1] * COLUMNS + c] ==
+                               f->w->cell[(size_t)f->w->order[at] * COLUMNS + c];
         }
         if (same) h->bad = "equal leading keys are in two parts";
     }
@@ -388,8 +465,10 @@ static void *read_records(void *hand) {
 static void parts_are_right(struct field *f, uint32_t lead, uint32_t rows) {
     uint64_t sum = 0;
     assert_int_equal(sm_sorter_parts(f->s, lead, rows, &f->nparts, NULL), SM_OK);
-    if (sm_sorter_spilled(f->s) || f->w->n == 0) assert_int_equal(f->nparts, 0);
-    else assert_true(f->nparts > 0 && f->nparts <= SM_ARRAY_LEN(f->part_rows));
+    if (sm_sorter_spilled(f->s) || f->w->n == 0)
+        assert_int_equal(f->nparts, 0);
+    else
+        assert_true(f->nparts > 0 && f->nparts <= SM_ARRAY_LEN(f->part_rows));
     if (f->nparts == 0) return;
     f->lead = lead;
     run_hands(f, read_sizes, NULL);
@@ -402,7 +481,12 @@ static void parts_are_right(struct field *f, uint32_t lead, uint32_t rows) {
 }
 
 static uint64_t fronts_sort_like_one(struct world *w, uint64_t memory, unsigned fronts) {
-    struct sm_sort_opts o = {.ncol = COLUMNS, .key = w->key, .nkey = w->nkey, .memory = memory, .tmpdir = "/tmp", .threads = fronts};
+    struct sm_sort_opts o = {.ncol = COLUMNS,
+                             .key = w->key,
+                             .nkey = w->nkey,
+                             .memory = memory,
+                             .tmpdir = "/tmp",
+                             .threads = fronts};
     static struct field f;
     struct sm_blocks in;
     struct sm_block b;
@@ -421,7 +505,10 @@ static uint64_t fronts_sort_like_one(struct world *w, uint64_t memory, unsigned 
     parts_are_right(&f, 1, 1 + w->n / 50);
     parts_are_right(&f, w->nkey, 1);
     for (; (rc = in.next(in.ctx, &b, &err)) == SM_OK; at += b.nrow)
-        if (!block_is_next(w, at, &b)) fail_msg("a record from %u on is not the right one (memory %" PRIu64 ", %u keys, %u fronts)", at, memory, w->nkey, fronts);
+        if (!block_is_next(w, at, &b))
+            fail_msg("a record from %u on is not the right one (memory %" PRIu64
+                     ", %u keys, %u fronts)",
+                     at, memory, w->nkey, fronts);
     assert_int_equal(rc, SM_EOF);
     assert_int_equal(at, w->n);
     assert_int_equal(sm_sorter_rows(f.s), w->n);
@@ -442,7 +529,8 @@ static void any_number_of_fronts_gives_one_order_and_parts_are_pieces_of_it(void
         world_open(&w, round * 104729 + 3);
         make_records(&w, (uint32_t)(round % 6 == 0 ? round : 200 + next_random(&w.seed) % 9000));
         for (size_t i = 0; i < SM_ARRAY_LEN(memory); i++) {
-            uint64_t spilled = fronts_sort_like_one(&w, memory[i], 1 + (unsigned)(round + i) % FRONTS_MOST);
+            uint64_t spilled =
+                fronts_sort_like_one(&w, memory[i], 1 + (unsigned)(round + i) % FRONTS_MOST);
             most = spilled > most ? spilled : most;
         }
         drop_records(&w);

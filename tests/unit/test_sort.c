@@ -10,7 +10,10 @@
 #include "sdtmill/sort.h"
 #include "tmp.h"
 
-struct world { struct sm_texts *texts; struct sm_intern *in; };
+struct world {
+    struct sm_texts *texts;
+    struct sm_intern *in;
+};
 
 static void world_open(struct world *w) {
     assert_int_equal(sm_texts_open(&w->texts, NULL), SM_OK);
@@ -23,7 +26,8 @@ static void world_close(struct world *w) {
 }
 
 /* One column of values, sorted; the result joined with blanks (a missing value is a hyphen). */
-static void assert_sorted(enum sm_sort_kind kind, const char *const *value, uint32_t n, const char *want) {
+static void assert_sorted(enum sm_sort_kind kind, const char *const *value, uint32_t n,
+                          const char *want) {
     struct world w;
     struct sm_recs r = {0};
     struct sm_sorter *s = NULL;
@@ -47,7 +51,8 @@ static void assert_sorted(enum sm_sort_kind kind, const char *const *value, uint
         for (uint32_t i = 0; i < b.nrow; i++) {
             struct sm_valbuf buf;
             struct sm_str t = sm_val_text(w.texts, b.cell[i], &buf);
-            int k = snprintf(got + used, sizeof got - used, "%s%.*s", used ? " " : "", (int)(t.n ? t.n : 1), t.n ? t.p : "-");
+            int k = snprintf(got + used, sizeof got - used, "%s%.*s", used ? " " : "",
+                             (int)(t.n ? t.n : 1), t.n ? t.p : "-");
             used += (size_t)k;
         }
     assert_string_equal(got, want);
@@ -58,7 +63,8 @@ static void assert_sorted(enum sm_sort_kind kind, const char *const *value, uint
 
 static void texts_sort_by_bytes_and_missing_comes_first(void **state) {
     (void)state;
-    static const char *const v[] = {"b", "", "abcdefghij", "abcdefg", "B", "abcdefgh", "\xC3\xA9", "a"};
+    static const char *const v[] = {"b", "",         "abcdefghij", "abcdefg",
+                                    "B", "abcdefgh", "\xC3\xA9",   "a"};
     assert_sorted(SM_SORT_TEXT, v, SM_ARRAY_LEN(v), "- B a abcdefg abcdefgh abcdefghij b \xC3\xA9");
 }
 
@@ -76,8 +82,11 @@ static void equal_numbers_in_different_spelling_keep_their_order(void **state) {
 
 static void numbers_that_no_double_tells_apart_sort_exactly(void **state) {
     (void)state;
-    static const char *const v[] = {"12345678901234567891", "12345678901234567890", "0.10000000000000000002", "0.1", "0.10000000000000000001"};
-    assert_sorted(SM_SORT_NUM, v, SM_ARRAY_LEN(v), "0.1 0.10000000000000000001 0.10000000000000000002 12345678901234567890 12345678901234567891");
+    static const char *const v[] = {"12345678901234567891", "12345678901234567890",
+                                    "0.10000000000000000002", "0.1", "0.10000000000000000001"};
+    assert_sorted(SM_SORT_NUM, v, SM_ARRAY_LEN(v),
+                  "0.1 0.10000000000000000001 0.10000000000000000002 12345678901234567890 "
+                  "12345678901234567891");
 }
 
 static void nothing_added_gives_no_block(void **state) {
@@ -85,7 +94,8 @@ static void nothing_added_gives_no_block(void **state) {
     assert_sorted(SM_SORT_TEXT, NULL, 0, "");
 }
 
-/* ---- several batches ---------------------------------------------------------------------------- */
+/* ---- several batches ----------------------------------------------------------------------------
+ */
 
 static void add_range(struct world *w, struct sm_sorter *s, uint32_t file, uint32_t n) {
     struct sm_recs r = {0};
@@ -108,7 +118,12 @@ static void ties_are_ordered_by_position_not_by_arrival(void **state) {
         struct sm_blocks in;
         struct sm_block b;
         struct sm_sort_key key = {0, SM_SORT_NUM};
-        struct sm_sort_opts o = {.ncol = 2, .key = &key, .nkey = 1, .memory = memory * 30000, .tmpdir = "/tmp", .threads = 1};
+        struct sm_sort_opts o = {.ncol = 2,
+                                 .key = &key,
+                                 .nkey = 1,
+                                 .memory = memory * 30000,
+                                 .tmpdir = "/tmp",
+                                 .threads = 1};
         uint64_t n = 0;
         sm_pos last = 0;
         sm_val last_key = SM_MISSING;
@@ -138,7 +153,12 @@ static void a_temporary_folder_that_is_not_there_is_an_error(void **state) {
     struct sm_err err = {0};
     struct sm_recs r = {0};
     struct sm_sort_key key = {0, SM_SORT_TEXT};
-    struct sm_sort_opts o = {.ncol = 1, .key = &key, .nkey = 1, .memory = 1, .tmpdir = "/nonexistent/folder", .threads = 1};
+    struct sm_sort_opts o = {.ncol = 1,
+                             .key = &key,
+                             .nkey = 1,
+                             .memory = 1,
+                             .tmpdir = "/nonexistent/folder",
+                             .threads = 1};
     world_open(&w);
     assert_int_equal(sm_sorter_open(&s, w.texts, &o, &err), SM_OK);
     assert_int_equal(sm_recs_reserve(&r, 1, 100, NULL), SM_OK);
@@ -163,7 +183,8 @@ static void no_file_is_left_in_the_temporary_folder(void **state) {
     char command[300];
     tmp_open(&t);
     world_open(&w);
-    struct sm_sort_opts o = {.ncol = 2, .key = &key, .nkey = 1, .memory = 10000, .tmpdir = t.dir, .threads = 1};
+    struct sm_sort_opts o = {
+        .ncol = 2, .key = &key, .nkey = 1, .memory = 10000, .tmpdir = t.dir, .threads = 1};
     assert_int_equal(sm_sorter_open(&s, w.texts, &o, NULL), SM_OK);
     add_range(&w, s, 1, 5000);
     assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);

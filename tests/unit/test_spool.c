@@ -11,7 +11,10 @@
 
 enum { COLUMNS = 4, ROWS = 700, BLOCKS = 60 };
 
-struct world { struct sm_texts *texts; struct sm_intern *in; };
+struct world {
+    struct sm_texts *texts;
+    struct sm_intern *in;
+};
 
 static void world_open(struct world *w) {
     assert_int_equal(sm_texts_open(&w->texts, NULL), SM_OK);
@@ -64,7 +67,8 @@ static void compare(struct world *w, struct sm_spool_reader *r, uint64_t *at, ui
         for (uint32_t i = 0; i < b.nrow; i++, ++*at) {
             if (*at % ROWS == 0 || i == 0) fill(w, (uint32_t)(*at / ROWS), cell, pos);
             uint32_t k = (uint32_t)(*at % ROWS);
-            assert_memory_equal(b.cell + (size_t)i * COLUMNS, cell + (size_t)k * COLUMNS, COLUMNS * sizeof *cell);
+            assert_memory_equal(b.cell + (size_t)i * COLUMNS, cell + (size_t)k * COLUMNS,
+                                COLUMNS * sizeof *cell);
             assert_int_equal(b.pos[i], pos[k]);
         }
     }
