@@ -14,21 +14,26 @@
  * Errors   SM_ENOMEM */
 #include "sdtmill/batch.h"
 
-enum { SM_PACK_ROWS = 8192, SM_DICT_GROWTHS = 20 };
+enum {
+    SM_PACK_ROWS = 8192,
+    SM_PACK_BITS_MOST = 57, /* that one load of eight bytes gives wherever they begin */
+    SM_DICT_GROWTHS = 20
+};
 
 struct sm_pack_field {
     uint64_t base; /* smallest code or value; 0 stands for missing where values are kept */
     uint32_t bit;  /* place in the record */
-    uint8_t width, shift,
-        coded; /* bits; low bits that are zero in all values; dictionary or values */
+    uint8_t width; /* bits */
+    uint8_t shift; /* low bits that are zero in all values */
+    uint8_t coded; /* dictionary or values */
     uint8_t unused;
 };
 struct sm_pack {
     uint32_t nrow, ncol, stride; /* stride: bytes of one record */
     uint32_t maker;              /* id of the packer */
     uint64_t bytes;              /* of the whole pack, this header included */
-    struct sm_pack_field
-        field[]; /* ncol, then file and line, then copy of the position; then the records */
+    /* ncol, then file and line, then copy of the position; then the records */
+    struct sm_pack_field field[];
 };
 struct sm_dict { /* of one column */
     sm_val *val; /* [n]; code 0 is missing */

@@ -17,8 +17,7 @@ enum {
     DICT_PROBES_MOST = 512, /* places to look at: more of them only happen on purpose */
     DICT_SMALL = 32,        /* values whose codes are not worth a look at their range */
     ROWS_LEAST = 64,
-    TILE = 16,     /* rows put together at a time */
-    BITS_MOST = 57 /* that one load of eight bytes gives wherever they begin */
+    TILE = 16 /* rows put together at a time */
 };
 
 static uint64_t dict_bytes(const struct sm_dict *d) {
@@ -313,7 +312,7 @@ static void fields_of_pos(struct sm_pack_field f[2], const sm_pos *pos, uint32_t
 static uint32_t fields_place(struct sm_pack_field *f, uint32_t n) {
     uint64_t bit = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (f[i].width > BITS_MOST) {
+        if (f[i].width > SM_PACK_BITS_MOST) {
             bit = (bit + 7) & ~UINT64_C(7);
             f[i].width = 64;
         }
@@ -431,90 +430,4 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
     records_write(p, in, k);
     *ret = k;
     return SM_OK;
-}
-
-/* ---- decode ---------------------------------------------------------------------------------- */
-
-static sm_pos row_pos(const struct sm_pack *k, const uint8_t *record) {
-    const struct sm_pack_field *f = k->field + k->ncol;
-    uint64_t hi = f[0].base + sm_pack_bits(&f[0], record);
-    return hi << SM_POS_COPY_BITS | (f[1].base + sm_pack_bits(&f[1], record));
-}
-
-sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out) {
-    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
-    const struct sm_pack_field *f = k->field;
-    const struct sm_dict *d = p->dict;
-    for (uint32_t c = 0; c < k->ncol; c++, f++, d++) {
-        uint64_t x = sm_pack_bits(f, record);
-        out[c] = f->coded ? d->val[f->base + x] : sm_pack_plain(f, x);
-    }
-    return row_pos(k, record);
-}
-
-static uint64_t mask_of(const struct sm_pack_field *f) {
-    return f->width > 63 ? UINT64_MAX : ((uint64_t)1 << f->width) - 1;
-}
-
-size_t sm_unpack_most(uint32_t ncol) {
-    return sizeof(struct sm_unpack) + ncol * (sizeof(struct sm_unpack_cell) + sizeof(sm_val));
-}
-
-size_t sm_unpack_bytes(const struct sm_pack *k) {
-    size_t n = 0;
-    for (uint32_t c = 0; c < k->ncol; c++)
-        n += k->field[c].width != 0;
-    return sizeof(struct sm_unpack) + n * sizeof(struct sm_unpack_cell) + k->ncol * sizeof(sm_val);
-}
-
-static struct sm_unpack_cell cell_of(const struct sm_pack_field *f, uint32_t column) {
-    return (struct sm_unpack_cell){.base = f->base,
-                                   .mask = mask_of(f),
-                                   .at = f->bit >> 3,
-                                   .column = column,
-                                   .by = f->bit & 7,
-                                   .shift = f->shift};
-}
-
-void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct sm_pack *k) {
-    const struct sm_pack_field *f = k->field;
-    uint32_t n = 0;
-    *u = (struct sm_unpack){.data = sm_pack_data(k), .stride = k->stride, .ncol = k->ncol};
-    for (uint32_t c = 0; c < k->ncol; c++) {
-        if (!f[c].coded || !f[c].width) continue;
-        u->cell[n] = cell_of(&f[c], c);
-        u->cell[n++].val = p->dict[c].val + f[c].base;
-    }
-    u->ncoded = n;
-    for (uint32_t c = 0; c < k->ncol; c++)
-        if (!f[c].coded && f[c].width) u->cell[n++] = cell_of(&f[c], c);
-    u->ncell = n;
-    sm_val *fixed = (sm_val *)(void *)&u->cell[n];
-    for (uint32_t c = 0; c < k->ncol; c++)
-        fixed[c] = f[c].coded && !f[c].width ? p->dict[c].val[f[c].base] : SM_MISSING;
-    u->fixed = fixed;
-    u->pos[0] = cell_of(&f[k->ncol], 0);
-    u->pos[1] = cell_of(&f[k->ncol + 1], 0);
-}
-
-bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {
-    size_t head = sizeof *k + ((size_t)p->ncol + 2) * sizeof *k->field;
-    if (n < sizeof *k || k->ncol != p->ncol || k->maker != p->id || k->bytes > n ||
-        k->bytes < head || k->nrow == 0)
-        return false;
-    if (k->bytes != head + (uint64_t)k->stride * k->nrow + 8) return false;
-    for (uint32_t c = 0; c < p->ncol + 2; c++) {
-        const struct sm_pack_field *f = &k->field[c];
-        if (f->width > 64 || f->shift > 63 ||
-            (f->width > BITS_MOST && (f->width != 64 || f->bit % 8)))
-            return false;
-        if ((uint64_t)f->bit + f->width > (uint64_t)k->stride * 8) return false;
-        if (c >= p->ncol || !f->coded) continue;
-        const size_t most = p->dict[c].n;
-        if (f->base >= most || f->width > 32) return false;
-        for (uint32_t i = 0; i < k->nrow; i++)
-            if (sm_pack_bits(f, sm_pack_data(k) + (size_t)i * k->stride) >= most - f->base)
-                return false;
-    }
-    return true;
 }

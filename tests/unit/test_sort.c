@@ -199,6 +199,126 @@ static void no_file_is_left_in_the_temporary_folder(void **state) {
     tmp_close(&t);
 }
 
+/* ---- fronts and parts ---------------------------------------------------------------------------
+ */
+
+static void make_recs(struct world *w, struct sm_recs *r, uint32_t from, uint32_t n) {
+    assert_int_equal(sm_recs_reserve(r, 2, n, NULL), SM_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        r->col[0][i] = sm_val_from_i64(w->in, (from + i) / 10);
+        r->col[1][i] = sm_val_from_i64(w->in, 1000000 + i);
+        r->pos[i] = from + i;
+    }
+    r->nrow = n;
+}
+
+static void what_does_not_fit_is_refused_and_nothing_leaks(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_recs r = {0};
+    struct sm_sorter *s = NULL;
+    struct sm_sort_packs *p = NULL, *late = NULL;
+    struct sm_sort_part *part = NULL;
+    struct sm_blocks in;
+    struct sm_block b;
+    size_t n = 7;
+    struct sm_sort_key key = {0, SM_SORT_NUM};
+    struct sm_sort_opts o = {.ncol = 2, .key = &key, .nkey = 1, .tmpdir = "/tmp", .threads = 2};
+    world_open(&w);
+    make_recs(&w, &r, 0, 1000);
+    assert_int_equal(sm_sorter_open(&s, w.texts, &o, NULL), SM_OK);
+    assert_int_equal(sm_sorter_pack(s, 2, &r, &p, NULL), SM_ESTATE);
+    assert_null(p);
+    assert_int_equal(sm_sorter_parts(s, 1, 100, &n, NULL), SM_ESTATE);
+    assert_int_equal(n, 0);
+    assert_int_equal(sm_sorter_pack(s, 1, &r, &p, NULL), SM_OK);
+    assert_int_equal(sm_sorter_pack(s, 0, &r, &late, NULL), SM_OK);
+    assert_int_equal(sm_sorter_take(s, NULL, NULL), SM_OK);
+    assert_int_equal(sm_sorter_take(s, p, NULL), SM_OK);
+    assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+    assert_int_equal(sm_sorter_take(s, late, NULL), SM_ESTATE);
+    assert_int_equal(sm_sorter_parts(s, 1, 100, &n, NULL), SM_OK);
+    assert_true(n > 0);
+    assert_int_equal(sm_sort_part_open(&part, s, NULL), SM_OK);
+    assert_int_equal(sm_sort_part_read(part, n, &b, NULL), SM_ESTATE);
+    sm_sort_part_close(part);
+    sm_sort_packs_free(NULL);
+    sm_sorter_close(s);
+    sm_recs_free(&r);
+    world_close(&w);
+}
+
+static void parts_of_records_that_came_in_order_end_where_the_key_changes(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_recs r = {0};
+    struct sm_sorter *s = NULL;
+    struct sm_sort_packs *p = NULL;
+    struct sm_sort_part *part = NULL;
+    struct sm_blocks in;
+    struct sm_block b;
+    size_t n = 0;
+    struct sm_sort_key key = {0, SM_SORT_NUM};
+    struct sm_sort_opts o = {.ncol = 2, .key = &key, .nkey = 1, .tmpdir = "/tmp", .threads = 2};
+    world_open(&w);
+    assert_int_equal(sm_sorter_open(&s, w.texts, &o, NULL), SM_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        make_recs(&w, &r, i * 1000, i == 1 ? 30 : 1000); /* the middle ones are too few to pack */
+        assert_int_equal(sm_sorter_pack(s, i & 1, &r, &p, NULL), SM_OK);
+        assert_int_equal(sm_sorter_take(s, p, NULL), SM_OK);
+    }
+    assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+    assert_int_equal(sm_sorter_parts(s, 1, 95, &n, NULL), SM_OK);
+    assert_int_equal(n, 21); /* 203 keys of ten records, ten of them a part */
+    assert_int_equal(sm_sort_part_open(&part, s, NULL), SM_OK);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(sm_sort_part_read(part, i, &b, NULL), SM_OK);
+        assert_int_equal(b.nrow, i + 1 < n ? 100 : 30);
+        assert_int_equal(b.pos[0] % 10, 0);
+    }
+    assert_int_equal(sm_sorter_parts(s, 0, 95, &n, NULL), SM_OK);
+    assert_int_equal(n, 22);
+    sm_sort_part_close(part);
+    sm_sorter_close(s);
+    sm_recs_free(&r);
+    world_close(&w);
+}
+
+static void a_front_that_fills_the_memory_is_heard_of_and_the_owner_spills(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_recs r = {0};
+    struct sm_sorter *s = NULL;
+    struct sm_sort_packs *p = NULL;
+    struct sm_blocks in;
+    struct sm_block b;
+    size_t n = 7;
+    uint64_t rows = 0;
+    struct sm_sort_key key = {0, SM_SORT_NUM};
+    struct sm_sort_opts o = {
+        .ncol = 2, .key = &key, .nkey = 1, .memory = 20000, .tmpdir = "/tmp", .threads = 1};
+    world_open(&w);
+    make_recs(&w, &r, 0, 3000);
+    assert_int_equal(sm_sorter_open(&s, w.texts, &o, NULL), SM_OK);
+    assert_false(sm_sorter_is_full(s));
+    assert_int_equal(sm_sorter_pack(s, 0, &r, &p, NULL), SM_OK);
+    assert_int_equal(sm_sorter_take(s, p, NULL), SM_OK);
+    assert_true(sm_sorter_is_full(s));
+    assert_int_equal(sm_sorter_spilled(s), 0);
+    assert_int_equal(sm_sorter_spill(s, NULL), SM_OK);
+    assert_true(sm_sorter_spilled(s) > 0);
+    assert_false(sm_sorter_is_full(s));
+    assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+    assert_int_equal(sm_sorter_parts(s, 1, 100, &n, NULL), SM_OK);
+    assert_int_equal(n, 0);
+    while (in.next(in.ctx, &b, NULL) == SM_OK)
+        rows += b.nrow;
+    assert_int_equal(rows, 3000);
+    sm_sorter_close(s);
+    sm_recs_free(&r);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_sort_by_bytes_and_missing_comes_first),
@@ -209,6 +329,9 @@ int main(void) {
         cmocka_unit_test(ties_are_ordered_by_position_not_by_arrival),
         cmocka_unit_test(a_temporary_folder_that_is_not_there_is_an_error),
         cmocka_unit_test(no_file_is_left_in_the_temporary_folder),
+        cmocka_unit_test(what_does_not_fit_is_refused_and_nothing_leaks),
+        cmocka_unit_test(parts_of_records_that_came_in_order_end_where_the_key_changes),
+        cmocka_unit_test(a_front_that_fills_the_memory_is_heard_of_and_the_owner_spills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
