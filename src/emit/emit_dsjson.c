@@ -9,6 +9,7 @@
 #include "sdtmill/buf.h"
 #include "sdtmill/err.h"
 #include "sdtmill/jsonw.h"
+#include "sdtmill/mem.h"
 #include "sdtmill/num.h"
 
 /* Room of a cell of any kind but a long text; of a number that is spelled anew. */
@@ -18,6 +19,8 @@ enum mark { MARK_READY = EMIT_READY_ALL, MARK_LONG, MARK_ESCAPE, MARK_NO_NUMBER 
 
 struct dsjson {
     struct emit_ready_memo text, number; /* with quotes and the comma behind */
+    struct field { uint32_t column, is_num; } *field; /* [nvar] */
+    size_t cap_field;
     struct sm_buf line;    /* the head, or the end */
     struct sm_sink *rows;  /* to be packed */
     z_stream z;
@@ -156,12 +159,15 @@ static void add_head(struct sm_buf *b, const struct sm_emitter *e) {
 
 static int dsjson_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
     struct dsjson *j = e->state;
-    (void)d;
+    int rc = sm_grow(&j->field, &j->cap_field, (size_t)d->nvar + 1, sizeof *j->field, err);
+    if (rc) return rc;
+    for (uint32_t i = 0; i < d->nvar; i++)
+        j->field[i] = (struct field){d->column[i], d->var[i].is_num};
     sm_buf_clear(&j->line);
     add_head(&j->line, e);
     sm_buf_add_c(&j->line, shape_of(e) == SHAPE_OBJECT ? ",\"rows\":[" : "}\n");
     if (shape_of(e) != SHAPE_PACKED) return write_line(e, Z_NO_FLUSH, err);
-    int rc = j->packing ? deflateReset(&j->z) : deflateInit2(&j->z, 6, Z_DEFLATED, e->study->dsjc_gzip ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY);
+    rc = j->packing ? deflateReset(&j->z) : deflateInit2(&j->z, 6, Z_DEFLATED, e->study->dsjc_gzip ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY);
     if (rc != Z_OK) return sm_fail(err, SM_ENOMEM, "out of memory for zlib");
     j->packing = true;
     return write_line(e, Z_NO_FLUSH, err);
@@ -305,19 +311,20 @@ static inline char *put_number(char *p, struct cell *c, sm_val v) {
 
 /* Every row of an object has a comma in front, which the first one is to lose. */
 static bool put_row(struct cell *c) {
-    const struct sm_dsinfo *d = c->e->ds;
+    const struct dsjson *plan = c->e->plan;
+    const uint32_t nvar = c->e->ds->nvar;
     const sm_val *row = c->b->cell + (size_t)c->row * c->b->ncol;
     const bool object = shape_of(c->e) == SHAPE_OBJECT;
-    char *p = c->base = sm_sink_reserve(c->out, (size_t)(d->nvar + 2) * CELL_ROOM);
+    char *p = c->base = sm_sink_reserve(c->out, (size_t)(nvar + 2) * CELL_ROOM);
     if (!p) return false;
     if (object && (c->e->apart || c->e->rows + c->row > 0)) *p++ = ',';
     *p++ = '[';
-    for (c->var = 0; c->var < d->nvar; c->var++) {
-        sm_val v = row[d->column[c->var]];
-        p = d->var[c->var].is_num ? put_number(p, c, v) : put_text(p, c, v);
+    for (c->var = 0; c->var < nvar; c->var++) {
+        const struct field f = plan->field[c->var];
+        p = f.is_num ? put_number(p, c, row[f.column]) : put_text(p, c, row[f.column]);
         if (!p) return false;
     }
-    if (d->nvar) p--;
+    if (nvar) p--;
     *p++ = ']';
     if (!object) *p++ = '\n';
     sm_sink_used(c->out, (size_t)(p - c->base));
@@ -356,6 +363,7 @@ static int dsjson_end(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm
 static void dsjson_close(struct sm_emitter *e) {
     struct dsjson *j = e->state;
     if (j->packing) (void)deflateEnd(&j->z);
+    sm_free(j->field);
     sm_buf_free(&j->line);
     sm_sink_discard(j->rows);
 }

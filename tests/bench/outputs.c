@@ -406,6 +406,15 @@ static int race_xpt(const struct data *d, struct sm_emitter *e) {
     return SM_OK;
 }
 
+static int race_json(const struct data *d, struct sm_emitter *e) {
+    struct racer r = {.name = "sdtmill", .ours = e};
+    int rc = race(d, &r, 1);
+    if (!rc)
+        printf("\n| Dataset-JSON, the same rows | million rows/s |\n|---|---|\n| %s | %.2f |\n",
+               r.name, 1e-6 * (double)d->ds.rows / r.best);
+    return rc;
+}
+
 static int with_writer(const struct data *d, const struct sm_emit_study *s, const char *format,
                        int (*race_it)(const struct data *, struct sm_emitter *)) {
     struct sm_emitter *e = NULL;
@@ -435,6 +444,7 @@ int main(int argc, char **argv) {
     if (sm_stage_open(&s.stage, argv[2], true, &err)) return fail(err.text);
     int rc = with_writer(&d, &s, "xml", race_xml);
     if (!rc) rc = with_writer(&d, &s, "xpt", race_xpt);
+    if (!rc) rc = with_writer(&d, &s, "ndjson", race_json);
     sm_stage_close(s.stage);
     return rc != SM_OK;
 }

@@ -38,15 +38,11 @@ convert() { # folder, formats: 0 also when there are findings
     rm -rf "$1"
     "$sdtmill" convert tests/bench/mapping/study.xml --raw "$raw" --out "$1" --format "$2" --quiet >/dev/null 2>&1 || [ $? -eq 1 ]
 }
-seconds() { # command...: of the fastest run
-    local best='' t from
+seconds() { # command...: wall and CPU, the least of all runs
+    local TIMEFORMAT='%R %U %S'
     for _ in $(seq "$runs"); do
-        from=$(date +%s%N)
-        "$@" >/dev/null 2>&1
-        t=$(($(date +%s%N) - from))
-        if [ -z "$best" ] || [ "$t" -lt "$best" ]; then best=$t; fi
-    done
-    awk -v t="$best" 'BEGIN { printf "%.2f", t / 1e9 }'
+        { time "$@" >/dev/null 2>&1; } 2>&1
+    done | awk 'NR == 1 || $1 < w { w = $1 } NR == 1 || $2 + $3 < c { c = $2 + $3 } END { printf "%.2f %.2f", w, c }'
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 null() { # how, formats
@@ -60,23 +56,23 @@ rm -rf "$fast/csv"
 "$work/outputs" "$work/lb.csv" "$fast/writers"
 
 echo; echo "## $rows rows into a null sink"
-echo '| format | wall s | times CSV | with SHA-256: wall s | times CSV |'
-echo '|---|---|---|---|---|'
+echo '| format | wall s | times CSV | CPU s | times CSV | hashed: wall s | times CSV |'
+echo '|---|---|---|---|---|---|---|'
 for f in csv xml ndjson xpt; do
-    a=$(seconds null nohash $f)
-    b=$(seconds null hash $f)
-    if [ $f = csv ]; then csv_a=$a csv_b=$b; fi
-    echo "| $f | $a | $(ratio "$a" "$csv_a") | $b | $(ratio "$b" "$csv_b") |"
+    read -r a c <<<"$(seconds null nohash $f)"
+    read -r b _ <<<"$(seconds null hash $f)"
+    if [ $f = csv ]; then csv_a=$a csv_b=$b csv_c=$c; fi
+    echo "| $f | $a | $(ratio "$a" "$csv_a") | $c | $(ratio "$c" "$csv_c") | $b | $(ratio "$b" "$csv_b") |"
 done
 
 echo; echo "## $rows rows on disk, in one pass"
 plain() { cat "$work"/out/*/* | dd of="$work/plain" bs=1M conv=fsync status=none; }
 formats=csv,xml,ndjson,xpt
 sync
-a=$(seconds convert "$work/out" $formats)
+read -r a _ <<<"$(seconds convert "$work/out" $formats)"
 bytes=$(cat "$work"/out/*/* | wc -c)
 sync
-b=$(seconds plain)
+read -r b _ <<<"$(seconds plain)"
 echo '| what | bytes | wall s | times a plain write |'
 echo '|---|---|---|---|'
 echo "| $formats | $bytes | $a | $(ratio "$a" "$b") |"
