@@ -112,7 +112,13 @@ void run_parts_work(struct run_job *j, struct run_worker *w) {
     else
         h->block = j->raw;
     struct sm_blocks in = sm_deriver_blocks(h->deriver);
-    struct sm_block b;
+    struct sm_block b = h->block;
+    if (!rc && b.nrow && b.ncol == sm_deriver_ncol(f->p->domain)) { /* the memory is this job's */
+        h->block.nrow = 0;
+        rc = sm_deriver_in_place(h->deriver, &b, &j->err);
+        if (!rc) rc = part_block(f, j, h, &b);
+        return;
+    }
     while (!rc && !(rc = in.next(in.ctx, &b, &j->err)))
         rc = part_block(f, j, h, &b);
 }
