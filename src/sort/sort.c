@@ -7,6 +7,7 @@ enum {
     PACKS_FULL = SORT_PACKS_MOST / 2,
     BUCKET_MOST = 65536, /* records sorted at a time */
     BUCKET_LEAST = 256,
+    SCRATCH_MOST = 32 * 1024 * 1024, /* bytes left for the writing of a run */
     FAN_LEAST = 4 /* runs merged at a time, however little memory there is */
 };
 
@@ -82,14 +83,17 @@ static uint32_t bucket_most(const struct sm_sorter *s) {
     return n < BUCKET_LEAST ? BUCKET_LEAST : n > BUCKET_MOST ? BUCKET_MOST : (uint32_t)n;
 }
 
-/* What is held, with the numbers the sort itself will need. */
+/* What is held, with the numbers the sort itself will need; the rest of the program counts, too, but
+ * never takes more than three quarters. */
 bool sm_sorter_is_full(const struct sm_sorter *s) {
     if (s->npack >= PACKS_FULL) return true;
     if (!s->o.memory || !s->npack) return false;
     uint64_t used = s->bytes + s->npack * sizeof *s->pack + s->held * sizeof(uint32_t);
     for (uint32_t i = 0; i <= s->o.threads; i++)
         used += s->packer_bytes[i];
-    return used > s->o.memory - s->o.memory / 8;
+    if (used > s->o.memory - s->o.memory / 8) return true;
+    uint64_t scratch = s->o.memory / 4 < SCRATCH_MOST ? s->o.memory / 4 : SCRATCH_MOST;
+    return used > s->o.memory / 4 && sm_mem_now() > s->o.memory - scratch;
 }
 
 static int index_packs(struct sm_sorter *s, struct sm_err *err) {
@@ -227,7 +231,7 @@ static size_t fan_in(const struct sm_sorter *s) {
     uint64_t widest = 1;
     for (size_t i = 0; i < s->nrun; i++)
         widest = s->run[i].widest > widest ? s->run[i].widest : widest;
-    uint64_t n = s->o.memory ? s->o.memory / 2 / widest : s->nrun;
+    uint64_t n = s->o.memory ? s->o.memory / 4 / widest : s->nrun;
     return n < FAN_LEAST ? FAN_LEAST : (size_t)n;
 }
 
