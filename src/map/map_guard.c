@@ -49,7 +49,8 @@ static bool guard_run(struct map_run *m, struct map_guards *g, struct map_guard 
     struct map_split part;
     bool want = !it->guard->negate;
     m->found = false;
-    if (!split(m, &it->test, from, &part) || !map_pick(m, from, part.at[want], part.n[want], &it->sel))
+    if (!split(m, &it->test, from, &part) ||
+        !map_pick(m, from, part.at[want], part.n[want], &it->sel))
         return false;
     it->ready = true;
     if (it->twin == SM_NO || m->found) return true;

@@ -72,11 +72,11 @@ struct map_rule {
     struct map_rule *next; /* computed with this rule: same inputs, one memo */
     bool follows;          /* it is somebody's next */
     uint32_t nall;         /* outputs of this rule and those behind it */
-    bool memo_ok;   /* a pure function of in[] */
-    bool by_file;   /* and of the file's date formats */
-    bool wants_all; /* CHECK: holds when an operand is missing */
-    uint16_t code;  /* CHECK */
-    uint32_t guard; /* in the template's guards, SM_NO = none */
+    bool memo_ok;          /* a pure function of in[] */
+    bool by_file;          /* and of the file's date formats */
+    bool wants_all;        /* CHECK: holds when an operand is missing */
+    uint16_t code;         /* CHECK */
+    uint32_t guard;        /* in the template's guards, SM_NO = none */
     struct map_memo memo;
     struct map_std *std; /* STANDARDIZE, made at first use */
 };
@@ -167,9 +167,9 @@ struct map_run {
     const struct map_rule *rule;
     uint32_t row, rec;
     sm_val param[2];
-    bool dirty; /* this value has a finding: not to be remembered */
+    bool dirty;   /* this value has a finding: not to be remembered */
     bool rejects; /* some record is rejected */
-    bool found; /* a value since this was cleared had one */
+    bool found;   /* a value since this was cleared had one */
     bool nomem;
     struct sm_env env;
 };

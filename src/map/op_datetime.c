@@ -60,8 +60,8 @@ static void find_other(struct map_run *m, sm_val v, const struct sm_dtc *d) {
                               .var = rule->var,
                               .value = v};
     size_t n = sm_dtc_format(d, a), k = sm_dtc_format(&other, b);
-    issue.detail = map_say(m, "read as %.*s, but the declared formats also allow %.*s", (int)n, a,
-                           (int)k, b);
+    issue.detail =
+        map_say(m, "read as %.*s, but the declared formats also allow %.*s", (int)n, a, (int)k, b);
     map_find(m, &issue);
 }
 
@@ -100,7 +100,8 @@ static struct sm_dtc clock_of(const struct sm_dtc *t) {
     return ret;
 }
 
-/* A date takes a time if its day is known ("2019---20T10:00"); a rule without a date gives the time alone. */
+/* A date takes a time if its day is known ("2019---20T10:00"); a rule without a date gives the time
+ * alone. */
 static void add_time(struct map_run *m, const struct sm_rule *rule, struct sm_dtc *d) {
     struct sm_dtc t;
     sm_val time = map_slot(m, rule->time);

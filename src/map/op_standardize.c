@@ -97,7 +97,8 @@ bool map_std_convert(struct map_run *m, const struct sm_rule *rule, const struct
     return true;
 }
 
-static void set_limit(struct map_run *m, const struct map_rule *r, const struct sm_convert *row, enum sm_std_var which, sm_val limit, sm_val *ret) {
+static void set_limit(struct map_run *m, const struct map_rule *r, const struct sm_convert *row,
+                      enum sm_std_var which, sm_val limit, sm_val *ret) {
     struct sm_valbuf buf;
     if (limit == SM_MISSING || map_std_number(m, r, row, limit, ret)) return;
     struct sm_str detail =

@@ -61,7 +61,8 @@ static int64_t fixed_value(const struct map_run *m, sm_val v) {
     return fixed_point(map_text(m, v, &buf));
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------
+ */
 
 static inline uint64_t number_hash(const struct sm_convert *row, sm_val in) {
     uint64_t h = (uintptr_t)row * UINT64_C(0xBF58476D1CE4E5B9) + (in ^ in >> 32);
@@ -101,7 +102,8 @@ bool map_std_number(struct map_run *m, const struct map_rule *r, const struct sm
     return x.out != SM_MISSING;
 }
 
-/* ---- kinds ------------------------------------------------------------------------------------ */
+/* ---- kinds ------------------------------------------------------------------------------------
+ */
 
 static bool limit_of(struct map_run *m, const struct map_rule *r, const struct sm_convert *row,
                      sm_val limit, sm_val *ret, int64_t *ret_fixed) {
@@ -123,8 +125,8 @@ static __attribute__((noinline)) void kind_make(struct map_run *m, const struct 
 }
 
 static inline bool kind_is(const struct std_kind *k, const sm_val *in) {
-    return (k->in[0] == in[0]) & (k->in[1] == in[1]) & (k->in[2] == in[2]) &
-           (k->in[3] == in[3]) & k->known;
+    return (k->in[0] == in[0]) & (k->in[1] == in[1]) & (k->in[2] == in[2]) & (k->in[3] == in[3]) &
+           k->known;
 }
 
 static inline const struct std_kind *kind_of(struct map_run *m, const struct map_rule *r,

@@ -55,8 +55,8 @@ static const char *const exprs[] = {"concat(A, B)",
                                     "concat(AEX, A)", /* the first variable */
                                     "concat(AEX, 'x')"};
 enum { OF_COLUMNS = SM_ARRAY_LEN(exprs) - 2 };
-static const char *const guards[] = {"A != ''", "B = 'MILD'", "number(C) > 5", "D = E",
-                                     "contains(F, 'i')", "AEX != ''"};
+static const char *const guards[] = {"A != ''", "B = 'MILD'",       "number(C) > 5",
+                                     "D = E",   "contains(F, 'i')", "AEX != ''"};
 
 /* A guard of its own, or what the one before leaves. */
 static const struct sm_guard *random_guard(const struct sm_guard *parent, bool of_columns) {
@@ -216,7 +216,8 @@ static void map_all(struct sm_buf *out, uint32_t piece, bool memo) {
     sm_recs_free(&recs);
 }
 
-/* ---- a laboratory: what has ways of its own for what is easy ------------------------------------- */
+/* ---- a laboratory: what has ways of its own for what is easy
+ * ------------------------------------- */
 
 enum { TEST, RESULT, UNIT, LOW, HIGH, DAY, CLOCK, SUBJECT, LAB_COLUMNS };
 static struct sm_units units;
@@ -262,11 +263,13 @@ static void close_units(void) {
 /* Numbers of all shapes, near each other, and what is none. */
 static sm_val random_number(void) {
     static const char *const some[] = {
-        "",          "5",        "5.0",       "-5",          "+5",     "5.",
-        ".5",        "-.5",      "-0",        "0.000001",    "-0.0",   "007",
-        "5.1234567", "1e3",      "<0.1",      ">= 5",        "5 ",     "NOT DONE",
-        "4.999999",  "5.000001", "5.0000001", "99999999999", "1.2.3",  "999999999999.999999",
-        "--5",       "-",        ".",         "12345678901234567890"};
+        "",          "5",           "5.0",      "-5",
+        "+5",        "5.",          ".5",       "-.5",
+        "-0",        "0.000001",    "-0.0",     "007",
+        "5.1234567", "1e3",         "<0.1",     ">= 5",
+        "5 ",        "NOT DONE",    "4.999999", "5.000001",
+        "5.0000001", "99999999999", "1.2.3",    "999999999999.999999",
+        "--5",       "-",           ".",        "12345678901234567890"};
     if (below(3)) return kit_val(&kit, some[below(SM_ARRAY_LEN(some))]);
     char text[32];
     int n = snprintf(text, sizeof text, "%u.%02u", below(120), below(100));
@@ -280,11 +283,11 @@ static sm_val random_of(const char *const *text, uint32_t n) {
 static void lab_row(uint32_t i) {
     static const char *const test[] = {"CREAT", "TEMP", "HCT", "COLOUR", ""};
     static const char *const unit[] = {"mg/dl", "umol/l", "F", "%", "g", ""};
-    static const char *const day[] = {"2014-03-05", "2014-02-28", "2012-02-29", "2014-03",
-                                      "2014---05",  "",           "0000-01-01", "9999-12-31",
-                                      "2014-03-05T08:15", "5 March", "2013-12-31"};
-    static const char *const clock[] = {"", "08:15", "23:59", "24:00", "08:60", "8:15",
-                                        "08:15:30", "0x:10", "00:00", "T08:15"};
+    static const char *const day[] = {"2014-03-05",       "2014-02-28", "2012-02-29", "2014-03",
+                                      "2014---05",        "",           "0000-01-01", "9999-12-31",
+                                      "2014-03-05T08:15", "5 March",    "2013-12-31"};
+    static const char *const clock[] = {"",     "08:15",    "23:59", "24:00", "08:60",
+                                        "8:15", "08:15:30", "0x:10", "00:00", "T08:15"};
     static const char *const id[] = {"MILD", "mild", "nobody", ""};
     kit.cell[TEST][i] = random_of(test, SM_ARRAY_LEN(test));
     kit.cell[RESULT][i] = random_number();
@@ -340,7 +343,8 @@ static void random_lab(void) {
     kit.batch.ncol = LAB_COLUMNS;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------- */
+/* ---- both
+ * ---------------------------------------------------------------------------------------- */
 
 static void compare_ways(uint32_t study) {
     struct sm_buf plain, other;
