@@ -115,8 +115,7 @@ static void *write_behind(void *arg) {
 /* Signals are for the main thread. */
 static bool start_thread(struct sink *o) {
     sigset_t all, was;
-    o->next.p = sm_alloc(BUFFER_SIZE, 1);
-    if (!o->next.p) return false;
+    if (sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return false;
     o->next.cap = BUFFER_SIZE;
     if (pthread_mutex_init(&o->w.lock, NULL)) return false;
     if (pthread_cond_init(&o->w.turn, NULL)) {
@@ -296,7 +295,7 @@ void sm_sink_discard(struct sm_sink *k) {
 static int sink_new(struct sink **ret, const char *name, struct sm_err *err) {
     size_t n = strlen(name) + 1;
     struct sink *o = sm_alloc(1, sizeof *o + n);
-    if (!o || !(o->now.p = sm_alloc(BUFFER_SIZE, 1))) {
+    if (!o || sm_resize(&o->now.p, BUFFER_SIZE, 1, NULL)) {
         sm_free(o);
         return sm_fail(err, SM_ENOMEM, "out of memory writing %s", name);
     }

@@ -4,12 +4,18 @@
 
 #include "run_priv.h"
 #include "sdtmill/buf.h"
+#include "sdtmill/csvw.h"
 #include "sdtmill/err.h"
 #include "sdtmill/hash.h"
 #include "sdtmill/mem.h"
 
 /* ---- issues.csv ------------------------------------------------------------------------------ */
 static void csv_cell(struct sm_buf *b, struct sm_str s, char end) {
+    if (sm_csv_plain(s)) {
+        sm_buf_add_str(b, s);
+        sm_buf_add_byte(b, end);
+        return;
+    }
     bool quote = false;
     for (size_t i = 0; i < s.n && !quote; i++)
         quote = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
