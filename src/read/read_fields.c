@@ -87,11 +87,11 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
 #define SM_INLINE inline __attribute__((always_inline))
 struct cut {
     char delim, quote, blank[2];
-    uint64_t delim_was, blank_was, closed_was; /* 1 if it was such a sign */
-    uint64_t inside;                           /* all bits: within quotes */
-    uint64_t space_was, open_was;              /* a blank, whatever else it is; a quote that opens */
-    uint64_t odd;                              /* blanks or quotes stand where they need a look */
-    uint64_t edge;                             /* blanks stand next to quotes that they are within */
+    uint64_t delim_was, blank_was; /* 1 if it was such a sign */
+    uint64_t inside;               /* all bits: within quotes */
+    uint64_t space_was, open_was;  /* a blank, whatever else it is; a quote that opens */
+    uint64_t odd;                  /* blanks or quotes stand where they need a look */
+    uint64_t edge;                 /* blanks stand next to quotes that they are within */
     bool high;
 };
 
@@ -103,7 +103,8 @@ static struct cut cut_start(const struct sm_reader *r) {
                         .delim_was = 1};
 }
 
-/* Where fields end in the next n bytes, 64 at most; the end of the record is such a place. */
+/* Where fields end in the next n bytes, 64 at most; the end of the record is such a place. Behind a
+ * quote that closes stands a delimiter, a blank or a quote: otherwise the record would be broken. */
 static SM_INLINE uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bool quotes) {
     struct sm_scan x;
     sm_scan_load(&x, p, n < SM_SCAN ? n : SM_SCAN);
@@ -126,12 +127,10 @@ static SM_INLINE uint64_t cut_ends(struct cut *c, const char *p, size_t n, const
     ends &= ~inside;
     blank &= ~inside;
     uint64_t starts = ends << 1 | c->delim_was;
-    c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was)) | (open & ~starts) |
-              ((close << 1 | c->closed_was) & ~ends);
+    c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was)) | (open & ~starts);
     c->inside = 0 - (inside >> 63);
     c->delim_was = ends >> 63;
     c->blank_was = blank >> 63;
-    c->closed_was = close >> 63;
     return ends;
 }
 

@@ -204,10 +204,37 @@ static void usual_quotes_are_those_of_libcsv(void **state) {
     read_fields_close(&f);
 }
 
+/* One thing out of the ordinary at any place of a record that is otherwise plain. */
+static void oddities_are_seen_wherever_they_stand(void **state) {
+    (void)state;
+    static const char *const parts[] = {",a ,b",     ", a,b",      ",\"a\" ,b",    ", \"a\",b",
+                                        ",a\"b,c\"", ",\"a\"\"\",b", ",\" a\",b",    ",\"a \",b",
+                                        ",\"\xC3\xA4\"", ",\"a,b\",c", ",\"a\nb\",\"c\"", ",  ,",
+                                        ",\"\"",     ",a ",        ",\"a\" ",     ",\"a,b\" ,\t"};
+    struct sm_file file = {.delimiter = ',', .quote = '"'};
+    struct sm_reader r = {.file = &file, .opts = {.max_columns = 1000}};
+    struct read_fields f;
+    assert_int_equal(read_fields_open(&f, NULL), SM_OK);
+    for (size_t i = 0; i < SM_ARRAY_LEN(parts) * 140; i++) {
+        char text[512] = {0};
+        const char *part = parts[i % SM_ARRAY_LEN(parts)];
+        size_t before = i / SM_ARRAY_LEN(parts);
+        for (size_t k = 0; k < before; k++)
+            text[k] = k % 8 == 7 ? ',' : 'x';
+        size_t n = before + (size_t)snprintf(text + before, sizeof text - before, "%s", part);
+        struct sm_span span = {.n = (uint32_t)n};
+        if (strchr(part, '"')) span.flags |= SM_SPAN_QUOTE;
+        if (strchr(part, '\n')) span.flags |= SM_SPAN_BREAK;
+        check_record(&f, &r, (struct sm_str){text, n}, &span);
+    }
+    read_fields_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masks_are_those_of_single_bytes),
         cmocka_unit_test(fields_are_those_of_libcsv),
+        cmocka_unit_test(oddities_are_seen_wherever_they_stand),
         cmocka_unit_test(usual_quotes_are_those_of_libcsv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
