@@ -17,7 +17,7 @@ enum {
     DICT_PROBES_MOST = 512, /* places to look at: more of them only happen on purpose */
     DICT_SMALL = 32,        /* values whose codes are not worth a look at their range */
     ROWS_LEAST = 64,
-    TILE = 16 /* rows put together at a time */
+    TILE = 32 /* rows put together at a time */
 };
 
 static uint64_t dict_bytes(const struct sm_dict *d) {
@@ -154,27 +154,33 @@ static int dict_add(struct sm_packer *p, struct sm_dict *d, sm_val v, struct sm_
     return SM_OK;
 }
 
-/* Codes of values from i on, up to the first that has none; returns its number, or n. */
-APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
-                                 uint32_t i, uint32_t *out) {
+/* Codes of n values, up to the first that has none; returns its number, or n. */
+static inline uint32_t codes_of(const struct sm_dict *d, const sm_val *v, size_t step, uint32_t n,
+                                uint32_t *out) {
     const uint32_t *place = d->place;
     const sm_val *val = d->val;
-    const size_t step = in->step, last = d->nplace - 1;
+    const size_t last = d->nplace - 1;
     const unsigned shift = d->shift;
-    const uint32_t n = in->nrow;
-    const sm_val *v = in->col[c] + i * step;
-    for (; i < n; i++, v += step) {
-        const sm_val x = *v;
+    for (size_t i = 0; i < n; i++) {
+        const sm_val x = v[i * step];
         size_t at = (size_t)(x * DICT_FACTOR >> shift);
         uint32_t code = place[at];
         while (val[code] != x) {
-            if (!code) return i;
+            if (!code) return (uint32_t)i;
             at = (at + 1) & last;
             code = place[at];
         }
         out[i] = code;
     }
     return n;
+}
+
+/* The same for a column's values from i on. */
+APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
+                                 uint32_t i, uint32_t *out) {
+    const sm_val *v = in->col[c] + i * in->step;
+    if (in->step == 1) return i + codes_of(d, v, 1, in->nrow - i, out + i);
+    return i + codes_of(d, v, in->step, in->nrow - i, out + i);
 }
 
 /* ---- encode ---------------------------------------------------------------------------------- */

@@ -278,6 +278,7 @@ void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct 
         const struct sort_field *f = &p->field[i];
         struct sort_step *s = &out[i];
         *s = (struct sort_step){.how = SORT_IMAGE, .left = f->shift};
+        s->begins = i && f->word != p->field[i - 1].word;
         if (f->how == SORT_POS || f->how == SORT_IMAGE) continue;
         const struct sm_pack_field *c = &k->field[f->column];
         if (f->how == SORT_BITS && c->coded) continue;

@@ -74,6 +74,7 @@ struct sort_step {
     uint32_t at; /* byte of the record */
     uint8_t by, low, left;
     uint8_t how; /* SORT_RANK; SORT_BITS of values without code; else all the rest */
+    bool begins; /* the second word, or a further one */
 };
 /* Fills [nfield] steps. */
 void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct sort_step *out);
@@ -97,12 +98,15 @@ static inline uint64_t sort_step_bits(const struct sort_plan *p, const struct so
 static inline void sort_plan_key(const struct sort_plan *p, const struct sort_step *step,
                                  const struct sm_pack *k, uint32_t row, const uint8_t *record,
                                  uint64_t *out) {
-    for (uint32_t w = 0, i = 0; w < p->words; w++) {
-        uint64_t x = 0;
-        for (const uint32_t end = p->first[w + 1]; i < end; i++)
-            x |= sort_step_bits(p, step, i, k, row, record);
-        out[w] = x;
+    uint64_t x = 0;
+    for (uint32_t i = 0; i < p->nfield; i++) {
+        if (step[i].begins) {
+            *out++ = x;
+            x = 0;
+        }
+        x |= sort_step_bits(p, step, i, k, row, record);
     }
+    *out = x;
 }
 /* `bits` (at most 16) bits of the key from bit `bit` on, counted from the most significant of the
  * first word; they do not cross words. */
