@@ -35,9 +35,9 @@ static inline void fetch(const struct sort_index *x, uint32_t number) {
 
 /* Asks for what opens it. */
 static inline void fetch_view(const struct sort_index *x, uint32_t number) {
-    const uint8_t *view = (const uint8_t *)x->view[pack_of(number)];
-    for (uint32_t i = 0; i < x->place[pack_of(number)].view; i += 64)
-        __builtin_prefetch(view + i);
+    const uint8_t *at = (const uint8_t *)x->view[pack_of(number)];
+    for (const uint8_t *end = at + x->place[pack_of(number)].view; at < end; at += 64)
+        __builtin_prefetch(at);
 }
 
 /* ---- what the key words leave open ----------------------------------------------------------- */
