@@ -41,7 +41,8 @@ static bool look_term(struct plain *p, uint32_t *nsynonym) {
         enum xp_what what = xp_next(&p->x);
         if (what == XP_CLOSE) return true;
         if (!is_open(p, what, "synonym") || p->x.empty) return false;
-        if (xp_next(&p->x) != XP_TEXT || xp_next(&p->x) != XP_CLOSE) return false;
+        if (xp_next(&p->x) != XP_TEXT) return false;
+        if (xp_next(&p->x) != XP_CLOSE) return false;
         (*nsynonym)++;
     }
 }
