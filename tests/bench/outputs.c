@@ -237,8 +237,8 @@ static uint32_t width_of(const struct sm_dsvar *v) {
     return v->max_bytes < 1 ? 1 : v->max_bytes > 200 ? 200 : v->max_bytes;
 }
 
-static int insert_row(readstat_writer_t *w, const struct data *d, size_t row) {
-    int bad = readstat_begin_row(w);
+static readstat_error_t insert_row(readstat_writer_t *w, const struct data *d, size_t row) {
+    readstat_error_t bad = readstat_begin_row(w);
     for (uint32_t i = 0; i < d->ds.nvar && !bad; i++) {
         const readstat_variable_t *v = readstat_get_variable(w, (int)i);
         size_t at = row * d->ds.nvar + i;
@@ -249,7 +249,7 @@ static int insert_row(readstat_writer_t *w, const struct data *d, size_t row) {
         else
             bad = readstat_insert_string_value(w, v, d->text[at]);
     }
-    return bad ? bad : (int)readstat_end_row(w);
+    return bad ? bad : readstat_end_row(w);
 }
 
 static int write_readstat(const struct data *d, struct drain *out) {
@@ -263,11 +263,11 @@ static int write_readstat(const struct data *d, struct drain *out) {
         readstat_add_variable(w, name, v->is_num ? READSTAT_TYPE_DOUBLE : READSTAT_TYPE_STRING,
                               v->is_num ? 8 : width_of(v));
     }
-    int bad = readstat_begin_writing_xport(w, out, (long)d->ds.rows);
+    readstat_error_t bad = readstat_begin_writing_xport(w, out, (long)d->ds.rows);
     for (size_t row = 0; row < d->ds.rows && !bad; row++)
         bad = insert_row(w, d, row);
     if (!bad) bad = readstat_end_writing(w);
-    if (bad) (void)fail(readstat_error_message((readstat_error_t)bad));
+    if (bad) (void)fail(readstat_error_message(bad));
     readstat_writer_free(w);
     return bad ? SM_ESTATE : SM_OK;
 }
