@@ -28,6 +28,9 @@ int sm_bytes_read(struct sm_bytes *b, char *buf, size_t cap, size_t *ret_n,
 /* iconv name of the bytes that sm_bytes_read delivers: "UTF-8" or the declared 8-bit/multibyte one.
  */
 const char *sm_bytes_encoding(const struct sm_bytes *b);
+/* Its table, if what sm_bytes_read delivers is a single-byte encoding. */
+struct sm_charmap;
+bool sm_bytes_charmap(const struct sm_bytes *b, struct sm_charmap *ret);
 /* Encoding of the file itself ("UTF-16LE" ...) and its BOM, for writing rejects byte for byte. */
 const char *sm_bytes_file_encoding(const struct sm_bytes *b);
 struct sm_str sm_bytes_bom(const struct sm_bytes *b);

@@ -27,8 +27,9 @@ struct sm_bytes {
     char head[4]; /* bytes looked at for the BOM, still to be given */
     size_t nhead, head_at, nbom;
     char bom[4];
+    struct sm_charmap map; /* of a single-byte encoding */
     size_t nbuf, at;
-    char buf[BYTES_BUF];
+    char *buf; /* [BYTES_BUF] */
 };
 
 /* ---- the file's own bytes -----------------------------------------------------------------------
@@ -54,10 +55,10 @@ static int own_take(struct sm_bytes *b, char *buf, size_t cap, size_t *ret_n, st
 
 static int own_read(void *ctx, char *buf, size_t cap, size_t *ret_n, struct sm_err *err) {
     struct sm_bytes *b = ctx;
-    if (b->at == b->nbuf && cap >= sizeof b->buf) return own_take(b, buf, cap, ret_n, err);
+    if (b->at == b->nbuf && cap >= BYTES_BUF) return own_take(b, buf, cap, ret_n, err);
     if (b->at == b->nbuf) {
         b->at = b->nbuf = 0;
-        int rc = own_take(b, b->buf, sizeof b->buf, &b->nbuf, err);
+        int rc = own_take(b, b->buf, BYTES_BUF, &b->nbuf, err);
         if (rc) return rc;
     }
     size_t n = b->nbuf - b->at < cap ? b->nbuf - b->at : cap;
@@ -128,7 +129,7 @@ static void encoding_find(struct sm_bytes *b, const char *declared) {
 static int bytes_inflate(struct sm_bytes *b, struct sm_err *err) {
     struct sm_feed own = {own_read, b};
     b->plain = own;
-    int rc = own_take(b, b->buf, sizeof b->buf, &b->nbuf, err);
+    int rc = own_take(b, b->buf, BYTES_BUF, &b->nbuf, err);
     if (rc) return rc;
     if (b->nbuf < 2 || memcmp(b->buf, "\x1F\x8B", 2) != 0) return SM_OK;
     rc = sm_inflate_open(&b->inflate, own, err);
@@ -143,10 +144,9 @@ static int bytes_decode(struct sm_bytes *b, const struct sm_source_opts *opts, s
         return sm_fail(err, SM_ESPEC, "encoding \"%.40s...\" is not known", opts->encoding);
     encoding_find(b, opts->encoding);
     bool fits = true;
-    struct sm_charmap map;
     struct sm_feed text = {text_read, b};
     b->top = text;
-    if (strcmp(b->encoding, "UTF-8") != 0) rc = sm_charmap_make(&map, b->encoding, &fits, err);
+    if (strcmp(b->encoding, "UTF-8") != 0) rc = sm_charmap_make(&b->map, b->encoding, &fits, err);
     (void)snprintf(b->text_encoding, sizeof b->text_encoding, "%s", fits ? b->encoding : "UTF-8");
     if (rc || fits) return rc;
     rc = sm_decode_open(&b->decode, text, b->encoding, err);
@@ -157,7 +157,8 @@ static int bytes_decode(struct sm_bytes *b, const struct sm_source_opts *opts, s
 static int bytes_start(struct sm_bytes **ret, struct sm_bytes *b, const struct sm_source_opts *opts,
                        struct sm_err *err) {
     b->max = opts->max_bytes ? opts->max_bytes : (uint64_t)1 << 40;
-    int rc = opts->hash ? sm_sha256_open(&b->hash, err) : SM_OK;
+    int rc = sm_resize(&b->buf, BYTES_BUF, 1, err);
+    if (rc == SM_OK && opts->hash) rc = sm_sha256_open(&b->hash, err);
     if (rc == SM_OK) rc = bytes_inflate(b, err);
     if (rc == SM_OK) rc = bytes_decode(b, opts, err);
     if (rc)
@@ -204,6 +205,11 @@ const char *sm_bytes_encoding(const struct sm_bytes *b) {
     return b->text_encoding;
 }
 
+bool sm_bytes_charmap(const struct sm_bytes *b, struct sm_charmap *ret) {
+    *ret = b->map;
+    return strcmp(b->text_encoding, "UTF-8") != 0;
+}
+
 const char *sm_bytes_file_encoding(const struct sm_bytes *b) {
     return b->encoding;
 }
@@ -225,7 +231,7 @@ int sm_bytes_sha256(struct sm_bytes *b, char out[65], struct sm_err *err) {
     size_t n = 1;
     b->at = b->nbuf = 0;
     while (n > 0) {
-        int rc = own_take(b, b->buf, sizeof b->buf, &n, err);
+        int rc = own_take(b, b->buf, BYTES_BUF, &n, err);
         if (rc) return rc;
     }
     sm_sha256_finish(b->hash, out);
@@ -239,5 +245,6 @@ void sm_bytes_close(struct sm_bytes *b) {
     sm_inflate_close(b->inflate);
     sm_decode_close(b->decode);
     sm_sha256_free(b->hash);
+    sm_free(b->buf);
     sm_free(b);
 }

@@ -95,8 +95,8 @@ static inline struct cell_key cell_key(struct sm_str s) {
 }
 
 /* A text that did not stand here the last time. Apart, so that the other case stays short. */
-__attribute__((noinline)) static sm_val cell_learn(struct read_job *j, const struct read_cell *cell, struct sm_str s,
-                         struct read_short *m) {
+__attribute__((noinline)) static sm_val cell_learn(struct read_job *j, const struct read_cell *cell,
+                                                   struct sm_str s, struct read_short *m) {
     struct cell_key key = cell_key(s);
     m->who = NULL;
     j->found = false;
@@ -111,8 +111,7 @@ __attribute__((noinline)) static sm_val cell_learn(struct read_job *j, const str
 static inline sm_val cell_known(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     if (s.n > READ_SHORT) return cell_make(j, cell, s);
     struct cell_key key = cell_key(s);
-    uint64_t h = (key.a ^ key.b * UINT64_C(0x9E3779B97F4A7C15)) *
-                 UINT64_C(0xD6E8FEB86659FD93);
+    uint64_t h = (key.a ^ key.b * UINT64_C(0x9E3779B97F4A7C15)) * UINT64_C(0xD6E8FEB86659FD93);
     struct read_short *m = &j->w->brief[cell->brief + (h >> 40 & cell->mask)];
     bool same = ((m->key[0] ^ key.a) | (m->key[1] ^ key.b)) == 0 && m->who == cell->fc;
     return same ? m->v : cell_learn(j, cell, s, m);
@@ -134,7 +133,8 @@ static inline sm_val cell_text(struct read_job *j, const struct read_cell *cell,
     return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
 }
 
-/* ---- expressions ------------------------------------------------------------------------------ */
+/* ---- expressions ------------------------------------------------------------------------------
+ */
 void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n) {
     struct sm_read_worker *w = j->w;
     for (size_t i = 0; i < n; i++) {

@@ -104,7 +104,8 @@ static struct cut cut_start(const struct sm_reader *r) {
 }
 
 /* Where fields end in the next n bytes, 64 at most; the end of the record is such a place. Behind a
- * quote that closes stands a delimiter, a blank or a quote: otherwise the record would be broken. */
+ * quote that closes stands a delimiter, a blank or a quote: otherwise the record would be broken.
+ */
 static SM_INLINE uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bool quotes) {
     struct sm_scan x;
     sm_scan_load(&x, p, n < SM_SCAN ? n : SM_SCAN);
@@ -137,7 +138,7 @@ static SM_INLINE uint64_t cut_ends(struct cut *c, const char *p, size_t n, const
 /* Fields as they stand between delimiters that are not within quotes; with `bare`, those whose
  * first byte is a quote without their two quotes. False when not all of them are taken. */
 static SM_INLINE bool cut_all(struct read_fields *f, struct cut *c, uint32_t max, const bool quotes,
-                           const bool bare) {
+                              const bool bare) {
     const char *text = f->text.p, *from = text;
     uint32_t n = 0;
     for (size_t at = 0; at <= f->text.n; at += SM_SCAN) {

@@ -33,8 +33,8 @@ struct read_fields {
 };
 int read_fields_open(struct read_fields *f, struct sm_err *err) SM_MUST_CHECK;
 void read_fields_close(struct read_fields *f);
-/* Fields of one record (raw bytes without line end), behind which SM_SCAN bytes can be read; so they
- * can behind each field. False when out of memory. */
+/* Fields of one record (raw bytes without line end), behind which SM_SCAN bytes can be read; so
+ * they can behind each field. False when out of memory. */
 bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
                      uint32_t flags);
 /* Bytes of the record as UTF-8 where it is no character: the first such field (0-based), and the
@@ -46,13 +46,14 @@ bool read_fields_hash(struct read_fields *f, const struct sm_reader *r, struct s
 
 /* ---- the file bound to its source -------------------------------------------------------------
  */
-enum read_way {    /* how a cell comes to its value */
-    READ_CONSTANT, /* always the same */
-    READ_TEXT,     /* the cleaned text of a field */
-    READ_KNOWN,    /* a field's text converted, as it was the last time */
-    READ_EXPR
+enum read_way {                /* how a cell comes to its value */
+                READ_CONSTANT, /* always the same */
+                READ_TEXT,     /* the cleaned text of a field */
+                READ_KNOWN,    /* a field's text converted, as it was the last time */
+                READ_EXPR
 };
-/* Short texts kept of a TEXT and of a KNOWN cell; from how many on the latter get no more either. */
+/* Short texts kept of a TEXT and of a KNOWN cell; from how many on the latter get no more either.
+ */
 enum { READ_FEW = 256, READ_MANY = 2048, READ_BRIEF = 65536 };
 struct read_cell { /* a sm_filecol ready to run */
     enum read_way way;
@@ -108,8 +109,8 @@ struct sm_reader {
     uint64_t header_line;
     struct read_raw *raw; /* [file->nraw] */
     struct read_plan base;
-    struct read_plan *from; /* [unpivot->nfrom] */
-    uint32_t ncell, nbrief; /* memo tables and short texts needed */
+    struct read_plan *from;        /* [unpivot->nfrom] */
+    uint32_t ncell, nbrief;        /* memo tables and short texts needed */
     uint32_t *required, nrequired; /* columns */
     uint32_t *absent, nabsent;     /* columns that no cell of `base` supplies */
     struct read_subject subject[2];
@@ -173,7 +174,7 @@ struct sm_read_worker {
     struct read_short *brief;
     size_t nbrief;
     struct read_memo subject[2]; /* the latest */
-    sm_val *raw; /* values of raw cells for expressions */
+    sm_val *raw;                 /* values of raw cells for expressions */
     const sm_val **rawcol;
     uint64_t *stamp; /* record for which raw[i] holds */
     size_t nraw;

@@ -216,10 +216,10 @@ static int reader_bytes(struct sm_reader *r, struct sm_diags *diags, struct sm_e
     }
     if (rc) return sm_fail(err, own.code, "%.*s: %s", SM_STR_FMT(r->input->name), own.text);
     if (strcmp(sm_bytes_encoding(r->bytes), "UTF-8") != 0) {
-        bool fits;
         r->map = sm_arena_alloc(&r->arena, sizeof *r->map);
         if (!r->map) return sm_fail(err, SM_ENOMEM, "out of memory");
-        rc = sm_charmap_make(r->map, sm_bytes_encoding(r->bytes), &fits, err);
+        if (!sm_bytes_charmap(r->bytes, r->map))
+            return sm_fail(err, SM_ESTATE, "an encoding without a table");
     }
     r->marked = strcmp(sm_bytes_file_encoding(r->bytes), "UTF-8") != 0;
     return rc;

@@ -177,10 +177,25 @@ static void fields_are_those_of_libcsv(void **state) {
 /* The same with quotes where most files have them. */
 static void usual_quotes_are_those_of_libcsv(void **state) {
     (void)state;
-    static const char *const parts[] = {"a",       "",         "\"a\"",   "\"\"",      "\"a,b\"",
-                                        "\" a\"",  "\"a \"",   " \"a\" ", "\"a\"\"b\"", "a b",
-                                        "5\" x",   "\"\t\"",   " ",       "\"a\nb\"",  "\xC3\xA4",
-                                        "\"a\"\t", "\"\"\"a\"", "ab\"c,d\"", "longer text, of words"};
+    static const char *const parts[] = {"a",
+                                        "",
+                                        "\"a\"",
+                                        "\"\"",
+                                        "\"a,b\"",
+                                        "\" a\"",
+                                        "\"a \"",
+                                        " \"a\" ",
+                                        "\"a\"\"b\"",
+                                        "a b",
+                                        "5\" x",
+                                        "\"\t\"",
+                                        " ",
+                                        "\"a\nb\"",
+                                        "\xC3\xA4",
+                                        "\"a\"\t",
+                                        "\"\"\"a\"",
+                                        "ab\"c,d\"",
+                                        "longer text, of words"};
     struct sm_file file = {.delimiter = ',', .quote = '"'};
     struct sm_reader r = {.file = &file, .opts = {.max_columns = 1000}};
     struct read_fields f;
@@ -207,10 +222,10 @@ static void usual_quotes_are_those_of_libcsv(void **state) {
 /* One thing out of the ordinary at any place of a record that is otherwise plain. */
 static void oddities_are_seen_wherever_they_stand(void **state) {
     (void)state;
-    static const char *const parts[] = {",a ,b",     ", a,b",      ",\"a\" ,b",    ", \"a\",b",
-                                        ",a\"b,c\"", ",\"a\"\"\",b", ",\" a\",b",    ",\"a \",b",
-                                        ",\"\xC3\xA4\"", ",\"a,b\",c", ",\"a\nb\",\"c\"", ",  ,",
-                                        ",\"\"",     ",a ",        ",\"a\" ",     ",\"a,b\" ,\t"};
+    static const char *const parts[] = {
+        ",a ,b",     ", a,b",     ",\"a\" ,b",     ", \"a\",b",   ",a\"b,c\"",       ",\"a\"\"\",b",
+        ",\" a\",b", ",\"a \",b", ",\"\xC3\xA4\"", ",\"a,b\",c",  ",\"a\nb\",\"c\"", ",  ,",
+        ",\"\"",     ",a ",       ",\"a\" ",       ",\"a,b\" ,\t"};
     struct sm_file file = {.delimiter = ',', .quote = '"'};
     struct sm_reader r = {.file = &file, .opts = {.max_columns = 1000}};
     struct read_fields f;

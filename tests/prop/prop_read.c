@@ -235,11 +235,12 @@ static void what_was_written_is_read(void **state) {
     sm_buf_free(&got);
 }
 
-/* A cell as it may stand in a file; texts come again, differ in length only or in their last byte. */
+/* A cell as it may stand in a file; texts come again, differ in length only or in their last byte.
+ */
 static void put_short(uint64_t *seed, struct sm_buf *text) {
-    static const char *const parts[] = {"",      "0",   "07",     "1.50",         "\xC3\xA4",
-                                        "abc",   "9:5", "09:17",  "09:17:30.250", "25:00",
-                                        "< 5",   ">=7", "\" a\"", "\"b \"",       "\"c\nd\"",
+    static const char *const parts[] = {"",        "0",   "07",     "1.50",         "\xC3\xA4",
+                                        "abc",     "9:5", "09:17",  "09:17:30.250", "25:00",
+                                        "< 5",     ">=7", "\" a\"", "\"b \"",       "\"c\nd\"",
                                         "\"e\t\"", "NK",  "-3",     "1e5",          "abcdefg",
                                         "abcdefgh"};
     uint64_t r = next_random(seed);
