@@ -279,19 +279,23 @@ static char *put_long_text(char *p, struct cell *c, const struct emit_ready *r) 
     return p;
 }
 
+static const char TEXT_MISSING[] = {'"', '"', ','}, NUMBER_MISSING[] = {'n', 'u', 'l', 'l', ','};
+
 static inline char *put_text(char *p, struct cell *c, sm_val v) {
     uint64_t bytes, filled;
     if (v == SM_MISSING) {
-        memcpy(p, "\"\",", 3);
-        return p + 3;
+        memcpy(p, TEXT_MISSING, sizeof TEXT_MISSING);
+        return p + sizeof TEXT_MISSING;
     }
     if (sm_val_is_inline(v)) {
         size_t n = emit_short(v, &bytes, &filled);
         if (sm_json_word_plain(filled)) {
             *p++ = '"';
             emit_store_left(p, bytes);
-            memcpy(p + n, "\",", 2);
-            return p + n + 2;
+            p += n;
+            *p++ = '"';
+            *p++ = ',';
+            return p;
         }
     }
     struct emit_ready *r = emit_ready_at(&((struct dsjson *)c->e->state)->text, v);
@@ -301,8 +305,8 @@ static inline char *put_text(char *p, struct cell *c, sm_val v) {
 
 static inline char *put_number(char *p, struct cell *c, sm_val v) {
     if (v == SM_MISSING) {
-        memcpy(p, "null,", 5);
-        return p + 5;
+        memcpy(p, NUMBER_MISSING, sizeof NUMBER_MISSING);
+        return p + sizeof NUMBER_MISSING;
     }
     struct emit_ready *r = emit_ready_at(&((struct dsjson *)c->e->state)->number, v);
     if (r->v != v) make_number(c->e, r, v);

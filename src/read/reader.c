@@ -222,7 +222,7 @@ static int reader_bytes(struct sm_reader *r, struct sm_diags *diags, struct sm_e
             return sm_fail(err, SM_ESTATE, "an encoding without a table");
     }
     r->marked = strcmp(sm_bytes_file_encoding(r->bytes), "UTF-8") != 0;
-    return rc;
+    return SM_OK;
 }
 
 int sm_reader_open(struct sm_reader **ret, const struct sm_spec *spec, const struct sm_input *input,

@@ -20,6 +20,8 @@ bool run_stopped(const struct run *r) {
     return r->opts->stopped && r->opts->stopped();
 }
 
+enum { MEMO_SHARE = 16 }; /* of the memory limit, for what a worker remembers of its rules */
+
 static int open_workers(struct run *r, struct sm_err *err) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     r->threads = r->opts->threads ? r->opts->threads : cores > 0 ? (unsigned)cores : 1;
@@ -27,6 +29,7 @@ static int open_workers(struct run *r, struct sm_err *err) {
     r->worker_ptr = sm_alloc(r->threads, sizeof *r->worker_ptr);
     if (!r->worker || !r->worker_ptr) return sm_fail(err, SM_ENOMEM, "out of memory");
     r->rt.lut = (const struct sm_lut *const *)r->spec->lut;
+    r->rt.memo_bytes = r->memory / MEMO_SHARE;
     for (unsigned i = 0; i < r->threads; i++) {
         struct run_worker *w = &r->worker[i];
         r->worker_ptr[i] = w;

@@ -116,10 +116,10 @@ void run_parts_work(struct run_job *j, struct run_worker *w) {
     if (!rc && b.nrow && b.ncol == sm_deriver_ncol(f->p->domain)) { /* the memory is this job's */
         h->block.nrow = 0;
         rc = sm_deriver_in_place(h->deriver, &b, &j->err);
-        if (!rc) rc = part_block(f, j, h, &b);
+        if (!rc) (void)part_block(f, j, h, &b); /* j->err tells */
         return;
     }
-    while (!rc && !(rc = in.next(in.ctx, &b, &j->err)))
+    while (!rc && !in.next(in.ctx, &b, &j->err))
         rc = part_block(f, j, h, &b);
 }
 

@@ -201,11 +201,11 @@ static void packed_day_needs_a_complete_date(void **state) {
 
 static void packed_days_are_counted_through_all_years(void **state) {
     (void)state;
-    int32_t want, got;
+    int32_t want = 0, got = 0;
     for (int16_t year = 0; year <= 9999; year++) {
         for (int8_t month = 1; month <= 12; month++) {
             struct sm_dtc d = sm_dtc_none;
-            uint64_t packed;
+            uint64_t packed = 0;
             d.year = year;
             d.month = month;
             d.day = (int8_t)sm_dtc_days_in_month(year, month);
@@ -220,7 +220,7 @@ static void a_time_goes_to_a_complete_date_without_one(void **state) {
     (void)state;
     static const char *const not[] = {"2014-03", "2014---15", "--03-15", "2014-03-15T10",
                                       "2014-03-15T-:30"};
-    uint64_t packed, want, got;
+    uint64_t packed = 0, want = 0, got = 0;
     struct sm_dtc d = read_text("2014-03-15"), full = read_text("2014-03-15T00:59");
     assert_true(sm_dtc_pack(&d, &packed) && sm_dtc_pack(&full, &want));
     assert_true(sm_dtc_packed_at(packed, 0, 59, &got));
