@@ -35,7 +35,7 @@ struct sm_split {
     uint64_t line;       /* line of the next byte, 1-based */
     uint64_t base_line;  /* spans count their lines from here; set by the caller */
     uint64_t start_line; /* of the record under way */
-    uint64_t quote_line; /* where its latest quoted field began */
+    uint64_t quote_line; /* where the quoted field began that is open */
 };
 
 /* quote 0 = quotes mean nothing. SM_ESPEC when the two signs cannot be told apart from each other,

@@ -3,6 +3,7 @@
 
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
+#include "sdtmill/scan.h"
 
 enum split_class { CLS_OTHER, CLS_BLANK, CLS_CR, CLS_LF, CLS_DELIM, CLS_QUOTE, CLS_COUNT };
 enum split_state {
@@ -146,56 +147,62 @@ static size_t split_ahead(size_t known, const struct split_ahead *a, size_t at, 
     return known >= at ? known : split_next(a->p, at, a->to, c);
 }
 
-/* Passes the quoted field that opens at `at`: offset behind its closing quote, or 0 when the field
- * is not simply closed by a quote before a delimiter or line end. */
-static size_t split_pass_quoted(const struct sm_split *s, struct split_ahead *a, size_t at,
-                                uint64_t *lines, uint8_t *flags) {
-    size_t close = at + 1;
-    for (;; close += 2) {
-        close = split_next(a->p, close, a->to, s->quote);
-        if (close + 1 >= a->to) return 0;
-        if (a->p[close + 1] != s->quote) break;
-    }
-    uint8_t cls = s->cls[(unsigned char)a->p[close + 1]];
-    if (cls != CLS_DELIM && cls != CLS_LF && cls != CLS_CR) return 0;
-    a->lf = split_ahead(a->lf, a, at, '\n');
-    for (; a->lf < close; a->lf = split_next(a->p, a->lf + 1, a->to, '\n')) {
-        ++*lines;
-        *flags |= SM_SPAN_BREAK;
-    }
-    a->cr = split_ahead(a->cr, a, at, '\r');
-    if (a->cr < close) *flags |= SM_SPAN_BREAK;
-    return close + 1;
+/* A record with quotes, sixty-four bytes at a time; *_was is 1 if the byte before was such a sign.
+ */
+struct split_look {
+    uint64_t inside; /* all bits: within quotes */
+    uint64_t starts_was, close_was;
+    uint64_t lines; /* LFs within quotes */
+    uint64_t odd;   /* quotes that neither bound a field nor are doubled */
+    uint8_t flags;
+};
+
+/* Where the record ends among these bytes: one bit, or none. */
+static uint64_t split_look(struct split_look *k, const struct sm_split *s,
+                           const struct sm_scan *x) {
+    uint64_t quote = sm_scan_eq(x, s->quote), inside = sm_scan_between(quote) ^ k->inside;
+    uint64_t lf = sm_scan_eq(x, '\n'), breaks = lf | sm_scan_eq(x, '\r');
+    uint64_t end = breaks & ~inside, delim = sm_scan_eq(x, s->delimiter) & ~inside;
+    end &= 0 - end;
+    const uint64_t upto = end ? end | (end - 1) : UINT64_MAX;
+    uint64_t open = quote & inside, close = quote & ~inside, shut = close << 1 | k->close_was;
+    uint64_t starts = delim << 1 | k->starts_was;
+    lf &= inside & upto;
+    k->odd |= ((open & ~starts & ~shut) | (shut & ~(delim | end | open))) & upto;
+    if (breaks & inside & upto) k->flags |= SM_SPAN_BREAK;
+    if (lf) k->lines += (uint64_t)__builtin_popcountll(lf);
+    k->inside = 0 - (inside >> 63);
+    k->starts_was = delim >> 63;
+    k->close_was = close >> 63;
+    return end;
 }
 
-/* A whole record with quotes from *at on, if all of them are the bounds of fields or doubled within
- * them. *ret_taken false: it has to be looked at byte by byte. */
-static int split_quoted(struct sm_split *s, struct split_ahead *a, size_t *at, bool *ret_taken,
+/* A whole record whose first quote is the one at *at, if all of its quotes are the bounds of fields
+ * or doubled within them: *at is moved behind its line end. Otherwise it stays there: the record
+ * has to be looked at byte by byte. */
+static int split_quoted(struct sm_split *s, const char *p, size_t *at, size_t to,
                         struct sm_spans *out, struct sm_err *err) {
-    uint64_t lines = 0, quote_line = s->quote_line;
-    uint8_t flags = SM_SPAN_QUOTE;
-    size_t i = *at;
-    *ret_taken = false;
-    for (;;) {
-        a->lf = split_ahead(a->lf, a, i, '\n');
-        a->cr = split_ahead(a->cr, a, i, '\r');
-        a->quote = split_ahead(a->quote, a, i, s->quote);
-        size_t end = a->cr < a->lf ? a->cr : a->lf;
-        if (a->lf == a->to || (end == a->cr && a->cr + 1 != a->lf)) return SM_OK;
-        if (a->quote > end) break;
-        if (a->quote != *at && a->p[a->quote - 1] != s->delimiter) return SM_OK;
-        quote_line = s->line + lines;
-        i = split_pass_quoted(s, a, a->quote, &lines, &flags);
-        if (i == 0) return SM_OK;
+    struct split_look k = {.starts_was = 1, .flags = SM_SPAN_QUOTE};
+    if (*at != s->start && p[*at - 1] != s->delimiter) return SM_OK;
+    for (size_t i = *at; i < to; i += SM_SCAN) {
+        char rest[SM_SCAN] = {0};
+        size_t left = to - i;
+        struct sm_scan x;
+        if (left < SM_SCAN) memcpy(rest, p + i, left);
+        sm_scan_load(&x, left < SM_SCAN ? rest : p + i, SM_SCAN);
+        uint64_t bit = split_look(&k, s, &x);
+        if (k.odd) return SM_OK;
+        if (!bit) continue;
+        size_t end = i + (size_t)__builtin_ctzll(bit), lf = p[end] == '\r' ? end + 1 : end;
+        if (lf >= to || p[lf] != '\n') return SM_OK;
+        s->flags = k.flags;
+        int rc = split_emit(s, end, out, err);
+        if (rc) return rc;
+        s->line += k.lines + 1;
+        *at = lf + 1;
+        split_begin(s, *at);
+        return SM_OK;
     }
-    s->quote_line = quote_line;
-    s->flags = flags;
-    int rc = split_emit(s, a->cr < a->lf ? a->cr : a->lf, out, err);
-    if (rc) return rc;
-    s->line += lines + 1;
-    *at = a->lf + 1;
-    split_begin(s, *at);
-    *ret_taken = true;
     return SM_OK;
 }
 
@@ -213,12 +220,15 @@ int sm_split_feed(struct sm_split *s, const char *p, size_t from, size_t to, str
     }
     while (at < to) {
         if (s->state == ST_ROW && s->start == at) {
-            a.lf = split_ahead(a.lf, &a, at, '\n');
-            a.quote = split_ahead(a.quote, &a, at, s->quote);
-            a.cr = split_ahead(a.cr, &a, at, '\r');
+            size_t quote = at;
+            if (!s->quote || p[at] != s->quote) {
+                a.lf = split_ahead(a.lf, &a, at, '\n');
+                a.quote = split_ahead(a.quote, &a, at, s->quote);
+                a.cr = split_ahead(a.cr, &a, at, '\r');
+                quote = a.quote;
+            }
             size_t end = a.cr + 1 == a.lf ? a.cr : a.lf;
-            bool taken = false;
-            if (a.lf < to && a.quote >= a.lf && a.cr >= end) {
+            if (quote > at && a.lf < to && quote >= a.lf && a.cr >= end) {
                 int rc = split_is_blank(s, p, at, end) ? SM_OK : split_emit(s, end, out, err);
                 if (rc) return rc;
                 if (!(s->after_cr && a.lf == at)) s->line++;
@@ -226,9 +236,13 @@ int sm_split_feed(struct sm_split *s, const char *p, size_t from, size_t to, str
                 split_begin(s, at);
                 continue;
             }
-            int rc = a.lf < to ? split_quoted(s, &a, &at, &taken, out, err) : SM_OK;
-            if (rc) return rc;
-            if (taken) continue;
+            if (quote == at || (quote < a.lf && quote < a.cr)) {
+                size_t next = quote;
+                int rc = split_quoted(s, p, &next, to, out, err);
+                if (rc) return rc;
+                if (next > quote) at = next;
+                if (next > quote) continue;
+            }
         }
         int rc = split_bytes(s, p, &at, to, out, err);
         if (rc) return rc;

@@ -174,9 +174,62 @@ static void random_texts_are_cut_as_libcsv_does(void **state) {
     }
 }
 
+/* Records as files have them, longer than what is looked at in one go. */
+static void usual_records_are_cut_as_libcsv_does(void **state) {
+    (void)state;
+    static const char *const parts[] = {
+        "a",
+        "",
+        "\"a\"",
+        "\"\"",
+        "\"a,b\"",
+        "\" a\"",
+        "\"a\"\"b\"",
+        "a b",
+        "\"a\nb\"",
+        "5\" x",
+        "\"\"\"a\"",
+        "longer text, of words",
+        "\"a\r\nb\"",
+        "\"a\" ",
+        " \"a\"",
+        "\"a\"b",
+        "\"a text of more than sixty-four bytes, which is looked at in two\"",
+        "\"a\rb\""};
+    uint64_t seed = 31;
+    for (int i = 0; i < 20000; i++) {
+        char text[1024];
+        size_t n = 0, kinds = i % 3 ? 9 : SM_ARRAY_LEN(parts), fields = next_random(&seed) % 16;
+        for (size_t k = 0; k < fields; k++) {
+            uint64_t r = next_random(&seed);
+            const char *end = r & 7 ? "," : r & 8 ? "\n" : r & 16 ? "\r\n" : r & 32 ? "\r" : "\n\n";
+            const char *part = r & 64 ? parts[(r >> 8) % kinds] : parts[16];
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", part, end);
+        }
+        check(text, n, ',', '"');
+    }
+}
+
+static void quotes_close_at_any_place(void **state) {
+    (void)state;
+    static const char *const tails[] = {",b\n",  "b\nd\n",    " b\nd\n", "b\"\n",     "b,c\"\nd\n",
+                                        " ,b\n", "\"b\",c\n", "\n",      "\r\n\"b\"", "\r\"b\"\n",
+                                        "\n\"c", "\"",        "\tb\"\n"};
+    for (size_t i = 0; i < SM_ARRAY_LEN(tails) * 140; i++) {
+        char text[256] = "\"";
+        size_t n = 1, before = i / SM_ARRAY_LEN(tails);
+        while (n < before)
+            text[n] = n % 50 == 49 ? '\n' : n % 7 ? 'x' : ',', n++;
+        n += (size_t)snprintf(text + n, sizeof text - n, "\"%s", tails[i % SM_ARRAY_LEN(tails)]);
+        check(text, n, ',', '"');
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_texts_are_cut_alike_at_every_byte),
+        cmocka_unit_test(quotes_close_at_any_place),
+        cmocka_unit_test(usual_records_are_cut_as_libcsv_does),
         cmocka_unit_test(random_texts_are_cut_as_libcsv_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
