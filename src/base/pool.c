@@ -28,12 +28,22 @@ struct sm_pool {
     pthread_cond_t more; /* something to do, or stop */
     pthread_cond_t done; /* a job was done */
     struct pool_slot *slot;
-    struct pool_worker *worker;
-    unsigned slots, threads; /* threads: started and not yet joined */
+    struct pool_worker *worker; /* [0] is the calling thread */
+    unsigned slots, started;    /* started: not yet joined, [1..started] */
     uint64_t got, next, put;
     bool inside; /* no threads: work runs in put */
     bool stop;
 };
+
+/* Runs the next job that waits; the lock is held before and after, not meanwhile. */
+static void pool_run(struct sm_pool *p, const struct pool_worker *w) {
+    struct pool_slot *s = &p->slot[p->next++ % p->slots];
+    void *job = s->job;
+    pthread_mutex_unlock(&p->lock);
+    p->work(job, w->state);
+    pthread_mutex_lock(&p->lock);
+    s->done = true;
+}
 
 static void *pool_main(void *arg) {
     struct pool_worker *w = arg;
@@ -43,12 +53,7 @@ static void *pool_main(void *arg) {
         while (!p->stop && p->next == p->put)
             pthread_cond_wait(&p->more, &p->lock);
         if (p->stop) break;
-        struct pool_slot *s = &p->slot[p->next++ % p->slots];
-        void *job = s->job;
-        pthread_mutex_unlock(&p->lock);
-        p->work(job, w->state);
-        pthread_mutex_lock(&p->lock);
-        s->done = true;
+        pool_run(p, w);
         pthread_cond_signal(&p->done);
     }
     pthread_mutex_unlock(&p->lock);
@@ -61,15 +66,15 @@ static int pool_start(struct sm_pool *p, unsigned threads, struct sm_err *err) {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int sys = 0;
-    while (p->threads < threads && sys == 0) {
-        struct pool_worker *w = &p->worker[p->threads];
+    while (p->started + 1 < threads && sys == 0) {
+        struct pool_worker *w = &p->worker[p->started + 1];
         sys = pthread_create(&w->thread, NULL, pool_main, w);
-        if (sys == 0) p->threads++;
+        if (sys == 0) p->started++;
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (sys == 0) return SM_OK;
     return sm_fail(err, SM_ELIMIT, "cannot start thread %u of %u (error %d); ask for fewer threads",
-                   p->threads + 1, threads, sys);
+                   p->started + 2, threads, sys);
 }
 
 int sm_pool_open(struct sm_pool **ret, unsigned threads, void (*work)(void *job, void *state),
@@ -130,8 +135,10 @@ void *sm_pool_get(struct sm_pool *p) {
     if (p->got == p->put) return NULL;
     struct pool_slot *s = &p->slot[p->got % p->slots];
     pthread_mutex_lock(&p->lock);
-    while (!s->done)
-        pthread_cond_wait(&p->done, &p->lock);
+    while (!s->done) {
+        if (p->next != p->put) pool_run(p, &p->worker[0]);
+        else pthread_cond_wait(&p->done, &p->lock);
+    }
     p->got++;
     pthread_mutex_unlock(&p->lock);
     return s->job;
@@ -143,7 +150,7 @@ void sm_pool_close(struct sm_pool *p, void (*discard)(void *job)) {
     p->stop = true;
     pthread_cond_broadcast(&p->more);
     pthread_mutex_unlock(&p->lock);
-    for (unsigned i = 0; i < p->threads; i++)
+    for (unsigned i = 1; i <= p->started; i++)
         pthread_join(p->worker[i].thread, NULL);
     for (; discard && p->got != p->put; p->got++)
         discard(p->slot[p->got % p->slots].job);

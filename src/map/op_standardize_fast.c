@@ -6,7 +6,7 @@
  * units table. A kind or number that needs a finding, a sign or more digits than fit is not
  * easy. */
 
-enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 15, PLACES = 6, DIGITS = 12 };
+enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 15, PLACES = 6, DIGITS = 12, TILE = 32 };
 #define NOT_FIXED INT64_MIN
 
 struct std_kind {
@@ -24,6 +24,7 @@ struct std_number {
 struct map_std {
     struct std_kind kind[1 << KIND_BITS];
     struct std_number number[1 << NUMBER_BITS];
+    uint64_t made; /* kinds so far, each in the place of another */
 };
 
 void map_standardize_free(struct map_rule *r) {
@@ -139,6 +140,7 @@ static inline const struct std_kind *kind_of(struct map_run *m, const struct map
     if (kind_is(second, in)) return second;
     *second = *k;
     kind_make(m, r, in, k);
+    r->std->made++;
     return k;
 }
 
@@ -149,15 +151,15 @@ static sm_val indicator(const struct std_kind *k, int64_t fixed) {
     return sm_val_make_short("NORMAL", 6);
 }
 
-/* False: not easy. */
-static inline bool fast_result(struct map_run *m, const struct map_rule *r, const sm_val *in,
-                               sm_val value, sm_val *const *to, uint32_t rec) {
-    if (value == SM_MISSING) {
+/* False: not easy. k: NULL for no result. */
+static inline bool fast_result(struct map_run *m, const struct map_rule *r,
+                               const struct std_kind *k, sm_val value, sm_val *const *to,
+                               uint32_t rec) {
+    if (!k) {
         for (uint32_t o = 0; o < MAP_OUT_COUNT; o++)
             to[o][rec] = SM_MISSING;
         return true;
     }
-    const struct std_kind *k = kind_of(m, r, in);
     if (!k->easy) return false;
     const struct std_number *x = number_of(m, r, k->row, value);
     if (x->fixed == NOT_FIXED) return false;
@@ -183,24 +185,55 @@ static bool columns_of(struct map_run *m, const struct sm_rule *rule, const sm_v
     return true;
 }
 
-uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
-                              sm_val *const *dst, uint32_t *rest) {
+/* What the fast way reads and writes. */
+struct fast {
     const sm_val *src[KINDS + 1];
     sm_val *to[MAP_OUT_COUNT];
+};
+
+static inline const struct std_kind *kind_at(struct map_run *m, const struct map_rule *r,
+                                             const struct fast *f, uint32_t rec) {
+    const sm_val in[] = {f->src[0][rec], f->src[1][rec], f->src[2][rec], f->src[3][rec]};
+    return f->src[KINDS][rec] == SM_MISSING ? NULL : kind_of(m, r, in);
+}
+
+/* Kinds first: so the numbers of all these records can be asked for before they are needed. */
+static uint32_t fast_tile(struct map_run *m, const struct map_rule *r, const struct fast *f,
+                          const uint32_t *rec, uint32_t from, uint32_t n, uint32_t *rest) {
+    const struct std_kind *kind[TILE];
+    const uint64_t made = r->std->made;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t at = rec ? rec[i] : from + i;
+        kind[i] = kind_at(m, r, f, at);
+        if (kind[i])
+            __builtin_prefetch(&r->std->number[number_hash(kind[i]->row, f->src[KINDS][at])]);
+    }
+    const bool stand = r->std->made == made;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t at = rec ? rec[i] : from + i;
+        const struct std_kind *k = stand ? kind[i] : kind_at(m, r, f, at);
+        rest[left] = from + i;
+        left += !fast_result(m, r, k, f->src[KINDS][at], f->to, at);
+    }
+    return left;
+}
+
+uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
+                              sm_val *const *dst, uint32_t *rest) {
+    struct fast f;
     sm_val *waste = map_room_take(m, (size_t)m->nrec + 1, sizeof *waste);
-    bool ready = waste && columns_of(m, r->rule, src) && std_ready(m->w, r);
     uint32_t n = 0;
+    if (!waste || !columns_of(m, r->rule, f.src) || !std_ready(m->w, r)) {
+        for (; n < sel->n; n++)
+            rest[n] = n;
+        return n;
+    }
     for (uint32_t o = 0; o < MAP_OUT_COUNT; o++)
-        to[o] = dst[o] ? dst[o] : waste;
-    for (uint32_t k = 0; k < sel->n; k++) {
-        uint32_t rec = sel->rec ? sel->rec[k] : k;
-        rest[n] = k;
-        bool easy = ready;
-        if (easy) {
-            const sm_val in[] = {src[0][rec], src[1][rec], src[2][rec], src[3][rec]};
-            easy = fast_result(m, r, in, src[KINDS][rec], to, rec);
-        }
-        n += !easy;
+        f.to[o] = dst[o] ? dst[o] : waste;
+    for (uint32_t k = 0; k < sel->n; k += TILE) {
+        const uint32_t many = sel->n - k < TILE ? sel->n - k : TILE;
+        n += fast_tile(m, r, &f, sel->rec ? sel->rec + k : NULL, k, many, rest + n);
     }
     return n;
 }

@@ -15,6 +15,7 @@ enum {
     DICT_PLAIN_MOST = 65536, /* values of a column nobody sorts by */
     DICT_KEY_MOST = 1 << 20,
     DICT_PROBES_MOST = 512, /* places to look at: more of them only happen on purpose */
+    DICT_NEAR = 8192,       /* values that a cache near the processor holds */
     DICT_SMALL = 32,        /* values whose codes are not worth a look at their range */
     ROWS_LEAST = 64,
     TILE = 32 /* rows put together at a time */
@@ -175,10 +176,31 @@ static inline uint32_t codes_of(const struct sm_dict *d, const sm_val *v, size_t
     return n;
 }
 
+/* The same where neither places nor values are near: those of a tile are asked for together. */
+static uint32_t codes_far(const struct sm_dict *d, const sm_val *v, size_t step, uint32_t n,
+                          uint32_t *out) {
+    enum { TOGETHER = 32 };
+    for (uint32_t i = 0; i < n;) {
+        const uint32_t many = n - i < TOGETHER ? n - i : TOGETHER;
+        size_t at[TOGETHER];
+        for (uint32_t k = 0; k < many; k++) {
+            at[k] = (size_t)(v[(i + k) * step] * DICT_FACTOR >> d->shift);
+            __builtin_prefetch(&d->place[at[k]]);
+        }
+        for (uint32_t k = 0; k < many; k++)
+            __builtin_prefetch(&d->val[d->place[at[k]]]);
+        const uint32_t done = codes_of(d, v + i * step, step, many, out + i);
+        i += done;
+        if (done < many) return i;
+    }
+    return n;
+}
+
 /* The same for a column's values from i on. */
 APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
                                  uint32_t i, uint32_t *out) {
     const sm_val *v = in->col[c] + i * in->step;
+    if (d->n > DICT_NEAR) return i + codes_far(d, v, in->step, in->nrow - i, out + i);
     if (in->step == 1) return i + codes_of(d, v, 1, in->nrow - i, out + i);
     return i + codes_of(d, v, in->step, in->nrow - i, out + i);
 }
