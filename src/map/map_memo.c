@@ -210,17 +210,37 @@ static void run_plain(struct map_run *m, struct map_rule *r, const struct map_se
     }
 }
 
+/* Cells that are no values yet, and their texts. */
+struct unsettled {
+    sm_val *at[64];
+    struct sm_str text[64];
+    uint32_t n;
+};
+
+static void settle_these(struct map_run *m, struct unsettled *u) {
+    sm_val v[SM_ARRAY_LEN(u->at)];
+    sm_val_make_each(m->in, u->text, u->n, v);
+    for (uint32_t i = 0; i < u->n; i++)
+        *u->at[i] = v[i];
+    u->n = 0;
+}
+
 /* Cells that are no values yet become some. */
 static void settle(struct map_run *m, const struct map_rule *r, const struct map_sel *sel) {
     const struct sm_batch *b = m->batch;
+    struct unsettled u = {.n = 0};
     for (uint32_t i = 0; i < r->nin; i++) {
         if (r->in[i].kind != SM_SLOT_COLUMN || r->in[i].index >= m->source->ncolumn) continue;
         if (!b->late[r->in[i].index]) continue;
         sm_val *cell = b->col[r->in[i].index];
         for (uint32_t k = 0; k < sel->n; k++) {
             sm_val *v = &cell[sel->row ? sel->row[k] : k];
-            if (sm_val_is_late(*v)) *v = sm_val_make(m->in, sm_val_late_text(b, *v));
+            if (!sm_val_is_late(*v)) continue;
+            u.at[u.n] = v;
+            u.text[u.n++] = sm_val_late_text(b, *v);
+            if (u.n == SM_ARRAY_LEN(u.at)) settle_these(m, &u);
         }
+        settle_these(m, &u);
     }
 }
 

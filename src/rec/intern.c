@@ -231,12 +231,7 @@ static void front_grow(struct sm_intern *in) {
     sm_free(was);
 }
 
-sm_val pool_make(struct sm_intern *in, struct sm_str s) {
-    if (s.n > POOL_TEXT_MAX) {
-        in->failed = true;
-        return SM_MISSING;
-    }
-    uint64_t h = sm_hash(s.p, s.n);
+static sm_val make_hashed(struct sm_intern *in, struct sm_str s, uint64_t h) {
     uint32_t hash = (uint32_t)h;
     const struct place *b = front_bucket(in, hash);
     for (size_t i = 0; i < FRONT_WAYS && b[i].id; i++) {
@@ -256,4 +251,37 @@ sm_val pool_make(struct sm_intern *in, struct sm_str s) {
     if (in->n >= in->cap / 2 && in->cap < FRONT_MOST) front_grow(in);
     front_put(in, hash, id);
     return (sm_val)2 << 56 | id;
+}
+
+sm_val pool_make(struct sm_intern *in, struct sm_str s) {
+    if (s.n > POOL_TEXT_MAX) {
+        in->failed = true;
+        return SM_MISSING;
+    }
+    return make_hashed(in, s, sm_hash(s.p, s.n));
+}
+
+/* The memory of the text that has this hash, most likely. */
+static void ask_for_text(const struct sm_intern *in, uint32_t hash) {
+    const struct place *b = front_bucket(in, hash);
+    for (size_t i = 0; i < FRONT_WAYS && b[i].id; i++)
+        if (b[i].hash == hash) __builtin_prefetch(pool_get(&in->texts->dir, b[i].id));
+}
+
+void sm_val_make_each(struct sm_intern *in, const struct sm_str *s, size_t n, sm_val *ret) {
+    enum { TOGETHER = 16 };
+    for (size_t from = 0; from < n; from += TOGETHER) {
+        const size_t many = n - from < TOGETHER ? n - from : TOGETHER;
+        uint64_t h[TOGETHER];
+        for (size_t i = 0; i < many; i++) {
+            h[i] = sm_hash(s[from + i].p, s[from + i].n);
+            __builtin_prefetch(front_bucket(in, (uint32_t)h[i]));
+        }
+        for (size_t i = 0; i < many; i++)
+            ask_for_text(in, (uint32_t)h[i]);
+        for (size_t i = from; i < from + many; i++) {
+            bool plain = s[i].n > 7 && s[i].n <= POOL_TEXT_MAX;
+            ret[i] = plain ? make_hashed(in, s[i], h[i - from]) : sm_val_make(in, s[i]);
+        }
+    }
 }
