@@ -11,6 +11,7 @@
 #include "sdtmill/str.h"
 
 enum sm_sev { SM_SEV_NOTE, SM_SEV_WARNING, SM_SEV_ERROR };
+enum { SM_SEV_COUNT = SM_SEV_ERROR + 1 };
 enum sm_effect {                   /* what became of the data */
                  SM_EFFECT_NONE,   /* nothing was changed, e.g. a note */
                  SM_EFFECT_KEPT,   /* value kept as collected */
@@ -88,6 +89,9 @@ bool sm_diags_sort(struct sm_diags *d, size_t *ret_n);
 void sm_diags_get(const struct sm_diags *d, size_t i, struct sm_diags_walk *w);
 /* Its code and severity alone. */
 uint16_t sm_diags_code(const struct sm_diags *d, size_t i, enum sm_sev *ret_sev);
+/* How many there are in the final order, by sm_diag_at's number and severity: room for
+ * sm_diag_count() rows, which this sets. */
+void sm_diags_tally(const struct sm_diags *d, uint64_t (*ret_by)[SM_SEV_COUNT]);
 /* The final order of a short list as a NULL-terminated array in d's arena; NULL when out of memory. */
 const struct sm_diag **sm_diags_final(struct sm_diags *d, size_t *ret_n);
 const char *sm_sev_name(enum sm_sev s);       /* "note" "warning" "error" */

@@ -71,6 +71,8 @@ static inline sm_val sm_val_make_short(const char *p, size_t n) {
     }
     return v ? v | (uint64_t)1 << 56 : 0;
 }
+/* Asks for the memory that the functions below will read of v. */
+void sm_val_ask(const struct sm_texts *t, sm_val v);
 /* Text to value; empty or no value gives SM_MISSING. No date packing. */
 sm_val sm_val_make(struct sm_intern *in, struct sm_str s);
 /* The same for n texts at once, which is faster where they are many. */

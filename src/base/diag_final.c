@@ -153,3 +153,15 @@ uint16_t sm_diags_code(const struct sm_diags *d, size_t i, enum sm_sev *ret_sev)
     *ret_sev = (enum sm_sev)f->sev;
     return f->code;
 }
+
+void sm_diags_tally(const struct sm_diags *d, uint64_t (*ret_by)[SM_SEV_COUNT]) {
+    size_t n;
+    struct diag_row *const *row = diag_pack_order(d->final, &n);
+    const struct sm_diag_info *info = NULL;
+    memset(ret_by, 0, sm_diag_count() * sizeof *ret_by);
+    for (size_t i = 0; i < n; i++) {
+        const struct sm_diag *f = &row[i]->shape->d;
+        if (!info || info->code != f->code) info = sm_diag_info(f->code);
+        if (info) ret_by[info - sm_diag_at(0)][f->sev]++;
+    }
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_show.c - findings and progress on stderr. */
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -78,33 +79,43 @@ static void show_one(const struct sm_diag *d, bool color) {
     }
 }
 
-static void show_code(const struct sm_diags *d, size_t n, unsigned code, const struct cmd_show *how,
-                      bool color) {
-    size_t seen = 0;
+/* by: how many findings of this code there are, by severity. */
+static void show_code(const struct sm_diags *d, size_t n, unsigned code, const uint64_t *by,
+                      const struct cmd_show *how, bool color) {
+    const uint64_t all = by[SM_SEV_ERROR] + by[SM_SEV_WARNING] + (how->notes ? by[SM_SEV_NOTE] : 0);
+    const uint64_t want = all < SHOWN_PER_CODE ? all : SHOWN_PER_CODE;
+    uint64_t seen = 0;
     struct sm_diags_walk w;
     enum sm_sev sev;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && seen < want; i++) {
         if (sm_diags_code(d, i, &sev) != code || (sev == SM_SEV_NOTE && !how->notes)) continue;
-        if (seen++ >= SHOWN_PER_CODE) continue;
+        seen++;
         sm_diags_get(d, i, &w);
         show_one(&w.diag, color);
     }
-    if (seen > SHOWN_PER_CODE)
-        fprintf(stderr, "... and %zu more like this [SM%04u]\n", seen - SHOWN_PER_CODE, code);
+    if (all > want)
+        fprintf(stderr, "... and %" PRIu64 " more like this [SM%04u]\n", all - want, code);
 }
 
 void cmd_show_findings(struct sm_diags *d, const struct cmd_show *how) {
-    size_t n, by[3] = {0};
+    size_t n;
+    uint64_t by[SM_SEV_COUNT] = {0};
     bool color = use_color(how->color);
-    enum sm_sev sev;
-    if (!sm_diags_sort(d, &n)) return;
-    for (size_t i = 0; i < n; i++) {
-        (void)sm_diags_code(d, i, &sev);
-        by[sev < 3 ? sev : 2]++;
+    uint64_t(*tally)[SM_SEV_COUNT] = sm_alloc(sm_diag_count(), sizeof *tally);
+    if (!tally || !sm_diags_sort(d, &n)) {
+        fputs("sdtmill: out of memory for findings\n", stderr);
+        sm_free(tally);
+        return;
     }
+    sm_diags_tally(d, tally);
+    for (size_t c = 0; c < sm_diag_count(); c++)
+        for (unsigned sev = 0; sev < SM_SEV_COUNT; sev++)
+            by[sev] += tally[c][sev];
     for (size_t c = 0; !how->quiet && c < sm_diag_count(); c++)
-        show_code(d, n, sm_diag_at(c)->code, how, color);
-    fprintf(stderr, "findings: %zu errors, %zu warnings, %zu notes\n", by[2], by[1], by[0]);
+        show_code(d, n, sm_diag_at(c)->code, tally[c], how, color);
+    fprintf(stderr, "findings: %" PRIu64 " errors, %" PRIu64 " warnings, %" PRIu64 " notes\n",
+            by[SM_SEV_ERROR], by[SM_SEV_WARNING], by[SM_SEV_NOTE]);
+    sm_free(tally);
 }
 
 int cmd_findings_exit(const struct sm_diags *d, const char *fail_on) {

@@ -139,6 +139,8 @@ static __attribute__((noinline)) const sm_val *memo_miss(struct map_run *m, stru
     return tmp;
 }
 
+enum { FAR_BYTES = 256 * 1024, AHEAD = 8 }; /* a memo that large is asked for that early */
+
 /* A memo as the loops see it. */
 struct memo_view {
     struct map_run *m;
@@ -149,14 +151,33 @@ struct memo_view {
     uint32_t shift, width;
 };
 
+static inline __attribute__((always_inline)) void
+memo_key(const struct memo_view *v, uint32_t nkey, bool dense, uint32_t k, sm_val *key) {
+    key[0] = v->src[0].base[dense || !v->src[0].at ? k : v->src[0].at[k]];
+    for (uint32_t i = 1; i < nkey; i++)
+        key[i] = v->src[i].base[dense || !v->src[i].at ? k : v->src[i].at[k]];
+}
+
+static inline __attribute__((always_inline)) const sm_val *
+memo_entry(const struct memo_view *v, uint32_t nkey, const sm_val *key) {
+    return v->cell + (memo_hash(key, nkey) >> v->shift) * v->width;
+}
+
+static inline __attribute__((always_inline)) void memo_ask(const struct memo_view *v,
+                                                           uint32_t nkey, bool dense,
+                                                           uint32_t k) {
+    sm_val key[MAP_KEYS];
+    if (k >= v->sel->n) return;
+    memo_key(v, nkey, dense, k, key);
+    __builtin_prefetch(memo_entry(v, nkey, key));
+}
+
 /* The outputs for entry k of the selection: in the memo, or in tmp. dense: every cell is at k. */
 static inline __attribute__((always_inline)) const sm_val *
 memo_look(const struct memo_view *v, uint32_t nkey, bool dense, uint32_t k, sm_val *tmp) {
     sm_val key[MAP_KEYS];
-    key[0] = v->src[0].base[dense || !v->src[0].at ? k : v->src[0].at[k]];
-    for (uint32_t i = 1; i < nkey; i++)
-        key[i] = v->src[i].base[dense || !v->src[i].at ? k : v->src[i].at[k]];
-    const sm_val *e = v->cell + (memo_hash(key, nkey) >> v->shift) * v->width;
+    memo_key(v, nkey, dense, k, key);
+    const sm_val *e = memo_entry(v, nkey, key);
     bool hit = e[0] == ~key[0];
     for (uint32_t i = 1; i < nkey; i++)
         hit &= e[i] == key[i];
@@ -170,7 +191,9 @@ static inline __attribute__((always_inline)) void memo_loop(const struct memo_vi
     const struct memo_view v = *view;
     sm_val tmp[MAP_OUTS], *to = out->to[0];
     uint32_t n = v.sel->n, nout = out->n, at = out->at[0];
+    const bool far = memo_bytes(64 - v.shift, v.width) >= FAR_BYTES;
     for (uint32_t k = 0; k < n; k++) {
+        if (far) memo_ask(&v, nkey, dense, k + AHEAD);
         const sm_val *e = memo_look(&v, nkey, dense, k, tmp);
         uint32_t rec = dense || !v.sel->rec ? k : v.sel->rec[k];
         if (one) {
@@ -302,7 +325,9 @@ test_loop(const struct memo_view *view, struct map_split *ret, uint32_t nkey, bo
     const struct memo_view v = *view;
     sm_val tmp[MAP_OUTS] = {SM_MISSING};
     uint32_t n = v.sel->n, no = 0, yes = 0, *at_no = ret->at[0], *at_yes = ret->at[1];
+    const bool far = memo_bytes(64 - v.shift, v.width) >= FAR_BYTES;
     for (uint32_t k = 0; k < n; k++) {
+        if (far) memo_ask(&v, nkey, dense, k + AHEAD);
         bool holds = memo_look(&v, nkey, dense, k, tmp)[0] != 0;
         at_no[no] = at_yes[yes] = k;
         no += !holds;

@@ -161,6 +161,7 @@ struct map_run {
     struct sm_verdict *verdict;     /* [nrow], NULL when nobody asks */
     const sm_val *id_row, *id_rec;  /* USUBJID by row, else by record, or NULL */
     struct map_subject *subject;    /* [1 << MAP_SUBJECT_BITS] references by subject */
+    const sm_val **id_ref;          /* references of each such row's or record's subject */
     sm_val **ref;                   /* [nref] columns of references, made at first use */
     const struct map_template *tpl; /* NULL while the filter runs */
     bool post;                      /* the domain's post rules run: tpl follows the record */

@@ -69,6 +69,27 @@ sm_val map_slot(const struct map_run *m, struct sm_slot s) {
     return SM_MISSING;
 }
 
+/* References of n subjects, of which neighbours mostly are the same. */
+static bool refs_of_each(struct map_run *m, const sm_val *id, uint32_t n) {
+    const struct sm_lut *refs = m->w->rt->refs;
+    sm_val *key = map_room_take(m, (size_t)n + 1, sizeof *key);
+    m->id_ref = map_room_zero(m, (size_t)n + 1, sizeof *m->id_ref);
+    if (!key || !m->id_ref) return false;
+    if (!refs) return true;
+    uint32_t nkey = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (id[i] != SM_MISSING && (i == 0 || id[i] != id[i - 1])) key[nkey++] = id[i];
+    const sm_val **found = map_room_take(m, (size_t)nkey + 1, sizeof *found);
+    if (!found) return false;
+    sm_lut_find_each(refs, key, nkey, found);
+    for (uint32_t i = 0, k = 0; i < n; i++) {
+        if (id[i] == SM_MISSING) continue;
+        if (i == 0 || id[i] != id[i - 1]) k++;
+        m->id_ref[i] = found[k - 1];
+    }
+    return true;
+}
+
 /* One reference of each row's (or, without a subject column, each record's) subject as a column. */
 static const sm_val *ref_column(struct map_run *m, uint32_t index) {
     const sm_val *id = m->id_row ? m->id_row : m->id_rec;
@@ -78,20 +99,17 @@ static const sm_val *ref_column(struct map_run *m, uint32_t index) {
     if (m->ref[index]) return m->ref[index];
     sm_val *col = id ? map_room_take(m, (size_t)nid + 1, sizeof *col)
                      : map_room_zero(m, (size_t)n + 1, sizeof *col);
-    sm_val v = SM_MISSING;
-    for (uint32_t i = 0; col && id && i < nid; i++) {
-        if (i == 0 || id[i] != id[i - 1]) {
-            const sm_val *ref = refs_of(m, id[i]);
-            v = ref ? ref[index] : SM_MISSING;
-        }
-        col[i] = v;
-    }
+    if (col && id && !m->id_ref && !refs_of_each(m, id, nid)) return NULL;
+    for (uint32_t i = 0; col && id && i < nid; i++)
+        col[i] = m->id_ref[i] ? m->id_ref[i][index] : SM_MISSING;
     return m->ref[index] = col;
 }
 
 /* References by record hold for one template: the next one's subjects are not known yet. */
 static void ref_forget(struct map_run *m) {
-    if (!m->id_row) m->ref = NULL;
+    if (m->id_row) return;
+    m->ref = NULL;
+    m->id_ref = NULL;
 }
 
 bool map_source_of(struct map_run *m, struct sm_slot s, const struct map_sel *sel,

@@ -309,6 +309,9 @@ static bool bind_rows(struct sm_reader *r) {
         for (size_t i = 0; i < ninput && r->subject[k].keep; i++)
             if (input[i].kind == SM_SLOT_COLUMN)
                 r->subject[k].col[r->subject[k].ncol++] = input[i].index;
+        struct sm_slot only;
+        r->subject[k].same = r->subject[k].ncol == 1 && sm_expr_is_slot(e[k], &only) &&
+                             only.kind == SM_SLOT_COLUMN;
     }
     return true;
 }

@@ -5,21 +5,43 @@
 
 /* ---- remembered tuples and longer texts --------------------------------------------------------
  */
-struct read_memo *read_memo_find(struct read_memo *table, const void *who,
+bool read_memo_open(struct read_memos *t, uint32_t size) {
+    char *p = sm_alloc((size_t)size + 1, sizeof *t->m);
+    if (!p) return false;
+    size_t past = (uintptr_t)p % sizeof *t->m;
+    struct read_memo *m = (struct read_memo *)(void *)(p + (past ? sizeof *t->m - past : 0));
+    *t = (struct read_memos){p, m, size, 0};
+    return true;
+}
+
+/* What keeps missing gets more places, empty ones: what is needed comes back. */
+static void memo_grow(struct sm_read_worker *w, struct read_memos *t) {
+    const uint32_t size = t->size * 4;
+    const uint64_t more = (uint64_t)(size - t->size) * sizeof *t->m;
+    t->missed = 0;
+    if (size > READ_MEMO_MOST || more > w->memo_room) return;
+    void *was = t->memory;
+    if (!read_memo_open(t, size)) return;
+    sm_free(was);
+    w->memo_room -= more;
+}
+
+struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
                                  const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
+    if (t->missed > t->size * 2) memo_grow(w, t);
     uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
     size_t words = n > (READ_KEY - 1) * sizeof *key ? READ_KEY : n / sizeof *key + 1;
     for (size_t i = 0; i < words; i++)
         h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
-    struct read_memo *m = &table[(h >> 40) % READ_MEMO];
-    uint64_t differ = m->n ^ n;
+    struct read_memo *m = &t->m[h >> 32 & (t->size - 1)];
+    uint64_t differ = 0;
     for (size_t i = 0; i < words; i++)
         differ |= m->key[i] ^ key[i];
     *ret_hit = m->who == who && differ == 0;
     if (!*ret_hit) {
+        t->missed++;
         m->who = NULL;
         memcpy(m->key, key, sizeof m->key);
-        m->n = n;
     }
     return m;
 }
@@ -69,7 +91,7 @@ static sm_val cell_make(struct read_job *j, const struct read_cell *cell, struct
     if (s.n <= READ_SHORT || s.n > sizeof key) return read_convert(j, cell, SM_MISSING, s);
     memcpy(key, s.p, s.n);
     bool hit;
-    struct read_memo *m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, s.n, &hit);
+    struct read_memo *m = read_memo_find(j->w, &j->w->memo[cell->memo], cell->fc, key, s.n, &hit);
     if (hit) return m->v;
     j->found = false;
     m->v = read_convert(j, cell, SM_MISSING, s);
@@ -180,7 +202,7 @@ static sm_val cell_expr(struct read_job *j, const struct read_cell *cell) {
         uint64_t key[READ_KEY] = {0};
         for (uint32_t i = 0; i < cell->ninput; i++)
             if (cell->input[i].kind == SM_SLOT_COLUMN) key[i] = j->w->raw[cell->input[i].index];
-        m = read_memo_find(j->w->memo[cell->memo], cell->fc, key, SIZE_MAX, &hit);
+        m = read_memo_find(j->w, &j->w->memo[cell->memo], cell->fc, key, SIZE_MAX, &hit);
         if (hit) return m->v;
     }
     j->found = false;

@@ -4,11 +4,12 @@
 /* read_parse.c - a chunk to a batch: what stands against a record as a whole, then its rows. */
 
 int sm_read_worker_open(struct sm_read_worker **ret, const struct sm_spec *spec,
-                        struct sm_intern *in, struct sm_err *err) {
+                        struct sm_intern *in, uint64_t memory, struct sm_err *err) {
     struct sm_read_worker *w = sm_alloc(1, sizeof *w);
     if (!w) return sm_fail(err, SM_ENOMEM, "out of memory");
     w->spec = spec;
     w->in = in;
+    w->memo_room = memory;
     sm_buf_init(&w->clean, 0);
     sm_buf_init(&w->work, 0);
     int rc = read_fields_open(&w->fields, err);
@@ -25,7 +26,7 @@ void sm_read_worker_close(struct sm_read_worker *w) {
     sm_buf_free(&w->clean);
     sm_buf_free(&w->work);
     for (size_t i = 0; i < w->nmemo; i++)
-        sm_free(w->memo[i]);
+        sm_free(w->memo[i].memory);
     sm_free(w->memo);
     sm_free(w->brief);
     sm_free(w->raw);
@@ -43,8 +44,8 @@ static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struc
         int rc = sm_resize(&w->memo, nmemo, sizeof *w->memo, err);
         if (rc) return rc;
         for (; w->nmemo < nmemo; w->nmemo++) {
-            w->memo[w->nmemo] = sm_alloc(READ_MEMO, sizeof **w->memo);
-            if (!w->memo[w->nmemo]) return sm_fail(err, SM_ENOMEM, "out of memory");
+            if (!read_memo_open(&w->memo[w->nmemo], READ_MEMO))
+                return sm_fail(err, SM_ENOMEM, "out of memory");
         }
     }
     if (r->nbrief > w->nbrief) {

@@ -14,7 +14,7 @@
 #include "sdtmill/split.h"
 #include "sdtmill/utf8.h"
 
-enum { READ_MEMO = 512, READ_KEY = 4, READ_SHORT = 16, READ_SAMPLE = 48, READ_SOME = 65536 };
+enum { READ_MEMO = 512, READ_MEMO_MOST = 1 << 16, READ_KEY = 4, READ_SHORT = 16, READ_SAMPLE = 48, READ_SOME = 65536 };
 
 /* ---- one record as fields ----------------------------------------------------------------------
  */
@@ -81,6 +81,7 @@ struct read_subject { /* USUBJID or SUBJID of a row */
     uint32_t col[READ_KEY], ncol; /* what it reads of the row */
     uint32_t memo;
     bool keep; /* its values can be kept by those columns */
+    bool same; /* it is the first of them as it stands */
 };
 struct read_raw {
     uint32_t field;
@@ -155,9 +156,14 @@ bool read_is_cut(struct sm_str text);
 /* ---- workers --------------------------------------------------------------------------------- */
 struct read_memo { /* what a text, or a tuple of values, became the last time */
     const void *who;
-    uint64_t key[READ_KEY];
-    size_t n;
+    uint64_t key[READ_KEY]; /* the text and zeros: it has no NUL */
     sm_val v;
+    uint64_t unused[2]; /* an entry is a line of the cache */
+};
+struct read_memos {
+    void *memory;
+    struct read_memo *m; /* [size], READ_MEMO at first */
+    uint32_t size, missed;
 };
 struct read_short { /* the same of a text of at most READ_SHORT bytes, uncleaned */
     uint64_t key[2];
@@ -169,8 +175,9 @@ struct sm_read_worker {
     struct sm_intern *in;
     struct read_fields fields;
     struct sm_buf clean, work;
-    struct read_memo **memo; /* READ_MEMO entries each */
+    struct read_memos *memo;
     size_t nmemo;
+    uint64_t memo_room; /* bytes by which they may grow */
     struct read_short *brief;
     size_t nbrief;
     struct read_memo subject[2]; /* the latest */
@@ -223,7 +230,9 @@ sm_val read_convert(struct read_job *j, const struct read_cell *cell, sm_val v, 
 void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row);
 /* Values of the raw columns that an expression reads. */
 void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n);
-struct read_memo *read_memo_find(struct read_memo *table, const void *who,
+bool read_memo_open(struct read_memos *t, uint32_t size); /* empty; memory to be freed */
+/* The place of a key of n bytes (SIZE_MAX: all of it), until the next call. */
+struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
                                  const uint64_t key[READ_KEY], size_t n, bool *ret_hit);
 void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot);
 /* The record under way to canonical rows. */

@@ -37,7 +37,7 @@ static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
     for (uint32_t i = 0; i < s->ncol; i++)
         key[i] = j->b->col[s->col[i]][row];
     bool hit;
-    struct read_memo *m = read_memo_find(j->w->memo[s->memo], s->e, key, SIZE_MAX, &hit);
+    struct read_memo *m = read_memo_find(j->w, &j->w->memo[s->memo], s->e, key, SIZE_MAX, &hit);
     if (!hit) {
         j->found = false;
         m->v = sm_expr_eval(s->e, &j->row_env);
@@ -50,6 +50,7 @@ static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
 /* A subject's rows stand together, so what it is made of mostly stands in the row before too. */
 static inline sm_val rows_subject(struct read_job *j, uint32_t which, uint32_t row) {
     const struct read_subject *s = &j->r->subject[which];
+    if (s->same) return j->b->col[s->col[0]][row];
     const struct read_memo *last = &j->w->subject[which];
     uint64_t differ = (uint64_t)(uintptr_t)s->e ^ (uint64_t)(uintptr_t)last->who;
     for (uint32_t i = 0; i < s->ncol; i++)

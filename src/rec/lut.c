@@ -145,6 +145,32 @@ const sm_val *sm_lut_find(const struct sm_lut *l, const sm_val *key) {
     return l->place[at].row ? l->val + (size_t)(l->place[at].row - 1) * l->nval : NULL;
 }
 
+/* What the next step reads is asked for in the one before, for all keys of a tile. */
+void sm_lut_find_each(const struct sm_lut *l, const sm_val *key, size_t n, const sm_val **ret) {
+    enum { TOGETHER = 16 };
+    for (size_t from = 0; from < n; from += TOGETHER) {
+        const size_t many = n - from < TOGETHER ? n - from : TOGETHER;
+        const sm_val *k = key + from * l->nkey;
+        uint32_t hash[TOGETHER];
+        for (size_t i = 0; i < many * l->nkey; i++)
+            sm_val_ask(l->texts, k[i]);
+        for (size_t i = 0; i < many; i++) {
+            hash[i] = lut_hash(l, k + i * l->nkey);
+            __builtin_prefetch(&l->place[hash[i] & (l->cap - 1)]);
+        }
+        for (size_t i = 0; i < many; i++) {
+            const uint32_t row = l->place[hash[i] & (l->cap - 1)].row;
+            if (row == 0) continue;
+            __builtin_prefetch(l->key + (size_t)(row - 1) * l->nkey);
+            __builtin_prefetch(l->val + (size_t)(row - 1) * l->nval);
+        }
+        for (size_t i = 0; i < many; i++) {
+            const uint32_t row = l->place[lut_place(l, k + i * l->nkey, hash[i])].row;
+            ret[from + i] = row ? l->val + (size_t)(row - 1) * l->nval : NULL;
+        }
+    }
+}
+
 size_t sm_lut_count(const struct sm_lut *l) {
     return l->n;
 }

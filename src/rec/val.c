@@ -104,6 +104,10 @@ static uint64_t mix(uint64_t h) {
     return h ^ h >> 32;
 }
 
+void sm_val_ask(const struct sm_texts *t, sm_val v) {
+    if (sm_val_is_pooled(v)) __builtin_prefetch(pool_get(pool_dir(t), (uint32_t)v));
+}
+
 uint64_t sm_val_hash(const struct sm_texts *t, sm_val v) {
     if (sm_val_is_pooled(v)) return mix(pool_get(pool_dir(t), (uint32_t)v)->hash);
     if (!sm_val_is_dtc(v)) return mix(v);

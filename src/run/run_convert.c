@@ -20,7 +20,8 @@ bool run_stopped(const struct run *r) {
     return r->opts->stopped && r->opts->stopped();
 }
 
-enum { MEMO_SHARE = 16 }; /* of the memory limit, for what a worker remembers of its rules */
+/* Shares of the memory limit for what a worker remembers: of its rules, of its reading. */
+enum { MEMO_SHARE = 16, READ_SHARE = 64 };
 
 static int open_workers(struct run *r, struct sm_err *err) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -35,7 +36,7 @@ static int open_workers(struct run *r, struct sm_err *err) {
         r->worker_ptr[i] = w;
         w->index = i;
         int rc = sm_intern_open(&w->in, r->spec->texts, err);
-        if (!rc) rc = sm_read_worker_open(&w->read, r->spec, w->in, err);
+        if (!rc) rc = sm_read_worker_open(&w->read, r->spec, w->in, r->memory / READ_SHARE, err);
         if (!rc) rc = sm_map_worker_open(&w->map, r->spec, &r->rt, w->in, err);
         if (rc) return rc;
     }

@@ -12,8 +12,10 @@
 /* ---- issues.csv ------------------------------------------------------------------------------ */
 static void csv_cell(struct sm_buf *b, struct sm_str s, char end) {
     if (sm_csv_plain(s)) {
-        sm_buf_add_str(b, s);
-        sm_buf_add_byte(b, end);
+        if (!sm_buf_reserve(b, s.n + 1)) return;
+        if (s.n) memcpy(b->p + b->n, s.p, s.n);
+        b->p[b->n + s.n] = end;
+        b->n += s.n + 1;
         return;
     }
     bool quote = false;
@@ -146,9 +148,9 @@ static int write_reject_file(struct run *r, struct run_input *in, struct sm_err 
 int run_write_rejects(struct run *r, struct sm_err *err) {
     for (size_t i = 0; i < r->ninput; i++) {
         struct run_input *in = &r->input[i];
-        bool any = false;
-        for (uint64_t k = 1; k <= in->nrecord && !any; k++)
-            any = is_rejected(in, k);
+        const size_t n = (size_t)in->nrecord;
+        bool any = n && (memchr(in->fate, SM_FATE_REJECTED, n) ||
+                         memchr(in->fate, SM_FATE_UNREADABLE, n));
         int rc = any ? write_reject_file(r, in, err) : SM_OK;
         if (rc) return rc;
     }
@@ -222,13 +224,16 @@ static json_t *outputs_json(const struct sm_run_result *res) {
 static json_t *findings_json(struct run *r) {
     json_t *a = json_array();
     size_t n = 0;
-    bool sorted = sm_diags_sort(r->diags, &n);
-    for (size_t c = 0; sorted && c < sm_diag_count(); c++) {
+    uint64_t(*tally)[SM_SEV_COUNT] = sm_alloc(sm_diag_count(), sizeof *tally);
+    if (!tally || !sm_diags_sort(r->diags, &n)) {
+        sm_free(tally);
+        json_decref(a);
+        return NULL;
+    }
+    sm_diags_tally(r->diags, tally);
+    for (size_t c = 0; c < sm_diag_count(); c++) {
         const struct sm_diag_info *info = sm_diag_at(c);
-        uint64_t by[3] = {0};
-        enum sm_sev sev;
-        for (size_t i = 0; i < n; i++)
-            if (sm_diags_code(r->diags, i, &sev) == info->code) by[sev < 3 ? sev : 2]++;
+        const uint64_t *by = tally[c];
         if (!by[0] && !by[1] && !by[2]) continue;
         char code[16];
         snprintf(code, sizeof code, "SM%04u", (unsigned)info->code);
@@ -240,6 +245,7 @@ static json_t *findings_json(struct run *r) {
         json_object_set_new(o, "notes", count(by[0]));
         json_array_append_new(a, o);
     }
+    sm_free(tally);
     return a;
 }
 
@@ -255,7 +261,10 @@ static json_t *manifest_json(struct run *r, const struct sm_run_result *res) {
     for (size_t i = 0; i < res->nledger; i++)
         json_array_append_new(ledger, ledger_json(&res->ledger[i]));
     json_object_set_new(o, "ledger", ledger);
-    json_object_set_new(o, "findings", findings_json(r));
+    if (json_object_set_new(o, "findings", findings_json(r)) != 0) {
+        json_decref(o);
+        return NULL;
+    }
     json_object_set_new(o, "outputs", outputs_json(res));
     if (!getenv("SOURCE_DATE_EPOCH")) {
         json_t *run = json_object();

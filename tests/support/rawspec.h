@@ -73,7 +73,7 @@ SM_UNUSED static bool rawspec_open(struct rawspec *r, const char *columns) {
     r->spec.source = &r->source;
     r->spec.nsource = 1;
     r->spec.in = r->in;
-    return sm_read_worker_open(&r->worker, &r->spec, r->in, &r->err) == SM_OK;
+    return sm_read_worker_open(&r->worker, &r->spec, r->in, 1 << 20, &r->err) == SM_OK;
 }
 
 SM_UNUSED static void rawspec_close(struct rawspec *r) {
