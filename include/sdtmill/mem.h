@@ -15,6 +15,12 @@ int sm_resize(void *p, size_t n, size_t size, struct sm_err *err) SM_MUST_CHECK;
 /* Makes room for at least `need` elements in the array *p of capacity *cap, doubling.
  * Same failures as sm_resize. */
 int sm_grow(void *p, size_t *cap, size_t need, size_t size, struct sm_err *err) SM_MUST_CHECK;
+/* From now on memory may come in large pages, which is faster and leaves more of it unused: a few
+ * MiB a thread. At first it does not. */
+void sm_mem_large_pages(bool on);
+/* size bytes, not zeroed, that stay long and are read here and there, as packed records and pooled
+ * texts are: blocks of a thread lie close together on large pages. Not for sm_resize. */
+void *sm_alloc_dense(size_t size) SM_MUST_CHECK;
 /* Accepts NULL. */
 void sm_free(void *p);
 /* Bytes handed out and not yet freed (as requested), and their peak since start. */

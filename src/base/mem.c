@@ -3,6 +3,7 @@
 #include "sdtmill/mem.h"
 
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "sdtmill/err.h"
 #include "sdtmill/str.h"
@@ -10,6 +11,7 @@
 /* Stands before every block, so that freed bytes can be counted. */
 struct mem_head {
     _Alignas(max_align_t) size_t size;
+    bool dense; /* lies in a region */
 };
 
 static _Atomic uint64_t mem_now;
@@ -57,11 +59,24 @@ static bool mem_total(size_t n, size_t size, size_t *ret_bytes, size_t *ret_tota
     return true;
 }
 
+enum { LARGE = 4 * 1024 * 1024, LARGE_PAGE = 2 * 1024 * 1024 };
+static _Atomic bool mem_large;
+
+void sm_mem_large_pages(bool on) { atomic_store(&mem_large, on); }
+
+/* A block of several large pages may have them: fewer faults, fewer look-ups of pages. */
+static void mem_advise(void *p, size_t total) {
+    if (total < LARGE || !atomic_load_explicit(&mem_large, memory_order_relaxed)) return;
+    const size_t past = (uintptr_t)p % LARGE_PAGE, before = past ? LARGE_PAGE - past : 0;
+    (void)madvise((char *)p + before, (total - before) / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+}
+
 void *sm_alloc(size_t n, size_t size) {
     size_t bytes, total;
     if (!mem_total(n, size, &bytes, &total) || mem_faulty()) return NULL;
     struct mem_head *h = calloc(1, total);
     if (h == NULL) return NULL;
+    mem_advise(h, total);
     h->size = bytes;
     mem_count(0, bytes);
     return h + 1;
@@ -77,7 +92,8 @@ int sm_resize(void *p, size_t n, size_t size, struct sm_err *err) {
     size_t was_bytes = was ? was->size : 0;
     struct mem_head *h = mem_faulty() ? NULL : realloc(was, total);
     if (h == NULL) return sm_fail(err, SM_ENOMEM, "out of memory (%zu bytes wanted)", bytes);
-    h->size = bytes;
+    *h = (struct mem_head){.size = bytes};
+    mem_advise(h, total);
     mem_count(was_bytes, bytes);
     void *now = h + 1;
     memcpy(p, &now, sizeof now);
@@ -94,11 +110,78 @@ int sm_grow(void *p, size_t *cap, size_t need, size_t size, struct sm_err *err) 
     return rc;
 }
 
+/* ---- dense blocks ---------------------------------------------------------------------------- */
+
+enum { REGION = 4 * 1024 * 1024, REGION_SHARE = REGION / 8 }; /* of a region, for one block */
+
+/* At the start of a region, which is aligned to its size. */
+struct mem_region {
+    _Atomic uint32_t users; /* blocks in it, and the thread that fills it */
+};
+
+#ifndef __SANITIZE_ADDRESS__ /* which looks after single blocks */
+static _Thread_local struct mem_region *region; /* being filled */
+static _Thread_local size_t region_used;
+
+static void region_leave(struct mem_region *r) {
+    if (r && atomic_fetch_sub_explicit(&r->users, 1, memory_order_acq_rel) == 1)
+        (void)munmap(r, REGION);
+}
+
+static struct mem_region *region_open(void) {
+    char *p = mmap(NULL, 2 * (size_t)REGION, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    const size_t past = (uintptr_t)p % REGION, before = past ? REGION - past : 0;
+    if (before) (void)munmap(p, before);
+    (void)munmap(p + before + REGION, REGION - before);
+    struct mem_region *r = (struct mem_region *)(void *)(p + before);
+    (void)madvise(r, REGION, MADV_HUGEPAGE);
+    atomic_init(&r->users, 1);
+    return r;
+}
+
+/* NULL: the block has to be had another way. */
+static struct mem_head *region_block(size_t total) {
+    const size_t unit = _Alignof(struct mem_head), need = (total + unit - 1) / unit * unit;
+    if (need > REGION_SHARE || !atomic_load_explicit(&mem_large, memory_order_relaxed)) return NULL;
+    if (!region || need > REGION - region_used) {
+        struct mem_region *next = region_open();
+        if (!next) return NULL;
+        region_leave(region);
+        region = next;
+        region_used = (sizeof *next + unit - 1) / unit * unit;
+    }
+    struct mem_head *h = (struct mem_head *)(void *)((char *)region + region_used);
+    region_used += need;
+    atomic_fetch_add_explicit(&region->users, 1, memory_order_relaxed);
+    return h;
+}
+#else
+static void region_leave(struct mem_region *r) { (void)r; }
+static struct mem_head *region_block(size_t total) { (void)total; return NULL; }
+#endif
+
+void *sm_alloc_dense(size_t size) {
+    size_t bytes, total;
+    if (!mem_total(1, size, &bytes, &total) || mem_faulty()) return NULL;
+    struct mem_head *h = region_block(total);
+    const bool dense = h != NULL;
+    if (!dense) h = malloc(total);
+    if (!h) return NULL;
+    *h = (struct mem_head){bytes, dense};
+    mem_count(0, bytes);
+    return h + 1;
+}
+
 void sm_free(void *p) {
     if (p == NULL) return;
     struct mem_head *h = (struct mem_head *)p - 1;
     mem_count(h->size, 0);
-    free(h);
+    if (h->dense)
+        region_leave((struct mem_region *)((uintptr_t)h / REGION * REGION));
+    else
+        free(h);
 }
 
 uint64_t sm_mem_now(void) { return atomic_load_explicit(&mem_now, memory_order_relaxed); }

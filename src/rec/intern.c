@@ -135,9 +135,8 @@ static bool shard_room(struct sm_texts *t, size_t which, size_t units) {
     size_t first = s->room / CHUNK_UNITS;
     if (chunks > POOL_CHUNKS - first) return false;
     size_t bytes = sizeof(struct block) + chunks * CHUNK_UNITS * UNIT;
-    struct block *b = NULL;
-    struct sm_err ignored = {0};
-    if (sm_resize(&b, 1, bytes, &ignored) != SM_OK) return false;
+    struct block *b = sm_alloc_dense(bytes);
+    if (!b) return false;
     b->next = s->blocks;
     s->blocks = b;
     s->bytes += bytes;

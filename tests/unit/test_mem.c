@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,11 +75,57 @@ static void grow_doubles_and_keeps_contents(void **state) {
     assert_int_equal(sm_mem_now(), before);
 }
 
+/* Blocks of every size, up to more than a region takes, given back in another order by another
+ * thread. */
+enum { DENSE = 600 };
+
+static size_t dense_size(size_t i) { return i % 100 == 99 ? 700000 : i * 977 % 60000; }
+
+static void *make_dense(void *arg) {
+    unsigned char **p = arg;
+    for (size_t i = 0; i < DENSE; i++) {
+        p[i] = sm_alloc_dense(dense_size(i));
+        if (p[i]) memset(p[i], (int)(i & 255), dense_size(i));
+    }
+    return NULL;
+}
+
+static void dense_blocks_do_not_overlap(void **state) {
+    (void)state;
+    static unsigned char *block[2][DENSE];
+    for (int large = 0; large < 2; large++) {
+        uint64_t before = sm_mem_now(), wanted = 0;
+        pthread_t thread[2];
+        sm_mem_large_pages(large);
+        for (size_t t = 0; t < 2; t++)
+            assert_int_equal(pthread_create(&thread[t], NULL, make_dense, block[t]), 0);
+        for (size_t t = 0; t < 2; t++) assert_int_equal(pthread_join(thread[t], NULL), 0);
+        for (size_t i = 0; i < DENSE; i++) {
+            assert_non_null(block[0][i]);
+            assert_non_null(block[1][i]);
+            assert_int_equal((uintptr_t)block[0][i] % _Alignof(max_align_t), 0);
+            wanted += 2 * dense_size(i);
+        }
+        assert_int_equal(sm_mem_now() - before, wanted);
+        for (size_t k = 0; k < DENSE; k++) {
+            size_t i = k * 7 % DENSE;
+            for (size_t t = 0; t < 2; t++) {
+                for (size_t at = 0; at < dense_size(i); at++)
+                    if (block[t][i][at] != (i & 255)) fail_msg("block %zu at %zu", i, at);
+                sm_free(block[t][i]);
+            }
+        }
+        assert_int_equal(sm_mem_now(), before);
+    }
+    sm_mem_large_pages(false);
+}
+
 int main(void) {
     setenv("SM_FAULT", "alloc:3", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(third_request_fails_in_debug_builds_only),
         cmocka_unit_test(alloc_gives_zeroed_counted_memory),
+        cmocka_unit_test(dense_blocks_do_not_overlap),
         cmocka_unit_test(overflow_is_refused),
         cmocka_unit_test(nothing_has_an_address),
         cmocka_unit_test(grow_doubles_and_keeps_contents),
