@@ -151,8 +151,8 @@ struct memo_view {
     uint32_t shift, width;
 };
 
-static inline __attribute__((always_inline)) void
-memo_key(const struct memo_view *v, uint32_t nkey, bool dense, uint32_t k, sm_val *key) {
+static inline __attribute__((always_inline)) void memo_key(const struct memo_view *v, uint32_t nkey,
+                                                           bool dense, uint32_t k, sm_val *key) {
     key[0] = v->src[0].base[dense || !v->src[0].at ? k : v->src[0].at[k]];
     for (uint32_t i = 1; i < nkey; i++)
         key[i] = v->src[i].base[dense || !v->src[i].at ? k : v->src[i].at[k]];
@@ -163,9 +163,8 @@ memo_entry(const struct memo_view *v, uint32_t nkey, const sm_val *key) {
     return v->cell + (memo_hash(key, nkey) >> v->shift) * v->width;
 }
 
-static inline __attribute__((always_inline)) void memo_ask(const struct memo_view *v,
-                                                           uint32_t nkey, bool dense,
-                                                           uint32_t k) {
+static inline __attribute__((always_inline)) void memo_ask(const struct memo_view *v, uint32_t nkey,
+                                                           bool dense, uint32_t k) {
     sm_val key[MAP_KEYS];
     if (k >= v->sel->n) return;
     memo_key(v, nkey, dense, k, key);

@@ -310,8 +310,8 @@ static bool bind_rows(struct sm_reader *r) {
             if (input[i].kind == SM_SLOT_COLUMN)
                 r->subject[k].col[r->subject[k].ncol++] = input[i].index;
         struct sm_slot only;
-        r->subject[k].same = r->subject[k].ncol == 1 && sm_expr_is_slot(e[k], &only) &&
-                             only.kind == SM_SLOT_COLUMN;
+        r->subject[k].same =
+            r->subject[k].ncol == 1 && sm_expr_is_slot(e[k], &only) && only.kind == SM_SLOT_COLUMN;
     }
     return true;
 }

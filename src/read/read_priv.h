@@ -14,7 +14,14 @@
 #include "sdtmill/split.h"
 #include "sdtmill/utf8.h"
 
-enum { READ_MEMO = 512, READ_MEMO_MOST = 1 << 16, READ_KEY = 4, READ_SHORT = 16, READ_SAMPLE = 48, READ_SOME = 65536 };
+enum {
+    READ_MEMO = 512,
+    READ_MEMO_MOST = 1 << 16,
+    READ_KEY = 4,
+    READ_SHORT = 16,
+    READ_SAMPLE = 48,
+    READ_SOME = 65536
+};
 
 /* ---- one record as fields ----------------------------------------------------------------------
  */

@@ -149,8 +149,8 @@ int run_write_rejects(struct run *r, struct sm_err *err) {
     for (size_t i = 0; i < r->ninput; i++) {
         struct run_input *in = &r->input[i];
         const size_t n = (size_t)in->nrecord;
-        bool any = n && (memchr(in->fate, SM_FATE_REJECTED, n) ||
-                         memchr(in->fate, SM_FATE_UNREADABLE, n));
+        bool any =
+            n && (memchr(in->fate, SM_FATE_REJECTED, n) || memchr(in->fate, SM_FATE_UNREADABLE, n));
         int rc = any ? write_reject_file(r, in, err) : SM_OK;
         if (rc) return rc;
     }

@@ -75,8 +75,8 @@ static int keep_cells(struct run_job *j, const struct sm_block *b) {
     size_t had = (size_t)j->block.nrow * b->ncol, n = (size_t)b->nrow * b->ncol;
     int rc = sm_grow(&j->cell, &j->cap_cell, had + n, sizeof *j->cell, &j->err);
     if (!rc)
-        rc = sm_grow(&j->pos, &j->cap_pos, (size_t)j->block.nrow + b->nrow, sizeof *j->pos,
-                     &j->err);
+        rc =
+            sm_grow(&j->pos, &j->cap_pos, (size_t)j->block.nrow + b->nrow, sizeof *j->pos, &j->err);
     if (rc) return rc;
     memcpy(j->cell + had, b->cell, n * sizeof *j->cell);
     memcpy(j->pos + j->block.nrow, b->pos, b->nrow * sizeof *j->pos);
@@ -231,8 +231,10 @@ static int cut_parts(struct parts *f, struct sm_err *err) {
         if (!rc && !j) rc = next_job(f, &j, err);
         if (!rc) rc = raw_add(j, &b, from, b.nrow - from, err);
     }
-    if (rc == SM_EOF && j) sm_pool_put(f->r->pool, j);
-    else if (j) run_job_release(f->r, j);
+    if (rc == SM_EOF && j)
+        sm_pool_put(f->r->pool, j);
+    else if (j)
+        run_job_release(f->r, j);
     return rc == SM_EOF ? SM_OK : rc;
 }
 
@@ -256,8 +258,7 @@ static int read_again(struct parts *f, struct sm_err *err) {
     f->again = true;
     f->keeps = keeps_cells(f);
     for (size_t i = 0; i < r->nemitter && !rc; i++)
-        if (run_needs_facts(r->emitter[i]))
-            rc = sm_emitter_begin(r->emitter[i], f->out.info, err);
+        if (run_needs_facts(r->emitter[i])) rc = sm_emitter_begin(r->emitter[i], f->out.info, err);
     if (!rc) rc = read_parts(f, err);
     return take_rest(f, rc, err);
 }
@@ -273,8 +274,7 @@ int run_write_parts(struct run *r, struct sm_dsinfo *info, const struct run_part
     if (!rc) rc = p->n ? read_parts(&f, err) : cut_parts(&f, err);
     rc = take_rest(&f, rc, err);
     for (unsigned i = 0; f.hand && i < r->threads; i++)
-        if (!rc && f.hand[i].checks)
-            sm_dsinfo_merge(info, &f.hand[i].info);
+        if (!rc && f.hand[i].checks) sm_dsinfo_merge(info, &f.hand[i].info);
     if (!rc && f.out.facts && p->n) rc = read_again(&f, err);
     for (unsigned i = 0; f.hand && i < r->threads; i++)
         hand_close(&f.hand[i]);

@@ -98,6 +98,37 @@ static uint32_t ranks_write(const struct sm_texts *t, enum sm_sort_kind kind, st
     return r;
 }
 
+/* How many bytes all texts of a[n] begin with alike. */
+static size_t common_start(const struct sm_texts *t, const struct ranked *a, size_t n) {
+    struct sm_valbuf one, other;
+    struct sm_str first = {NULL, 0};
+    size_t common = SIZE_MAX;
+    for (size_t i = 0; i < n && common; i++) {
+        if (a[i].val == SM_MISSING) continue;
+        if (common == SIZE_MAX) {
+            first = sm_val_text(t, a[i].val, &one);
+            common = first.n;
+            continue;
+        }
+        struct sm_str s = sm_val_text(t, a[i].val, &other);
+        size_t k = 0;
+        while (k < common && k < s.n && s.p[k] == first.p[k])
+            k++;
+        common = k;
+    }
+    return common == SIZE_MAX ? 0 : common;
+}
+
+/* The images of texts begin where they begin to differ: subjects share the study, mostly. */
+static void images_of_texts(const struct sm_texts *t, struct ranked *a, size_t n) {
+    const size_t skip = common_start(t, a, n);
+    struct sm_valbuf buf;
+    for (size_t i = 0; i < n; i++) {
+        struct sm_str s = sm_val_text(t, a[i].val, &buf);
+        a[i].image = s.n > skip ? image_of_text(sm_str_n(s.p + skip, s.n - skip)) : 0;
+    }
+}
+
 /* Ranks of all codes of all packers. *ret_most: the greatest. */
 static int ranks_make(const struct sort_plan *p, struct sort_field *f, uint32_t *ret_most,
                       struct sm_err *err) {
@@ -114,8 +145,11 @@ static int ranks_make(const struct sort_plan *p, struct sort_field *f, uint32_t 
         const struct sm_dict *d = &p->by.packer[i]->dict[f->column];
         f->of[i] = f->rank + n;
         for (size_t k = 0; k < d->n; k++, n++)
-            a[n] = (struct ranked){image_of(p->texts, f->kind, d->val[k]), d->val[k], (uint32_t)n};
+            a[n] = (struct ranked){f->kind == SM_SORT_TEXT ? 0
+                                                           : image_of(p->texts, f->kind, d->val[k]),
+                                   d->val[k], (uint32_t)n};
     }
+    if (good && f->kind == SM_SORT_TEXT) images_of_texts(p->texts, a, n);
     if (good) *ret_most = ranks_write(p->texts, f->kind, a, b, n, f->rank);
     sm_free(a);
     sm_free(b);
