@@ -5,7 +5,8 @@
  *
  * A packer has one dictionary a column. A pack holds up to SM_PACK_ROWS records row by row: each
  * cell is a dictionary code or the value itself, less the smallest of the pack, in as many bits as
- * the largest needs. A column that is constant in the pack takes none. A column of dates keeps
+ * the largest needs. A column that is constant in the pack, or the same as the one before it (as
+ * --STRESC and --STRESN mostly are), takes none. A column of dates keeps
  * values; one whose dictionary is full goes on with values. A pack is one run of memory without
  * pointers: it can be written to a file and read back, but only the packer that made it can open
  * it.
@@ -26,7 +27,7 @@ struct sm_pack_field {
     uint8_t width; /* bits */
     uint8_t shift; /* low bits that are zero in all values */
     uint8_t coded; /* dictionary or values */
-    uint8_t unused;
+    uint8_t like;  /* its codes are those of the column so many before it */
 };
 struct sm_pack {
     uint32_t nrow, ncol, stride; /* stride: bytes of one record */
@@ -44,6 +45,7 @@ struct sm_dict { /* of one column */
     size_t nplace, most; /* places (a power of two); values it may hold */
     uint8_t shift;       /* 64 less the bits of a place's number */
     bool closed;         /* was full once, or too many values fell on one place */
+    bool own;            /* all values have codes of this dictionary and no other */
     /* of the values kept without code */
     bool has_short, has_pooled, has_date;
     sm_val least, greatest; /* 0 if there are none */
@@ -67,7 +69,8 @@ struct sm_packer {
 /* memory: aim for everything the packer itself holds, in bytes; 0 = no limit. */
 int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory,
                    struct sm_err *err) SM_MUST_CHECK;
-/* This column's dictionary may grow large: its values are sorted by. */
+/* Before anything is packed: this column is sorted by. Its dictionary may grow large, and its values
+ * have codes of no other. */
 void sm_packer_prefer(struct sm_packer *p, uint32_t column);
 void sm_packer_close(struct sm_packer *p);
 
@@ -111,7 +114,7 @@ static inline sm_val sm_pack_cell(const struct sm_packer *p, const struct sm_pac
                                   uint32_t c) {
     const struct sm_pack_field *f = &k->field[c];
     uint64_t x = sm_pack_bits(f, sm_pack_data(k) + (size_t)row * k->stride);
-    return f->coded ? p->dict[c].val[f->base + x] : sm_pack_plain(f, x);
+    return f->coded ? p->dict[c - f->like].val[f->base + x] : sm_pack_plain(f, x);
 }
 
 /* ---- many records of one pack ---------------------------------------------------------------- */

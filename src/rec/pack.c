@@ -79,6 +79,7 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
 
 void sm_packer_prefer(struct sm_packer *p, uint32_t column) {
     p->dict[column].most = DICT_KEY_MOST;
+    p->dict[column].own = true;
 }
 
 void sm_packer_close(struct sm_packer *p) {
@@ -308,6 +309,17 @@ APART static bool is_constant(const sm_val *v, size_t step, uint32_t n) {
     return true;
 }
 
+/* Can the codes of the column before serve this one too? */
+static bool is_like(const struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
+                    const struct sm_pack_field *before) {
+    if (p->dict[c].own || !before->coded || !before->width || before->like == UINT8_MAX) return false;
+    const sm_val *a = in->col[c - 1], *b = in->col[c];
+    if (in->step == 1) return memcmp(a, b, in->nrow * sizeof *a) == 0;
+    for (size_t i = 0; i < in->nrow; i++)
+        if (a[i * in->step] != b[i * in->step]) return false;
+    return true;
+}
+
 static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
                       struct sm_pack_field *f, struct sm_err *err) {
     struct sm_dict *d = &p->dict[c];
@@ -343,6 +355,10 @@ static uint32_t fields_place(struct sm_pack_field *f, uint32_t n) {
         if (f[i].width > SM_PACK_BITS_MOST) {
             bit = (bit + 7) & ~UINT64_C(7);
             f[i].width = 64;
+        }
+        if (f[i].like) {
+            f[i].bit = f[i - 1].bit;
+            continue;
         }
         f[i].bit = (uint32_t)bit;
         bit += f[i].width;
@@ -424,7 +440,7 @@ APART static void records_write(const struct sm_packer *p, const struct sm_pack_
         memset(p->word, 0, words * TILE * sizeof *p->word);
         for (uint32_t c = 0; c < k->ncol; c++) {
             const struct sm_pack_field *f = &k->field[c];
-            if (!f->width) continue;
+            if (!f->width || f->like) continue;
             if (f->coded)
                 tile_codes(p->word, f, p->code + (size_t)c * p->rows + from);
             else
@@ -441,6 +457,11 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
     struct sm_pack_field *f = p->field;
     memset(f, 0, nfield * sizeof *f);
     for (uint32_t c = 0; c < p->ncol; c++) {
+        if (c && is_like(p, in, c, &f[c - 1])) {
+            f[c] = f[c - 1];
+            f[c].like++;
+            continue;
+        }
         int rc = field_make(p, in, c, &f[c], err);
         if (rc != SM_OK) return rc;
     }

@@ -14,7 +14,7 @@ sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t 
     const struct sm_dict *d = p->dict;
     for (uint32_t c = 0; c < k->ncol; c++, f++, d++) {
         uint64_t x = sm_pack_bits(f, record);
-        out[c] = f->coded ? d->val[f->base + x] : sm_pack_plain(f, x);
+        out[c] = f->coded ? (d - f->like)->val[f->base + x] : sm_pack_plain(f, x);
     }
     return row_pos(k, record);
 }
@@ -50,7 +50,7 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
     for (uint32_t c = 0; c < k->ncol; c++) {
         if (!f[c].coded || !f[c].width) continue;
         u->cell[n] = cell_of(&f[c], c);
-        u->cell[n++].val = p->dict[c].val + f[c].base;
+        u->cell[n++].val = p->dict[c - f[c].like].val + f[c].base;
     }
     u->ncoded = n;
     for (uint32_t c = 0; c < k->ncol; c++)
@@ -58,7 +58,7 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
     u->ncell = n;
     sm_val *fixed = (sm_val *)(void *)&u->cell[n];
     for (uint32_t c = 0; c < k->ncol; c++)
-        fixed[c] = f[c].coded && !f[c].width ? p->dict[c].val[f[c].base] : SM_MISSING;
+        fixed[c] = f[c].coded && !f[c].width ? p->dict[c - f[c].like].val[f[c].base] : SM_MISSING;
     u->fixed = fixed;
     u->pos[0] = cell_of(&f[k->ncol], 0);
     u->pos[1] = cell_of(&f[k->ncol + 1], 0);
@@ -77,7 +77,8 @@ bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t 
             return false;
         if ((uint64_t)f->bit + f->width > (uint64_t)k->stride * 8) return false;
         if (c >= p->ncol || !f->coded) continue;
-        const size_t most = p->dict[c].n;
+        if (f->like > c) return false;
+        const size_t most = p->dict[c - f->like].n;
         if (f->base >= most || f->width > 32) return false;
         for (uint32_t i = 0; i < k->nrow; i++)
             if (sm_pack_bits(f, sm_pack_data(k) + (size_t)i * k->stride) >= most - f->base)
