@@ -22,10 +22,14 @@ static void csv_cell(struct sm_buf *b, struct sm_str s, char end) {
     for (size_t i = 0; i < s.n && !quote; i++)
         quote = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
     if (quote) sm_buf_add_byte(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"') sm_buf_add_byte(b, '"');
-        sm_buf_add_byte(b, s.p[i]);
+    while (quote && s.n) { /* up to a quote, which is doubled */
+        const char *at = memchr(s.p, '"', s.n);
+        const size_t n = at ? (size_t)(at - s.p) + 1 : s.n;
+        sm_buf_add(b, s.p, n);
+        if (at) sm_buf_add_byte(b, '"');
+        s = sm_str_n(s.p + n, s.n - n);
     }
+    sm_buf_add_str(b, s);
     if (quote) sm_buf_add_byte(b, '"');
     sm_buf_add_byte(b, end);
 }
