@@ -25,40 +25,72 @@ struct sort_merge {
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
+enum { FEW_ROWS = 128 }; /* that stay near while they are turned into columns */
+
+/* Records on their way into a pack. */
+struct intake {
+    sm_val *few;        /* [FEW_ROWS][ncol] */
+    sm_val *cell;       /* [ncol][rows] */
+    const sm_val **col; /* [ncol] in cell */
+    sm_pos *pos;        /* [rows] */
+    uint32_t ncol, rows, n;
+};
+
+static int intake_open(struct intake *t, const struct sm_packer *p, struct sm_err *err) {
+    *t = (struct intake){.ncol = p->ncol, .rows = p->rows};
+    const size_t ncol = p->ncol ? p->ncol : 1;
+    t->col = sm_alloc(ncol, sizeof *t->col);
+    int rc = t->col ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK) rc = sm_resize(&t->few, FEW_ROWS * ncol, sizeof *t->few, err);
+    if (rc == SM_OK) rc = sm_resize(&t->cell, p->rows * ncol, sizeof *t->cell, err);
+    if (rc == SM_OK) rc = sm_resize(&t->pos, p->rows, sizeof *t->pos, err);
+    for (uint32_t c = 0; c < p->ncol && rc == SM_OK; c++)
+        t->col[c] = t->cell + (size_t)c * p->rows;
+    return rc;
+}
+
+static void intake_close(struct intake *t) {
+    sm_free(t->few);
+    sm_free(t->cell);
+    sm_free(t->col);
+    sm_free(t->pos);
+}
+
+/* As many records as a pack takes, or as there are. */
+static int intake_fill(struct intake *t, struct sort_from from, struct sm_err *err) {
+    int rc = SM_OK;
+    uint32_t n = 1;
+    for (t->n = 0; rc == SM_OK && n && t->n < t->rows; t->n += n) {
+        const uint32_t want = t->rows - t->n < FEW_ROWS ? t->rows - t->n : FEW_ROWS;
+        n = 0;
+        rc = from.next(from.ctx, t->few, t->pos + t->n, want, &n, err);
+        for (uint32_t c = 0; c < t->ncol; c++) {
+            sm_val *to = t->cell + (size_t)c * t->rows + t->n;
+            for (uint32_t i = 0; i < n; i++)
+                to[i] = t->few[(size_t)i * t->ncol + c];
+        }
+    }
+    return rc;
+}
+
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
                    struct sort_from from, struct sm_err *err) {
-    const uint32_t ncol = packer->ncol;
-    sm_val *cell = NULL;
-    const sm_val **col = sm_alloc((size_t)ncol + 1, sizeof *col);
-    sm_pos *pos = NULL;
-    int rc = col ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK)
-        rc = sm_resize(&cell, (size_t)packer->rows * (ncol ? ncol : 1), sizeof *cell, err);
-    if (rc == SM_OK) rc = sm_resize(&pos, packer->rows, sizeof *pos, err);
-    for (uint32_t c = 0; c < ncol && rc == SM_OK; c++)
-        col[c] = cell + c;
+    struct intake t;
+    int rc = intake_open(&t, packer, err);
     *ret = (struct sort_run){.at = f->bytes, .end = f->bytes};
     while (rc == SM_OK) {
-        struct sm_pack_in in = {.col = col, .step = ncol, .pos = pos};
         struct sm_pack *k = NULL;
         uint64_t at;
-        while (rc == SM_OK && in.nrow < packer->rows) {
-            uint32_t n = 0;
-            rc = from.next(from.ctx, cell + (size_t)in.nrow * ncol, pos + in.nrow,
-                           packer->rows - in.nrow, &n, err);
-            in.nrow += n;
-            if (n == 0) break;
-        }
-        if (rc != SM_OK || in.nrow == 0) break;
+        rc = intake_fill(&t, from, err);
+        if (rc != SM_OK || t.n == 0) break;
+        struct sm_pack_in in = {.col = t.col, .step = 1, .pos = t.pos, .nrow = t.n};
         rc = sm_packer_encode(packer, &in, &k, err);
         if (rc == SM_OK) rc = sm_tmpfile_add(f, k, k->bytes, &at, err);
         if (rc == SM_OK && k->bytes > ret->widest) ret->widest = k->bytes;
         sm_free(k);
     }
     ret->end = f->bytes;
-    sm_free(cell);
-    sm_free(col);
-    sm_free(pos);
+    intake_close(&t);
     return rc;
 }
 
