@@ -125,33 +125,35 @@ struct sm_unpack_cell { /* a column that is not constant */
     };
     uint64_t mask;
     uint32_t at, column; /* at: byte of the record */
-    uint8_t by, shift;
+    uint8_t by, shift, unused[6];
 };
 /* A pack made ready: its records come out faster than by sm_pack_row. */
 struct sm_unpack {
     const uint8_t *data;
     const sm_val *fixed; /* [ncol] a record with the constant columns */
-    uint32_t stride, ncol;
-    uint32_t ncoded, ncell;       /* cells with codes come first */
-    struct sm_unpack_cell pos[2]; /* position: its upper part, its copy */
-    struct sm_unpack_cell cell[]; /* then fixed[] */
+    const struct sm_unpack_cell *coded; /* [ncoded] cells with codes */
+    uint32_t stride, ncol, ncoded, nplain;
+    struct sm_unpack_cell pos[2];  /* position: its upper part, its copy */
+    struct sm_unpack_cell plain[]; /* [nplain] the others; then coded[] and fixed[] */
 };
 /* Bytes of a struct sm_unpack for this pack, and for any pack of that many columns. */
 size_t sm_unpack_bytes(const struct sm_pack *k);
 size_t sm_unpack_most(uint32_t ncol);
 /* Good as long as p and k are there; p may go on encoding. */
 void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct sm_pack *k);
+/* What is the same in `other`, which stays longer, is read there from now on: packs of one packer
+ * mostly have their codes at the same places, and so these stay near the processor. */
+void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other);
 
 static inline uint64_t sm_unpack_bits(const struct sm_unpack_cell *c, const uint8_t *record) {
     return sm_pack_load(record + c->at) >> c->by & c->mask;
 }
 static inline sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, sm_val *out) {
     const uint8_t *record = u->data + (size_t)row * u->stride;
-    const struct sm_unpack_cell *c = u->cell, *plain = c + u->ncoded, *end = c + u->ncell;
     memcpy(out, u->fixed, u->ncol * sizeof *out);
-    for (; c < plain; c++)
+    for (const struct sm_unpack_cell *c = u->coded, *end = c + u->ncoded; c < end; c++)
         out[c->column] = c->val[sm_unpack_bits(c, record)];
-    for (; c < end; c++) {
+    for (const struct sm_unpack_cell *c = u->plain, *end = c + u->nplain; c < end; c++) {
         uint64_t x = sm_unpack_bits(c, record);
         out[c->column] = x ? c->base + ((x - 1) << c->shift) : SM_MISSING;
     }

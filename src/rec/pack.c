@@ -16,7 +16,7 @@ enum {
     DICT_KEY_MOST = 1 << 20,
     DICT_PROBES_MOST = 512, /* places to look at: more of them only happen on purpose */
     DICT_NEAR = 8192,       /* values that a cache near the processor holds */
-    DICT_SMALL = 32,        /* values whose codes are not worth a look at their range */
+    DICT_ALIKE = 1 << 16,   /* values whose codes have the same width in all packs */
     ROWS_LEAST = 64,
     TILE = 32 /* rows put together at a time */
 };
@@ -255,7 +255,7 @@ static int field_codes(struct sm_packer *p, const struct sm_pack_in *in, uint32_
     }
     f->coded = 1;
     field_numbers(f, 0, d->n - 1);
-    if (d->n <= DICT_SMALL && in->nrow > 1) return SM_OK;
+    if (d->n <= DICT_ALIKE && in->nrow > 1) return SM_OK;
     codes_span(out, in->nrow, &least, &most);
     field_numbers(f, least, most);
     return SM_OK;
@@ -348,21 +348,25 @@ static void fields_of_pos(struct sm_pack_field f[2], const sm_pos *pos, uint32_t
     field_numbers(&f[1], least_copy, most_copy);
 }
 
-/* Gives every field its place; bytes of a record in ret_stride. */
+static uint64_t field_place(struct sm_pack_field *f, uint64_t bit) {
+    if (f->width > SM_PACK_BITS_MOST) {
+        bit = (bit + 7) & ~UINT64_C(7);
+        f->width = 64;
+    }
+    f->bit = (uint32_t)bit;
+    return bit + f->width;
+}
+
+/* Gives every field its place; bytes of a record in ret_stride. Codes come first: their widths are
+ * the same in most packs, and so are their places then. */
 static uint32_t fields_place(struct sm_pack_field *f, uint32_t n) {
     uint64_t bit = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (f[i].width > SM_PACK_BITS_MOST) {
-            bit = (bit + 7) & ~UINT64_C(7);
-            f[i].width = 64;
-        }
-        if (f[i].like) {
-            f[i].bit = f[i - 1].bit;
-            continue;
-        }
-        f[i].bit = (uint32_t)bit;
-        bit += f[i].width;
+        if (f[i].coded && f[i].like) f[i].bit = f[i - 1].bit;
+        else if (f[i].coded) bit = field_place(&f[i], bit);
     }
+    for (uint32_t i = 0; i < n; i++)
+        if (!f[i].coded) bit = field_place(&f[i], bit);
     return (uint32_t)((bit + 7) / 8);
 }
 

@@ -45,23 +45,30 @@ static struct sm_unpack_cell cell_of(const struct sm_pack_field *f, uint32_t col
 
 void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct sm_pack *k) {
     const struct sm_pack_field *f = k->field;
-    uint32_t n = 0;
     *u = (struct sm_unpack){.data = sm_pack_data(k), .stride = k->stride, .ncol = k->ncol};
+    for (uint32_t c = 0; c < k->ncol; c++)
+        if (!f[c].coded && f[c].width) u->plain[u->nplain++] = cell_of(&f[c], c);
+    struct sm_unpack_cell *coded = u->plain + u->nplain;
     for (uint32_t c = 0; c < k->ncol; c++) {
         if (!f[c].coded || !f[c].width) continue;
-        u->cell[n] = cell_of(&f[c], c);
-        u->cell[n++].val = p->dict[c - f[c].like].val + f[c].base;
+        coded[u->ncoded] = cell_of(&f[c], c);
+        coded[u->ncoded++].val = p->dict[c - f[c].like].val + f[c].base;
     }
-    u->ncoded = n;
-    for (uint32_t c = 0; c < k->ncol; c++)
-        if (!f[c].coded && f[c].width) u->cell[n++] = cell_of(&f[c], c);
-    u->ncell = n;
-    sm_val *fixed = (sm_val *)(void *)&u->cell[n];
+    u->coded = coded;
+    sm_val *fixed = (sm_val *)(void *)(coded + u->ncoded);
     for (uint32_t c = 0; c < k->ncol; c++)
         fixed[c] = f[c].coded && !f[c].width ? p->dict[c - f[c].like].val[f[c].base] : SM_MISSING;
     u->fixed = fixed;
     u->pos[0] = cell_of(&f[k->ncol], 0);
     u->pos[1] = cell_of(&f[k->ncol + 1], 0);
+}
+
+void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other) {
+    if (u->ncol != other->ncol) return;
+    if (memcmp(u->fixed, other->fixed, u->ncol * sizeof *u->fixed) == 0) u->fixed = other->fixed;
+    if (u->ncoded == other->ncoded &&
+        memcmp(u->coded, other->coded, u->ncoded * sizeof *u->coded) == 0)
+        u->coded = other->coded;
 }
 
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {

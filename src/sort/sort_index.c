@@ -352,19 +352,23 @@ static int deal(struct sort_index *x, struct sm_err *err) {
 }
 
 static int open_packs(struct sort_index *x, struct sm_err *err) {
-    for (uint32_t i = 0; i < x->npack; i++) {
+    const struct sm_unpack **last = sm_alloc(x->plan->by.n, sizeof *last); /* of each packer */
+    if (!last) return sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc = SM_OK;
+    for (uint32_t i = 0; i < x->npack && rc == SM_OK; i++) {
         const struct sm_pack *k = x->pack[i];
-        int rc = sm_resize(&x->view[i], 1, sm_unpack_bytes(k), err);
-        if (rc != SM_OK) return rc;
+        rc = sm_resize(&x->view[i], 1, sm_unpack_bytes(k), err);
+        if (rc != SM_OK) break;
         struct sm_unpack *u = x->view[i];
         sm_unpack_set(u, x->plan->by.packer[k->maker], k);
         x->place[i] = (struct sort_place){u->data, u->stride,
-                                          (uint32_t)(sizeof *u + u->ncell * sizeof *u->cell)};
-        if (i && memcmp(u->fixed, x->view[i - 1]->fixed, u->ncol * sizeof *u->fixed) == 0)
-            u->fixed = x->view[i - 1]->fixed; /* which stays near */
+                                          (uint32_t)(sizeof *u + u->nplain * sizeof *u->plain)};
+        if (last[k->maker]) sm_unpack_share(u, last[k->maker]);
+        last[k->maker] = u;
         sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
     }
-    return SM_OK;
+    sm_free(last);
+    return rc;
 }
 
 int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,
