@@ -21,7 +21,7 @@ bool run_stopped(const struct run *r) {
 }
 
 /* Shares of the memory limit for what a worker remembers: of its rules, of its reading. */
-enum { MEMO_SHARE = 16, READ_SHARE = 64, LARGE_PAGES_FROM = 256 * 1024 * 1024 };
+enum { MEMO_SHARE = 16, READ_SHARE = 64, MEMO_MOST = 24 * 1024 * 1024, LARGE_PAGES_FROM = 256 * 1024 * 1024 };
 
 static int open_workers(struct run *r, struct sm_err *err) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -31,7 +31,7 @@ static int open_workers(struct run *r, struct sm_err *err) {
     if (!r->worker || !r->worker_ptr) return sm_fail(err, SM_ENOMEM, "out of memory");
     r->rt.lut = (const struct sm_lut *const *)r->spec->lut;
     sm_mem_large_pages(r->memory >= LARGE_PAGES_FROM);
-    r->rt.memo_bytes = r->memory / MEMO_SHARE;
+    r->rt.memo_bytes = r->memory / MEMO_SHARE < MEMO_MOST ? r->memory / MEMO_SHARE : MEMO_MOST;
     for (unsigned i = 0; i < r->threads; i++) {
         struct run_worker *w = &r->worker[i];
         r->worker_ptr[i] = w;
