@@ -14,8 +14,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-WORK = os.environ.get('BENCH_DIR') or os.path.join(ROOT, 'build', 'bench')
-SDTMILL = os.environ.get('SDTMILL') or os.path.join(ROOT, 'build', 'release', 'sdtmill')
+WORK = os.path.abspath(os.environ.get('BENCH_DIR') or os.path.join(ROOT, 'build', 'bench'))
+SDTMILL = os.path.abspath(os.environ.get('SDTMILL') or os.path.join(ROOT, 'build', 'release', 'sdtmill'))
 STUDY = os.path.join(HERE, 'mapping', 'study.xml')
 CFG = os.path.join(WORK, 'cfg')
 CPUS = os.cpu_count() or 1
@@ -181,7 +181,7 @@ def measure(tool, n, out):
     os.makedirs(out)
     argv = command(tool, n, out)
     before, start = cpu_used(), time.monotonic()
-    p = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    p = subprocess.Popen(argv, cwd=out, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # DuckDB spills to .tmp
     _, status, usage = os.wait4(p.pid, 0)
     wall = time.monotonic() - start
     p.returncode = os.waitstatus_to_exitcode(status)
