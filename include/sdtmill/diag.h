@@ -92,8 +92,6 @@ uint16_t sm_diags_code(const struct sm_diags *d, size_t i, enum sm_sev *ret_sev)
 /* How many there are in the final order, by sm_diag_at's number and severity: room for
  * sm_diag_count() rows, which this sets. */
 void sm_diags_tally(const struct sm_diags *d, uint64_t (*ret_by)[SM_SEV_COUNT]);
-/* The final order of a short list as a NULL-terminated array in d's arena; NULL when out of memory. */
-const struct sm_diag **sm_diags_final(struct sm_diags *d, size_t *ret_n);
 const char *sm_sev_name(enum sm_sev s);       /* "note" "warning" "error" */
 const char *sm_effect_name(enum sm_effect e); /* "" "kept" "value-blank" "row-dropped" */
 #endif

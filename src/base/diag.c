@@ -136,21 +136,6 @@ void sm_diags_free(struct sm_diags *d) {
     sm_diags_init(d);
 }
 
-const struct sm_diag **sm_diags_final(struct sm_diags *d, size_t *ret_n) {
-    size_t n;
-    if (!sm_diags_sort(d, &n)) return NULL;
-    const struct sm_diag **ret = sm_arena_array(&d->arena, n + 1, sizeof *ret);
-    for (size_t i = 0; i < n && ret; i++) {
-        struct sm_diags_walk w;
-        struct sm_diag *f = sm_arena_alloc(&d->arena, sizeof *f);
-        sm_diags_get(d, i, &w);
-        if (!f || !diag_copy(&d->arena, f, &w.diag, i ? ret[i - 1] : NULL)) return NULL;
-        ret[i] = f;
-    }
-    *ret_n = n;
-    return ret;
-}
-
 const char *sm_sev_name(enum sm_sev s) {
     static const char *const names[] = {"note", "warning", "error"};
     return (size_t)s < SM_ARRAY_LEN(names) ? names[s] : "";

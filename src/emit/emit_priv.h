@@ -19,27 +19,6 @@ int emit_leave(struct sm_emitter *e, enum emit_phase next, int rc,
                struct sm_err *err) SM_MUST_CHECK;
 
 /* ---- texts ------------------------------------------------------------------------------------- */
-/* Pooled texts recur: a small table keeps where they lie and what the format thinks of them. */
-struct emit_text {
-    sm_val v;
-    const char *p;
-    uint32_t n, mark; /* mark: what the back end's look() said */
-};
-enum { EMIT_MEMO_BITS = 10 };
-struct emit_memo {
-    struct emit_text text[1 << EMIT_MEMO_BITS];
-};
-static inline const struct emit_text *emit_memo_text(struct emit_memo *m, const struct sm_texts *t, sm_val v,
-                                                     uint32_t (*look)(struct sm_str s)) {
-    struct emit_text *e = &m->text[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - EMIT_MEMO_BITS)];
-    if (e->v != v) {
-        struct sm_valbuf unused;
-        struct sm_str s = sm_val_text(t, v, &unused);
-        *e = (struct emit_text){v, s.p, (uint32_t)s.n, look(s)};
-    }
-    return e;
-}
-
 /* An inline value left-justified in eight bytes; the same with letters in place of the zeros behind it,
  * so that a test of all eight bytes sees nothing but the text; its length. */
 static inline size_t emit_short(sm_val v, uint64_t *ret_bytes, uint64_t *ret_filled) {
@@ -56,16 +35,6 @@ static inline void emit_store_left(char *p, uint64_t left) {
 #endif
     memcpy(p, &left, 8);
 }
-/* Copies n >= 8 bytes in words, never reading or writing beyond them. */
-static inline void emit_copy(char *to, const char *from, size_t n) {
-    if (n > 64) {
-        memcpy(to, from, n);
-        return;
-    }
-    for (size_t i = 0; i + 8 < n; i += 8) memcpy(to + i, from + i, 8);
-    memcpy(to + n - 8, from + n - 8, 8);
-}
-
 /* What a format writes for a value, ready to be copied, by value. Each back end says what `mark` tells
  * it; EMIT_READY_ALL = text holds all of it. Behind it are blanks. */
 enum { EMIT_READY_BITS = 10, EMIT_READY_TEXT = 48, EMIT_READY_ALL = 0 };

@@ -124,7 +124,6 @@ static bool read_attr(struct xp *x) {
 static enum xp_what read_open(struct xp *x) {
     x->nattr = 0;
     x->empty = false;
-    if (x->depth == 0) x->nroot++;
     if (x->depth == XP_DEPTH || !read_name(x, &x->name)) return XP_NOT;
     for (;;) {
         bool apart = skip_blanks(x);
@@ -175,7 +174,7 @@ bool xp_file(struct xp *x, struct sm_str text) {
 void xp_piece(struct xp *x, struct sm_str text) {
     x->p = text.p;
     x->end = text.p + text.n;
-    x->nattr = x->depth = x->nroot = 0;
+    x->nattr = x->depth = 0;
     x->empty = false;
 }
 

@@ -28,7 +28,7 @@ struct xp {
     const char *p, *end; /* what has not been read */
     struct sm_str name, text;
     struct xp_attr attr[XP_ATTRS];
-    uint32_t nattr, depth, nroot; /* elements that stand in no other */
+    uint32_t nattr, depth;
     bool empty;                   /* "<x/>": no XP_CLOSE follows */
     struct sm_str open[XP_DEPTH];
 };

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "findings.h"
 #include "map_kit.h"
 #include "sdtmill/num.h"
 
@@ -173,7 +174,7 @@ static void write_result(struct sm_buf *out, const struct sm_recs *recs, struct 
         sm_buf_printf(out, "\n%d %d %u", verdict[i].fate, verdict[i].code,
                       verdict[i].where ? verdict[i].where->line : 0);
     size_t n;
-    const struct sm_diag **d = sm_diags_final(diags, &n);
+    const struct sm_diag **d = findings_final(diags, &n);
     for (size_t i = 0; i < n; i++)
         sm_buf_printf(out, "\n%u %d %d %" PRIu64 " %u %.*s|%.*s|%.*s|%.*s|%.*s", d[i]->code,
                       d[i]->sev, d[i]->effect, d[i]->line, d[i]->field, SM_STR_FMT(d[i]->column),

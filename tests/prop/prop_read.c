@@ -265,7 +265,7 @@ static bool row_alone(const char *columns, struct sm_str row, struct sm_buf *out
     assert_int_equal(rawspec_read_n(&raw, text.p, text.n), SM_OK);
     if (raw.rows.n) sm_buf_add_c(out, strchr(strchr(strchr(raw.rows.p, '|') + 1, '|') + 1, '|'));
     size_t n = 0;
-    (void)sm_diags_final(&raw.diags, &n);
+    (void)findings_final(&raw.diags, &n);
     rawspec_close(&raw);
     sm_buf_free(&text);
     return n > 0;
@@ -311,7 +311,7 @@ static void cells_do_not_depend_on_cells_before(void **state) {
                 }
         if (!sm_str_eq(sm_buf_str(&got), sm_buf_str(&want)))
             fail_msg("%s\ngives\n%s\nnot\n%s", text.p, got.p, want.p);
-        const struct sm_diag **v = sm_diags_final(&raw.diags, &n);
+        const struct sm_diag **v = findings_final(&raw.diags, &n);
         size_t lines = 0;
         for (size_t k = 0; k < n; k++)
             lines += k == 0 || v[k]->line != v[k - 1]->line;

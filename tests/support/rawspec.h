@@ -5,6 +5,7 @@
  * in memory read through it. What comes out is one line of text a row. */
 #include <stdio.h>
 
+#include "findings.h"
 #include "sdtmill/buf.h"
 #include "sdtmill/err.h"
 #include "sdtmill/read.h"
@@ -165,7 +166,7 @@ SM_UNUSED static int rawspec_read(struct rawspec *r, const char *text) {
 /* Findings in their final order: line.field kind [value] effect, one a line. */
 SM_UNUSED static void rawspec_findings(struct rawspec *r, struct sm_buf *out) {
     size_t n = 0;
-    const struct sm_diag **v = sm_diags_final(&r->diags, &n);
+    const struct sm_diag **v = findings_final(&r->diags, &n);
     for (size_t i = 0; v && i < n; i++) {
         const struct sm_diag_info *info = sm_diag_info(v[i]->code);
         sm_buf_printf(out, "%u.%u %s", (unsigned)v[i]->line, (unsigned)v[i]->field, info->kind);

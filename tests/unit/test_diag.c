@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "findings.h"
 #include "sdtmill/diag.h"
 
 static struct sm_diag finding(const char *file, uint64_t line, uint32_t field, unsigned code,
@@ -71,7 +72,7 @@ static void final_order_is_file_line_field_code_domain(void **state) {
     sm_diags_init(&d);
     for (size_t i = 0; i < SM_ARRAY_LEN(want); i++) sm_diags_add(&d, &want[shuffle[i]], -1);
     size_t n = 0;
-    const struct sm_diag **v = sm_diags_final(&d, &n);
+    const struct sm_diag **v = findings_final(&d, &n);
     assert_non_null(v);
     assert_int_equal(n, SM_ARRAY_LEN(want));
     for (size_t i = 0; i < n; i++) {
@@ -102,7 +103,7 @@ static void one_cell_read_by_many_domains_is_one_finding(void **state) {
     f.effect = SM_EFFECT_NONE;
     sm_diags_add(&d, &f, -1);
     size_t n = 0;
-    const struct sm_diag **v = sm_diags_final(&d, &n);
+    const struct sm_diag **v = findings_final(&d, &n);
     assert_int_equal(n, 2);
     assert_string_equal(v[0]->domain.p, "AE");
     assert_string_equal(v[0]->value.p, "x");
@@ -127,7 +128,7 @@ static void whole_row_findings_merge_only_when_equal(void **state) {
     f.detail = SM_STR("two");
     sm_diags_add(&d, &f, -1);
     size_t n = 0;
-    assert_non_null(sm_diags_final(&d, &n));
+    assert_non_null(findings_final(&d, &n));
     assert_int_equal(n, 3);
     sm_diags_free(&d);
 }
@@ -150,7 +151,7 @@ static void move_empties_one_list_into_the_other(void **state) {
     sm_diags_add(&b, &f, -1);
     assert_int_equal(b.n, 1);
     size_t n = 0;
-    const struct sm_diag **v = sm_diags_final(&a, &n);
+    const struct sm_diag **v = findings_final(&a, &n);
     assert_int_equal(n, 1000);
     for (size_t i = 0; i < n; i++) assert_int_equal(v[i]->line, i);
     assert_int_equal(v[0]->sev, SM_SEV_NOTE);
@@ -263,7 +264,7 @@ static void a_long_list_has_the_same_final_order(void **state) {
     sm_diags_init(&d);
     for (size_t i = 0; i < MANY; i++)
         sm_diags_add(&d, &v[i], v[i].sev);
-    const struct sm_diag **all = sm_diags_final(&d, &n);
+    const struct sm_diag **all = findings_final(&d, &n);
     assert_non_null(all);
     for (size_t i = 0; i < MANY; i++) {
         uint8_t sev = 0, effect = 0;
@@ -288,7 +289,7 @@ static void empty_list_has_a_final_order_too(void **state) {
     struct sm_diags d;
     sm_diags_init(&d);
     size_t n = 9;
-    const struct sm_diag **v = sm_diags_final(&d, &n);
+    const struct sm_diag **v = findings_final(&d, &n);
     assert_non_null(v);
     assert_int_equal(n, 0);
     assert_null(v[0]);
