@@ -6,20 +6,14 @@
 #include "sdtmill/csvw.h"
 #include "sdtmill/err.h"
 
-/* Room that a cell can take with its comma, unless it is a text that does not fit into csv_cell. */
+/* Room that a cell can take with its comma, unless it is a text that is not ready to be copied. */
 enum { CELL_ROOM = 56 };
-enum { CELL_TEXT = 48, CELL_BITS = 10 };
-_Static_assert((int)CELL_TEXT <= (int)CELL_ROOM, "a cell is copied as a whole");
+_Static_assert((int)EMIT_READY_TEXT <= (int)CELL_ROOM, "a cell is copied as a whole");
+/* Texts that are not ready: too long, or to be quoted. */
+enum mark { MARK_READY = EMIT_READY_ALL, MARK_ANY };
 
-/* Dates and pooled texts recur: what is written for them, with the comma. n 0: the text is too long
- * or needs quotes. */
-struct csv_cell {
-    sm_val v;
-    uint8_t n;
-    char text[CELL_TEXT];
-};
 struct csv {
-    struct csv_cell cell[1 << CELL_BITS];
+    struct emit_ready_memo memo; /* dates and pooled texts, with the comma behind */
 };
 
 static int csv_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_err *err) {
@@ -29,19 +23,12 @@ static int csv_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
     return SM_OK;
 }
 
-/* Is there a byte c in w? */
-static inline uint64_t has_byte(uint64_t w, unsigned char c) {
-    const uint64_t ones = UINT64_C(0x0101010101010101), x = w ^ (ones * c);
-    return (x - ones) & ~x & ones << 7;
-}
-
 /* An inline text with a byte that is suspect; `filled` has letters behind it. */
 static char *put_short_suspect(char *p, uint64_t left, uint64_t filled, size_t n) {
     const char first = (char)(left >> 56), last = (char)(left >> (64 - 8 * n));
     char text[8];
     emit_store_left(text, left);
-    if (sm_is_blank(first) || sm_is_blank(last) || has_byte(filled, ',') || has_byte(filled, '"') ||
-        has_byte(filled, '\n') || has_byte(filled, '\r')) {
+    if (sm_is_blank(first) || sm_is_blank(last) || sm_csv_word_special(filled)) {
         p = sm_csv_put_quoted(p, (struct sm_str){text, n});
     } else {
         memcpy(p, text, 8);
@@ -69,15 +56,14 @@ static inline char *put_short(char *p, sm_val v) {
     return p + 9 - behind;
 }
 
-static void cell_make(struct csv_cell *c, const struct sm_texts *t, sm_val v) {
+static void make_ready(const struct sm_emitter *e, struct emit_ready *r, sm_val v) {
     struct sm_valbuf b;
-    struct sm_str s = sm_val_text(t, v, &b);
-    c->v = v;
-    c->n = 0;
-    if (s.n >= CELL_TEXT || !sm_csv_plain(s)) return;
-    memcpy(c->text, s.p, s.n);
-    c->text[s.n] = ',';
-    c->n = (uint8_t)(s.n + 1);
+    struct sm_str s = sm_val_text(e->study->texts, v, &b);
+    emit_ready_clear(r, v, s.n < EMIT_READY_TEXT && sm_csv_plain(s) ? MARK_READY : MARK_ANY);
+    if (r->mark != MARK_READY) return;
+    memcpy(r->text, s.p, s.n);
+    r->text[s.n] = ',';
+    r->n = (uint32_t)s.n + 1;
 }
 
 /* A text of any length and content; what is in the sink's buffer up to p is written before. There is
@@ -97,12 +83,10 @@ static char *put_any(struct sm_emitter *e, char *p, struct sm_str s, uint32_t ce
 }
 
 /* A date or a pooled text. */
-static inline char *put_known(struct sm_emitter *e, struct csv_cell *cells, char *p, sm_val v,
-                              uint32_t left) {
-    struct csv_cell *c = &cells[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - CELL_BITS)];
-    if (__builtin_expect(c->v != v, 0)) cell_make(c, e->study->texts, v);
-    memcpy(p, c->text, CELL_TEXT);
-    if (__builtin_expect(c->n != 0, 1)) return p + c->n;
+static inline char *put_known(struct sm_emitter *e, char *p, sm_val v, uint32_t left) {
+    struct emit_ready *r = emit_ready_at(&((struct csv *)e->state)->memo, v);
+    if (__builtin_expect(r->v != v, 0)) make_ready(e, r, v);
+    if (__builtin_expect(r->mark == MARK_READY, 1)) return emit_ready_put(p, r);
     struct sm_valbuf b;
     return put_any(e, p, sm_val_text(e->study->texts, v, &b), left);
 }
@@ -112,7 +96,6 @@ static inline char *put_known(struct sm_emitter *e, struct csv_cell *cells, char
 
 /* The end of the row, NULL after an error. */
 static inline char *put_row(struct sm_emitter *e, const sm_val *row, char *p) {
-    struct csv *state = e->state;
     const uint32_t *column = e->ds->column, *const end = column + e->ds->nvar;
     for (; column < end; column++) {
         const sm_val v = row[*column];
@@ -121,7 +104,7 @@ static inline char *put_row(struct sm_emitter *e, const sm_val *row, char *p) {
         } else if (v == SM_MISSING) {
             *p++ = ',';
         } else {
-            p = put_known(e, state->cell, p, v, (uint32_t)(end - column));
+            p = put_known(e, p, v, (uint32_t)(end - column));
             if (!p) return NULL;
         }
     }

@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdtmill/csvw.h"
 
-static inline uint64_t has_byte(uint64_t w, unsigned char c) {
-    uint64_t x = w ^ (UINT64_C(0x0101010101010101) * c);
-    return (x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080);
-}
-
-static inline bool special(uint64_t w) {
-    return (has_byte(w, ',') | has_byte(w, '"') | has_byte(w, '\n') | has_byte(w, '\r')) != 0;
-}
-
 bool sm_csv_plain(struct sm_str s) {
     if (s.n == 0) return true;
     if (sm_is_blank(s.p[0]) || sm_is_blank(s.p[s.n - 1])) return false;
     uint64_t w = 0;
     if (s.n < 8) {
         memcpy(&w, s.p, s.n);
-        return !special(w);
+        return !sm_csv_word_special(w);
     }
     for (size_t i = 0; i + 8 < s.n; i += 8) {
         memcpy(&w, s.p + i, 8);
-        if (special(w)) return false;
+        if (sm_csv_word_special(w)) return false;
     }
     memcpy(&w, s.p + s.n - 8, 8);
-    return !special(w);
+    return !sm_csv_word_special(w);
 }
 
 char *sm_csv_put_quoted(char *p, struct sm_str s) {

@@ -10,28 +10,25 @@
 #include "sdtmill/mem.h"
 
 /* ---- issues.csv ------------------------------------------------------------------------------ */
+/* A blank at an end needs no quotes here. */
+static bool needs_quotes(struct sm_str s) {
+    bool needs = false;
+    for (size_t i = 0; i < s.n && !needs; i++)
+        needs = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
+    return needs;
+}
+
 static void csv_cell(struct sm_buf *b, struct sm_str s, char end) {
-    if (sm_csv_plain(s)) {
-        if (!sm_buf_reserve(b, s.n + 1)) return;
-        if (s.n) memcpy(b->p + b->n, s.p, s.n);
-        b->p[b->n + s.n] = end;
-        b->n += s.n + 1;
-        return;
+    if (!sm_buf_reserve(b, 2 * s.n + 3)) return;
+    char *p = b->p + b->n;
+    if (!sm_csv_plain(s) && needs_quotes(s)) {
+        p = sm_csv_put_quoted(p, s);
+    } else if (s.n) {
+        memcpy(p, s.p, s.n);
+        p += s.n;
     }
-    bool quote = false;
-    for (size_t i = 0; i < s.n && !quote; i++)
-        quote = s.p[i] == '"' || s.p[i] == ',' || s.p[i] == '\n' || s.p[i] == '\r';
-    if (quote) sm_buf_add_byte(b, '"');
-    while (quote && s.n) { /* up to a quote, which is doubled */
-        const char *at = memchr(s.p, '"', s.n);
-        const size_t n = at ? (size_t)(at - s.p) + 1 : s.n;
-        sm_buf_add(b, s.p, n);
-        if (at) sm_buf_add_byte(b, '"');
-        s = sm_str_n(s.p + n, s.n - n);
-    }
-    sm_buf_add_str(b, s);
-    if (quote) sm_buf_add_byte(b, '"');
-    sm_buf_add_byte(b, end);
+    *p++ = end;
+    b->n = (size_t)(p - b->p);
 }
 
 static void csv_number(struct sm_buf *b, uint64_t n) {

@@ -52,6 +52,7 @@ static void the_quick_test_of_eight_bytes_is_safe(void **state) {
             memcpy(&w, text, 8);
             if (sm_csv_word_plain(w)) assert_true(sm_csv_plain(sm_str_n(text, 8)));
             if (c >= 0x2D) assert_true(sm_csv_word_plain(w));
+            assert_int_equal(sm_csv_word_special(w), c == ',' || c == '"' || c == '\n' || c == '\r');
         }
 }
 
