@@ -15,16 +15,31 @@ void run_blocks_work(struct run_job *j) {
     int rc = SM_OK;
     for (size_t i = 0; i < r->nemitter && !rc; i++)
         if (is_apart(r->emitter[i]))
-            rc = sm_emitter_format(r->emitter[i], &j->apart[i], &j->block, &j->err);
+            rc = sm_emitter_format(r->emitter[i], &j->apart[i], &j->cells.block, &j->err);
+}
+
+int run_cells_add(struct run_cells *c, const struct sm_block *b, uint32_t from, uint32_t n,
+                  struct sm_err *err) {
+    const size_t ncol = b->ncol, had = c->block.nrow;
+    int rc = sm_grow(&c->cell, &c->cap_cell, (had + n) * ncol, sizeof *c->cell, err);
+    if (!rc) rc = sm_grow(&c->pos, &c->cap_pos, had + n, sizeof *c->pos, err);
+    if (rc) return rc;
+    memcpy(c->cell + had * ncol, b->cell + from * ncol, n * ncol * sizeof *c->cell);
+    memcpy(c->pos + had, b->pos + from, n * sizeof *c->pos);
+    c->block = (struct sm_block){c->cell, c->pos, (uint32_t)(had + n), b->ncol};
+    return SM_OK;
+}
+
+static void run_cells_free(struct run_cells *c) {
+    sm_free(c->cell);
+    sm_free(c->pos);
 }
 
 void run_blocks_free(struct run_job *j) {
     for (size_t i = 0; i < SM_ARRAY_LEN(j->apart); i++)
         sm_emit_apart_free(&j->apart[i]);
-    sm_free(j->cell);
-    sm_free(j->pos);
-    sm_free(j->raw_cell);
-    sm_free(j->raw_pos);
+    run_cells_free(&j->cells);
+    run_cells_free(&j->raw);
 }
 
 static int put_oldest(struct run *r, struct sm_err *err) {
@@ -47,16 +62,12 @@ static int give_out(struct run_blocks *f, const struct sm_block *b, struct sm_er
         rc = put_oldest(r, err);
     if (!rc) rc = run_job_new(r, &j, err);
     if (rc) return rc;
-    size_t n = (size_t)b->nrow * b->ncol;
-    rc = sm_grow(&j->cell, &j->cap_cell, n + b->nrow, sizeof *j->cell, err);
+    j->cells.block.nrow = 0;
+    rc = run_cells_add(&j->cells, b, 0, b->nrow, err);
     if (rc) {
         run_job_release(r, j);
         return rc;
     }
-    memcpy(j->cell, b->cell, n * sizeof *j->cell);
-    sm_pos *pos = j->cell + n; /* both are numbers of 64 bits */
-    memcpy(pos, b->pos, b->nrow * sizeof *pos);
-    j->block = (struct sm_block){j->cell, pos, b->nrow, b->ncol};
     j->pass = &f->pass;
     sm_pool_put(r->pool, j);
     return SM_OK;

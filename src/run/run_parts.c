@@ -71,19 +71,6 @@ static int hand_open(struct parts *f, struct run_job *j, struct run_worker *w, s
     return rc;
 }
 
-static int keep_cells(struct run_job *j, const struct sm_block *b) {
-    size_t had = (size_t)j->block.nrow * b->ncol, n = (size_t)b->nrow * b->ncol;
-    int rc = sm_grow(&j->cell, &j->cap_cell, had + n, sizeof *j->cell, &j->err);
-    if (!rc)
-        rc =
-            sm_grow(&j->pos, &j->cap_pos, (size_t)j->block.nrow + b->nrow, sizeof *j->pos, &j->err);
-    if (rc) return rc;
-    memcpy(j->cell + had, b->cell, n * sizeof *j->cell);
-    memcpy(j->pos + j->block.nrow, b->pos, b->nrow * sizeof *j->pos);
-    j->block = (struct sm_block){j->cell, j->pos, j->block.nrow + b->nrow, b->ncol};
-    return SM_OK;
-}
-
 static int part_block(struct parts *f, struct run_job *j, struct hand *h,
                       const struct sm_block *b) {
     struct run *r = f->r;
@@ -95,14 +82,14 @@ static int part_block(struct parts *f, struct run_job *j, struct hand *h,
     for (size_t i = 0; i < r->nemitter && !rc; i++)
         if (is_served(f, r->emitter[i]) && is_apart(r->emitter[i]))
             rc = sm_emitter_format(r->emitter[i], &j->apart[i], b, &j->err);
-    return !rc && f->keeps ? keep_cells(j, b) : rc;
+    return !rc && f->keeps ? run_cells_add(&j->cells, b, 0, b->nrow, &j->err) : rc;
 }
 
 void run_parts_work(struct run_job *j, struct run_worker *w) {
     struct parts *f = j->pass->ctx;
     struct hand *h = &f->hand[w->index];
     sm_diags_clear(&j->batch.diags);
-    j->block = (struct sm_block){NULL, NULL, 0, 0};
+    j->cells.block.nrow = 0;
     if (!h->checks && hand_open(f, j, w, h)) return;
     sm_deriver_restart(h->deriver, &j->batch.diags);
     sm_row_checks_restart(h->checks, &j->batch.diags);
@@ -110,7 +97,7 @@ void run_parts_work(struct run_job *j, struct run_worker *w) {
     if (f->p->n)
         rc = sm_sort_part_read(h->part, j->part, &h->block, &j->err);
     else
-        h->block = j->raw;
+        h->block = j->raw.block;
     struct sm_blocks in = sm_deriver_blocks(h->deriver);
     struct sm_block b = h->block;
     if (!rc && b.nrow && b.ncol == sm_deriver_ncol(f->p->domain)) { /* the memory is this job's */
@@ -147,7 +134,7 @@ static int take_part(struct parts *f, struct run_job *j, struct sm_err *err) {
     }
     if (j->batch.diags.failed) return sm_fail(err, SM_ENOMEM, "out of memory for findings");
     if (!f->again) sm_diags_move(r->diags, &j->batch.diags);
-    int rc = f->keeps && j->block.nrow ? see_cells(f, &j->block, err) : SM_OK;
+    int rc = f->keeps && j->cells.block.nrow ? see_cells(f, &j->cells.block, err) : SM_OK;
     for (size_t i = 0; i < r->nemitter && !rc; i++)
         if (is_served(f, r->emitter[i]) && is_apart(r->emitter[i]))
             rc = sm_emitter_put(r->emitter[i], &j->apart[i], err);
@@ -171,7 +158,7 @@ static int next_job(struct parts *f, struct run_job **ret, struct sm_err *err) {
     if (rc) return rc;
     sm_err_reset(&(*ret)->err);
     (*ret)->pass = &f->pass;
-    (*ret)->raw.nrow = 0;
+    (*ret)->raw.block.nrow = 0;
     return SM_OK;
 }
 
@@ -193,22 +180,10 @@ static bool is_cut(const struct parts *f, const struct run_job *j, const struct 
                    uint32_t i) {
     const struct sm_domain *d = f->p->domain;
     const sm_val *x = &b->cell[(size_t)i * b->ncol],
-                 *last = &j->raw_cell[(size_t)(j->raw.nrow - 1) * b->ncol];
+                 *last = &j->raw.cell[(size_t)(j->raw.block.nrow - 1) * b->ncol];
     for (uint32_t k = 0; k < f->p->lead; k++)
         if (!sm_val_eq(f->r->spec->texts, x[d->key[k]], last[d->key[k]])) return true;
     return f->p->lead == 0;
-}
-
-static int raw_add(struct run_job *j, const struct sm_block *b, uint32_t from, uint32_t n,
-                   struct sm_err *err) {
-    const size_t ncol = b->ncol, had = j->raw.nrow;
-    int rc = sm_grow(&j->raw_cell, &j->cap_raw_cell, (had + n) * ncol, sizeof *j->raw_cell, err);
-    if (!rc) rc = sm_grow(&j->raw_pos, &j->cap_raw_pos, had + n, sizeof *j->raw_pos, err);
-    if (rc) return rc;
-    memcpy(j->raw_cell + had * ncol, b->cell + from * ncol, n * ncol * sizeof *j->raw_cell);
-    memcpy(j->raw_pos + had, b->pos + from, n * sizeof *j->raw_pos);
-    j->raw = (struct sm_block){j->raw_cell, j->raw_pos, (uint32_t)(had + n), b->ncol};
-    return SM_OK;
 }
 
 /* Cuts the blocks into parts: whole subjects, about as many records as a part should have. */
@@ -220,8 +195,8 @@ static int cut_parts(struct parts *f, struct sm_err *err) {
     while (!rc && !(rc = in.next(in.ctx, &b, err))) {
         uint32_t from = 0;
         for (uint32_t i = 0; i < b.nrow && !rc; i++) {
-            if (!j || j->raw.nrow + i - from < f->p->rows) continue;
-            if (i > from) rc = raw_add(j, &b, from, i - from, err);
+            if (!j || j->raw.block.nrow + i - from < f->p->rows) continue;
+            if (i > from) rc = run_cells_add(&j->raw, &b, from, i - from, err);
             from = i;
             if (rc || !is_cut(f, j, &b, i)) continue;
             sm_pool_put(f->r->pool, j);
@@ -229,7 +204,7 @@ static int cut_parts(struct parts *f, struct sm_err *err) {
             rc = next_job(f, &j, err);
         }
         if (!rc && !j) rc = next_job(f, &j, err);
-        if (!rc) rc = raw_add(j, &b, from, b.nrow - from, err);
+        if (!rc) rc = run_cells_add(&j->raw, &b, from, b.nrow - from, err);
     }
     if (rc == SM_EOF && j)
         sm_pool_put(f->r->pool, j);

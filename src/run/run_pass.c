@@ -58,13 +58,14 @@ void run_job_work(void *job, void *state) {
     if (sm_reader_parse(j->reader, w->read, j->chunk, j->fate, j->nfate, &j->batch, &j->err))
         return;
     int rc = SM_OK;
-    if (p->kind == RUN_DOMAIN)
+    if (p->kind == RUN_DOMAIN) {
         rc = sm_map_batch(w->map, p->domain, p->from, p->source, j->input->in.file, &j->batch,
                           &j->recs, &j->err);
-    if (p->kind == RUN_DOMAIN && !rc) rc = sm_sorter_pack(p->sorter, w->index, &j->recs, &j->packs, &j->err);
-    if (p->kind == RUN_LOOKUP)
+        if (!rc) rc = sm_sorter_pack(p->sorter, w->index, &j->recs, &j->packs, &j->err);
+    } else if (p->kind == RUN_LOOKUP) {
         rc = sm_map_lookup(w->map, p->lookup, p->lookup_from, p->source, j->input->in.file,
                            &j->batch, &j->recs, &j->err);
+    }
     if (!rc && sm_intern_failed(w->in))
         sm_fail(&j->err, SM_ELIMIT,
                 "a value is longer than 1 MiB, a regular expression takes too much work, or memory "

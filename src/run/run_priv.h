@@ -38,6 +38,13 @@ struct run_worker { /* one thread's state, kept for the whole run */
 enum { RUN_EMITTERS = 16 };
 enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_BLOCK, RUN_PART };
 struct run_pass;
+/* A block with memory of its own, to which rows are added; zeroed is empty. */
+struct run_cells {
+    struct sm_block block;
+    sm_val *cell;
+    sm_pos *pos;
+    size_t cap_cell, cap_pos;
+};
 struct run_job { /* one chunk, block or part on its way through a pass */
     const struct run_pass *pass;
     struct run_input *input;
@@ -51,14 +58,8 @@ struct run_job { /* one chunk, block or part on its way through a pass */
     struct sm_sort_packs *packs; /* RUN_DOMAIN: recs, packed for the pass's sorter */
     /* RUN_BLOCK, RUN_PART */
     size_t part;
-    struct sm_block block;
-    sm_val *cell;
-    sm_pos *pos;
-    size_t cap_cell, cap_pos;
-    struct sm_block raw; /* RUN_PART cut out of blocks: its records as they were sorted */
-    sm_val *raw_cell;
-    sm_pos *raw_pos;
-    size_t cap_raw_cell, cap_raw_pos;
+    struct run_cells cells;
+    struct run_cells raw; /* RUN_PART cut out of blocks: its records as they were sorted */
     struct sm_emit_apart apart[RUN_EMITTERS];
     struct sm_err err;
     struct run_job *next; /* free list */
@@ -232,6 +233,9 @@ int run_blocks_block(struct run_blocks *f, const struct sm_block *b,
 int run_blocks_end(struct run_blocks *f, int rc, struct sm_err *err) SM_MUST_CHECK;
 void run_blocks_work(struct run_job *j);
 void run_blocks_free(struct run_job *j);
+/* Adds n rows of b from row `from` on; all that are there have as many columns. */
+int run_cells_add(struct run_cells *c, const struct sm_block *b, uint32_t from, uint32_t n,
+                  struct sm_err *err) SM_MUST_CHECK;
 void run_job_work(void *job, void *state);
 bool run_stopped(const struct run *r);
 #endif
