@@ -79,6 +79,8 @@ struct sm_recs {
 };
 int sm_recs_reserve(struct sm_recs *r, uint32_t ncol, uint32_t nrow, struct sm_err *err)
     SM_MUST_CHECK; /* grows, keeps what is there; new cells hold anything */
+/* Adds the records of `from`; r has as many columns, or no records. */
+int sm_recs_append(struct sm_recs *r, const struct sm_recs *from, struct sm_err *err) SM_MUST_CHECK;
 void sm_recs_clear(struct sm_recs *r);
 void sm_recs_free(struct sm_recs *r);
 

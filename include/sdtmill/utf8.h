@@ -12,6 +12,7 @@ size_t sm_utf8_invalid(struct sm_str s, bool *ret_cut);
 size_t sm_utf8_count(struct sm_str s);
 /* True if no byte is above 0x7E or below 0x20. */
 bool sm_utf8_is_printable_ascii(struct sm_str s);
+bool sm_utf8_is_ascii(struct sm_str s);
 /* Reads one character at p < end of valid text, moves *p behind it. */
 uint32_t sm_utf8_next(const char **p, const char *end);
 /* Writes one character, returns its length 1..4. */

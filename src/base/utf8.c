@@ -69,6 +69,18 @@ size_t sm_utf8_count(struct sm_str s) {
     return s.n - inner;
 }
 
+bool sm_utf8_is_ascii(struct sm_str s) {
+    size_t i = 0;
+    uint64_t any = 0, w[4];
+    for (; s.n - i >= sizeof w; i += sizeof w) {
+        memcpy(w, s.p + i, sizeof w);
+        any |= w[0] | w[1] | w[2] | w[3];
+    }
+    for (; i < s.n; i++)
+        any |= (unsigned char)s.p[i] & 0x80u;
+    return (any & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool sm_utf8_is_printable_ascii(struct sm_str s) {
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] < 0x20 || s.p[i] > 0x7E) return false;

@@ -153,9 +153,9 @@ struct memo_view {
 
 static inline __attribute__((always_inline)) void memo_key(const struct memo_view *v, uint32_t nkey,
                                                            bool dense, uint32_t k, sm_val *key) {
-    key[0] = v->src[0].base[dense || !v->src[0].at ? k : v->src[0].at[k]];
+    key[0] = dense ? v->src[0].base[k] : map_src_at(&v->src[0], k);
     for (uint32_t i = 1; i < nkey; i++)
-        key[i] = v->src[i].base[dense || !v->src[i].at ? k : v->src[i].at[k]];
+        key[i] = dense ? v->src[i].base[k] : map_src_at(&v->src[i], k);
 }
 
 static inline __attribute__((always_inline)) const sm_val *

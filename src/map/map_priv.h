@@ -183,6 +183,9 @@ struct map_src {
     const sm_val *base;
     const uint32_t *at;
 };
+static inline sm_val map_src_at(const struct map_src *s, uint32_t k) {
+    return s->base[s->at ? s->at[k] : k];
+}
 bool map_source_of(struct map_run *m, struct sm_slot s, const struct map_sel *sel,
                    struct map_src *ret);
 /* References of the current row's subject, NULL if there are none. */

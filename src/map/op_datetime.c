@@ -172,8 +172,7 @@ uint32_t map_datetime_fast(struct map_run *m, struct map_rule *r, const struct m
     uint32_t n = 0;
     if (!map_sources(m, r, sel, src)) return 0;
     for (uint32_t k = 0; k < sel->n; k++) {
-        sm_val date = src[0].base[src[0].at ? src[0].at[k] : k];
-        sm_val time = src[1].base[src[1].at ? src[1].at[k] : k];
+        const sm_val date = map_src_at(&src[0], k), time = map_src_at(&src[1], k);
         if (date != d || time != t) easy = fast_date(date, time, iso, &v);
         d = date;
         t = time;

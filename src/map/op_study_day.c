@@ -62,8 +62,7 @@ uint32_t map_study_day_fast(struct map_run *m, struct map_rule *r, const struct 
     int32_t day = INT32_MIN;
     bool easy = true, known = true;
     for (uint32_t k = 0; k < sel->n; k++) {
-        sm_val date = src[0].base[src[0].at ? src[0].at[k] : k];
-        sm_val reference = src[1].base[src[1].at ? src[1].at[k] : k];
+        const sm_val date = map_src_at(&src[0], k), reference = map_src_at(&src[1], k);
         if (reference != from) known = packed_day(reference, &day);
         if (date != to || reference != from) easy = known && fast_day(date, day, &v);
         to = date;

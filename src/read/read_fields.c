@@ -197,18 +197,6 @@ static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool qu
     return taken && !c.odd;
 }
 
-static bool fields_is_ascii(struct sm_str s) {
-    size_t i = 0;
-    for (; i + 8 <= s.n; i += 8) {
-        uint64_t w;
-        memcpy(&w, s.p + i, sizeof w);
-        if (w & UINT64_C(0x8080808080808080)) return false;
-    }
-    for (; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80) return false;
-    return true;
-}
-
 /* A byte that is no character becomes the mark that a converted file would hold. */
 static bool fields_decode(struct read_fields *f, const struct sm_charmap *map, struct sm_str raw) {
     sm_buf_clear(&f->decoded);
@@ -236,7 +224,7 @@ static bool fields_decode(struct read_fields *f, const struct sm_charmap *map, s
 static bool fields_other(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
                          uint32_t flags, bool taken) {
     const bool broken = flags & SM_SPAN_BROKEN, quotes = flags & SM_SPAN_QUOTE;
-    if (!taken) f->ascii = fields_is_ascii(raw);
+    if (!taken) f->ascii = sm_utf8_is_ascii(raw);
     if (!f->ascii && r->map) {
         if (!fields_decode(f, r->map, raw)) return false;
         taken = !broken && fields_cut(f, r, quotes);

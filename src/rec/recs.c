@@ -47,6 +47,16 @@ int sm_recs_reserve(struct sm_recs *r, uint32_t ncol, uint32_t nrow, struct sm_e
     return SM_OK;
 }
 
+int sm_recs_append(struct sm_recs *r, const struct sm_recs *from, struct sm_err *err) {
+    int rc = sm_recs_reserve(r, from->ncol, r->nrow + from->nrow, err);
+    if (rc != SM_OK) return rc;
+    for (uint32_t c = 0; c < from->ncol; c++)
+        memcpy(r->col[c] + r->nrow, from->col[c], from->nrow * sizeof(sm_val));
+    memcpy(r->pos + r->nrow, from->pos, from->nrow * sizeof *from->pos);
+    r->nrow += from->nrow;
+    return SM_OK;
+}
+
 void sm_recs_clear(struct sm_recs *r) {
     r->nrow = 0;
 }

@@ -176,12 +176,8 @@ static int add(struct sm_sorter *s, const struct sm_recs *r, bool may_spill, str
         return rc == SM_OK ? pack_all(s, r, may_spill, err) : rc;
     }
     if (r->nrow == 0) return SM_OK;
-    int rc = sm_recs_reserve(&s->few, r->ncol, s->few.nrow + r->nrow, err);
+    int rc = sm_recs_append(&s->few, r, err);
     if (rc != SM_OK) return rc;
-    for (uint32_t c = 0; c < r->ncol; c++)
-        memcpy(s->few.col[c] + s->few.nrow, r->col[c], r->nrow * sizeof(sm_val));
-    memcpy(s->few.pos + s->few.nrow, r->pos, r->nrow * sizeof *r->pos);
-    s->few.nrow += r->nrow;
     return s->few.nrow >= SORT_FEW * 4 ? pack_few(s, may_spill, err) : SM_OK;
 }
 

@@ -21,16 +21,6 @@ uint32_t sort_pack_rows(const struct sm_packer *p, uint32_t left) {
     return left <= p->rows ? left : left < p->rows * 2 ? (left + 1) / 2 : p->rows;
 }
 
-static int copy_few(struct sm_sort_packs *p, const struct sm_recs *r, struct sm_err *err) {
-    int rc = sm_recs_reserve(&p->few, r->ncol, r->nrow, err);
-    if (rc != SM_OK) return rc;
-    for (uint32_t c = 0; c < r->ncol; c++)
-        memcpy(p->few.col[c], r->col[c], r->nrow * sizeof(sm_val));
-    memcpy(p->few.pos, r->pos, r->nrow * sizeof *r->pos);
-    p->few.nrow = r->nrow;
-    return SM_OK;
-}
-
 static int pack_many(struct sm_packer *by, struct sm_sort_packs *p, const struct sm_recs *r,
                      struct sm_err *err) {
     const sm_val **col = sm_alloc((size_t)r->ncol + 1, sizeof *col);
@@ -61,7 +51,7 @@ int sm_sorter_pack(struct sm_sorter *s, unsigned front, const struct sm_recs *r,
     struct sm_sort_packs *p = sm_alloc(1, sizeof *p);
     if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
     p->maker = front + 1;
-    rc = r->nrow < SORT_FEW ? copy_few(p, r, err) : pack_many(by, p, r, err);
+    rc = r->nrow < SORT_FEW ? sm_recs_append(&p->few, r, err) : pack_many(by, p, r, err);
     p->maker_bytes = by->bytes;
     if (rc == SM_OK)
         *ret = p;

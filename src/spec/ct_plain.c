@@ -16,10 +16,6 @@ struct plain {
     bool nomem;
 };
 
-static bool is_open(struct plain *p, enum xp_what what, const char *name) {
-    return what == XP_OPEN && sm_str_eq_c(p->x.name, name);
-}
-
 /* An attribute, if it is there; an empty one is not for us. */
 static bool attr_of(struct plain *p, const char *name, struct sm_str *ret) {
     struct sm_str written = xp_attr(&p->x, name);
@@ -40,7 +36,7 @@ static bool look_term(struct plain *p, uint32_t *nsynonym) {
     for (;;) {
         enum xp_what what = xp_next(&p->x);
         if (what == XP_CLOSE) return true;
-        if (!is_open(p, what, "synonym") || p->x.empty) return false;
+        if (!xp_is_open(&p->x, what, "synonym") || p->x.empty) return false;
         if (xp_next(&p->x) != XP_TEXT) return false;
         if (xp_next(&p->x) != XP_CLOSE) return false;
         (*nsynonym)++;
@@ -55,7 +51,7 @@ static bool look_terms(struct plain *p, struct ct_list *l) {
         enum xp_what what = xp_next(&p->x);
         l->plain = sm_str_n(from, (size_t)(to - from));
         if (what == XP_CLOSE) return true;
-        if (!is_open(p, what, "term") || !look_term(p, &l->nsynonym)) return false;
+        if (!xp_is_open(&p->x, what, "term") || !look_term(p, &l->nsynonym)) return false;
         l->list.nterm++;
     }
 }
@@ -77,12 +73,12 @@ static bool look_list(struct plain *p) {
 }
 
 static bool look_file(struct plain *p) {
-    if (!is_open(p, xp_next(&p->x), "part") || p->x.empty) return false;
+    if (!xp_is_open(&p->x, xp_next(&p->x), "part") || p->x.empty) return false;
     if (!sm_str_eq_c(xp_attr(&p->x, "xmlns"), mapping_ns)) return false;
     for (;;) {
         enum xp_what what = xp_next(&p->x);
         if (what == XP_CLOSE) break;
-        if (!is_open(p, what, "codelist") || !look_list(p)) return false;
+        if (!xp_is_open(&p->x, what, "codelist") || !look_list(p)) return false;
     }
     return p->list && xp_next(&p->x) == XP_END;
 }
@@ -117,7 +113,7 @@ bool ct_plain_terms(struct sm_ct *ct, struct ct_list *l) {
     for (;;) {
         enum xp_what what = xp_next(&p.x);
         if (what == XP_NOT || what == XP_END) break;
-        if (is_open(&p, what, "term") && !term_open(&p, &term[nterm++], synonym)) return false;
+        if (xp_is_open(&p.x, what, "term") && !term_open(&p, &term[nterm++], synonym)) return false;
         if (what != XP_TEXT) continue;
         *synonym = xp_meaning(ct->arena, sm_str_trim(p.x.text));
         if (!synonym++->p) return false;

@@ -38,18 +38,6 @@ struct text_load {
 /* ---- lines -------------------------------------------------------------------------------------
  */
 
-static bool is_ascii(struct sm_str s) {
-    size_t i = 0;
-    uint64_t any = 0, w[4];
-    for (; s.n - i >= sizeof w; i += sizeof w) {
-        memcpy(w, s.p + i, sizeof w);
-        any |= w[0] | w[1] | w[2] | w[3];
-    }
-    for (; i < s.n; i++)
-        any |= (unsigned char)s.p[i] & 0x80u;
-    return (any & UINT64_C(0x8080808080808080)) == 0;
-}
-
 static size_t split_line(const char *p, const char *end, struct sm_str col[CT_COLUMNS]) {
     size_t n = 0;
     while (end > p && (end[-1] == '\r' || end[-1] == '\n'))
@@ -173,7 +161,7 @@ static void lines_read(struct text_load *t, struct sm_str text) {
 static void text_take(struct text_load *t, struct sm_str text) {
     if (t->offset == 0 && sm_str_starts(text, SM_STR("\xEF\xBB\xBF")))
         text = sm_str_n(text.p + 3, text.n - 3);
-    if (t->bad == SIZE_MAX && !is_ascii(text)) {
+    if (t->bad == SIZE_MAX && !sm_utf8_is_ascii(text)) {
         size_t at = sm_utf8_invalid(text, NULL);
         if (at != SIZE_MAX) t->bad = t->offset + at;
     }

@@ -40,10 +40,6 @@ struct plain {
     int rc;
 };
 
-static bool is_open(struct plain *p, enum xp_what what, const char *name) {
-    return what == XP_OPEN && sm_str_eq_c(p->x.name, name);
-}
-
 static bool good(struct plain *p, int rc) {
     p->rc = rc;
     return rc == SM_OK;
@@ -99,7 +95,7 @@ static bool read_vars(struct plain *p, struct sm_model_ds *d) {
     enum xp_what what;
     p->nvar = 0;
     while ((what = xp_next(&p->x)) != XP_CLOSE)
-        if (!is_open(p, what, "variable") || !read_var(p)) return false;
+        if (!xp_is_open(&p->x, what, "variable") || !read_var(p)) return false;
     if (p->nvar == 0) return false;
     d->nvar = (uint32_t)p->nvar;
     d->var = keep(p, p->var, p->nvar, sizeof *p->var);
@@ -122,11 +118,11 @@ static bool read_ds(struct plain *p) {
 
 static bool read_root(struct plain *p, struct sm_model *model) {
     enum xp_what what;
-    if (!is_open(p, xp_next(&p->x), "standard") || p->x.empty) return false;
+    if (!xp_is_open(&p->x, xp_next(&p->x), "standard") || p->x.empty) return false;
     if (!sm_str_eq_c(xp_attr(&p->x, "xmlns"), model_ns)) return false;
     if (!fields_read(p, root_fields, model)) return false;
     while ((what = xp_next(&p->x)) != XP_CLOSE)
-        if (!is_open(p, what, "dataset") || !read_ds(p)) return false;
+        if (!xp_is_open(&p->x, what, "dataset") || !read_ds(p)) return false;
     if (xp_next(&p->x) != XP_END || p->nds == 0) return false;
     model->nds = (uint32_t)p->nds;
     model->ds = keep(p, p->ds, p->nds, sizeof *p->ds);

@@ -39,6 +39,10 @@ bool xp_file(struct xp *x, struct sm_str text);
  * stand at elements that stand in no other. */
 void xp_piece(struct xp *x, struct sm_str text);
 enum xp_what xp_next(struct xp *x);
+/* Is what xp_next gave the start of an element of this name? */
+static inline bool xp_is_open(const struct xp *x, enum xp_what what, const char *name) {
+    return what == XP_OPEN && sm_str_eq_c(x->name, name);
+}
 /* The attribute as written; no value if it is absent. */
 struct sm_str xp_attr(const struct xp *x, const char *name);
 /* What a text or a value as written means: itself, or a copy in the arena, closed by a zero byte,

@@ -78,8 +78,24 @@ static void letters_change_case_both_ways(void **state) {
     assert_int_equal(sm_utf8_lower(0x130), 'i');
 }
 
+static void ascii_is_told_at_every_place(void **state) {
+    (void)state;
+    char text[80];
+    memset(text, 'a', sizeof text);
+    for (size_t n = 0; n <= sizeof text; n++) {
+        assert_true(sm_utf8_is_ascii(sm_str_n(text, n)));
+        for (size_t at = 0; at < n; at++) {
+            text[at] = (char)(0x80 + at);
+            assert_false(sm_utf8_is_ascii(sm_str_n(text, n)));
+            assert_true(sm_utf8_is_ascii(sm_str_n(text, at)));
+            text[at] = 'a';
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ascii_is_told_at_every_place),
         cmocka_unit_test(every_scalar_value_survives_put_and_next),
         cmocka_unit_test(malformed_bytes_are_found_where_they_stand),
         cmocka_unit_test(characters_are_counted),
