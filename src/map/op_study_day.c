@@ -23,17 +23,6 @@ void map_study_day_value(struct map_run *m, const struct map_rule *r, sm_val *ou
     out[0] = sm_val_from_i64(m->in, (int64_t)day - reference + (day >= reference));
 }
 
-static sm_val small_number(int32_t n) {
-    uint64_t text = 0;
-    uint32_t rest = n < 0 ? 0u - (uint32_t)n : (uint32_t)n;
-    do {
-        text = text >> 8 | (uint64_t)('0' + rest % 10) << 48;
-        rest /= 10;
-    } while (rest);
-    if (n < 0) text = text >> 8 | (uint64_t)'-' << 48;
-    return text | (uint64_t)1 << 56;
-}
-
 /* A packed date, or nothing: the day, INT32_MIN if there is none. False: it is a text. */
 static bool packed_day(sm_val v, int32_t *ret) {
     if (v != SM_MISSING && !sm_val_is_dtc(v)) return false;
@@ -42,14 +31,13 @@ static bool packed_day(sm_val v, int32_t *ret) {
 }
 
 /* False: not easy. */
-static bool fast_day(sm_val date, int32_t reference, sm_val *ret) {
+static bool fast_day(struct sm_intern *in, sm_val date, int32_t reference, sm_val *ret) {
     int32_t day;
     if (!packed_day(date, &day)) return false;
     *ret = SM_MISSING;
     if (day == INT32_MIN || reference == INT32_MIN) return true;
-    int32_t n = day - reference + (day >= reference);
-    *ret = small_number(n);
-    return n > -1000000 && n < 10000000;
+    *ret = sm_val_from_i64(in, (int64_t)day - reference + (day >= reference));
+    return true;
 }
 
 /* Rows of one day and subject mostly stand together. */
@@ -64,7 +52,7 @@ uint32_t map_study_day_fast(struct map_run *m, struct map_rule *r, const struct 
     for (uint32_t k = 0; k < sel->n; k++) {
         const sm_val date = map_src_at(&src[0], k), reference = map_src_at(&src[1], k);
         if (reference != from) known = packed_day(reference, &day);
-        if (date != to || reference != from) easy = known && fast_day(date, day, &v);
+        if (date != to || reference != from) easy = known && fast_day(m->in, date, day, &v);
         to = date;
         from = reference;
         dst[0][sel->rec ? sel->rec[k] : k] = v;

@@ -38,8 +38,21 @@ struct sm_str sm_val_text(const struct sm_texts *t, sm_val v, struct sm_valbuf *
     return (struct sm_str){buf->c, 0};
 }
 
+/* A number of at most seven characters: digits from the last one on, as the inline value has them. */
+static sm_val short_number(int32_t n) {
+    uint64_t text = 0;
+    uint32_t rest = n < 0 ? 0u - (uint32_t)n : (uint32_t)n;
+    do {
+        text = text >> 8 | (uint64_t)('0' + rest % 10) << 48;
+        rest /= 10;
+    } while (rest);
+    if (n < 0) text = text >> 8 | (uint64_t)'-' << 48;
+    return text | (uint64_t)1 << 56;
+}
+
 sm_val sm_val_from_i64(struct sm_intern *in, int64_t n) {
     char text[24];
+    if (n > -1000000 && n < 10000000) return short_number((int32_t)n);
     return sm_val_make(in, sm_str_n(text, sm_num_format_i64(n, text)));
 }
 

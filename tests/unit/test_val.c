@@ -165,6 +165,14 @@ static void numbers_are_read_and_written(void **state) {
     struct fix *f = *state;
     double d = 0;
     check_text(f, sm_val_from_i64(f->in, -9000000000), "-9000000000");
+    for (int64_t far = 1; far < 100000000000; far = far * 10)
+        for (int64_t n = far - 30; n <= far + 30; n++)
+            for (int sign = -1; sign <= 1; sign += 2) {
+                char text[32];
+                snprintf(text, sizeof text, "%" PRId64, sign * n);
+                check_text(f, sm_val_from_i64(f->in, sign * n), text);
+                assert_true(sm_val_from_i64(f->in, sign * n) == sm_val_make(f->in, sm_str(text)));
+            }
     assert_true(sm_val_to_num(f->texts, make(f, "12.5"), &d) && d == 12.5);
     assert_false(sm_val_to_num(f->texts, make(f, "1e5"), &d));
     assert_false(sm_val_to_num(f->texts, SM_MISSING, &d));
