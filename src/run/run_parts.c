@@ -179,8 +179,9 @@ static int read_parts(struct parts *f, struct sm_err *err) {
 static bool is_cut(const struct parts *f, const struct run_job *j, const struct sm_block *b,
                    uint32_t i) {
     const struct sm_domain *d = f->p->domain;
+    const struct sm_block *part = &j->raw.block;
     const sm_val *x = &b->cell[(size_t)i * b->ncol],
-                 *last = &j->raw.cell[(size_t)(j->raw.block.nrow - 1) * b->ncol];
+                 *last = &part->cell[(size_t)(part->nrow - 1) * b->ncol];
     for (uint32_t k = 0; k < f->p->lead; k++)
         if (!sm_val_eq(f->r->spec->texts, x[d->key[k]], last[d->key[k]])) return true;
     return f->p->lead == 0;
