@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sink.c - a sink's full buffers are hashed and written by a thread of its own, which is started
- * with the first one: the formatting thread goes on in a second buffer meanwhile. Small files never
- * get there. */
+/* sink.c - a sink's full buffers are written by a thread of its own and hashed by another, which are
+ * started with the first one: the formatting thread goes on in a second buffer meanwhile. Small
+ * files never get there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,16 +19,20 @@
 enum { BUFFER_SIZE = 1024 * 1024, MOVE_LEAST = BUFFER_SIZE / 8, PUSH_LEAST = 8 * BUFFER_SIZE };
 enum { WRITE_SOON = 2 }; /* SYNC_FILE_RANGE_WRITE */
 
-struct writer {
+struct sink;
+struct hand { /* a thread that does one thing with every full buffer */
+    int (*work)(struct sink *o, const char *p, size_t n); /* 0 or an errno */
+    struct sink *sink;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t turn;
     /* under the lock */
-    const char *p; /* what to write; NULL = nothing */
+    const char *p; /* what to work on; NULL = nothing */
     size_t n;
     int sys; /* errno of the first failure */
     bool quit;
 };
+enum { HANDS = 2 };
 struct buffer {
     char *p;
     size_t cap;
@@ -42,12 +46,12 @@ struct sink {
     bool ours;  /* fd is closed here */
     bool kept;  /* nothing is written anywhere: the buffer grows */
     bool alone; /* no thread can be had */
-    bool started;
+    unsigned started; /* hands at work: none or all that the sink needs */
     enum sm_rc code;
     int sys;
     struct sm_sha256 *hash;
     size_t *open_sinks;
-    struct writer w;
+    struct hand hand[HANDS];
     char name[]; /* for messages; below `dir` if ours */
 };
 
@@ -76,9 +80,7 @@ static void push(struct sink *o, size_t n) {
     o->pushed = o->written;
 }
 
-/* 0 or an errno. */
-static int put_bytes(struct sink *o, const char *p, size_t n) {
-    if (o->hash) sm_sha256_add(o->hash, p, n);
+static int write_bytes(struct sink *o, const char *p, size_t n) {
     while (n > 0) {
         ssize_t w = write(o->fd, p, n);
         if (w < 0 && errno == EINTR) continue;
@@ -90,79 +92,101 @@ static int put_bytes(struct sink *o, const char *p, size_t n) {
     return 0;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------ */
-static void *write_behind(void *arg) {
-    struct sink *o = arg;
-    struct writer *w = &o->w;
-    (void)pthread_mutex_lock(&w->lock);
-    while (w->p || !w->quit) {
-        if (!w->p) {
-            (void)pthread_cond_wait(&w->turn, &w->lock);
+static int hash_bytes(struct sink *o, const char *p, size_t n) {
+    sm_sha256_add(o->hash, p, n);
+    return 0;
+}
+
+static int put_bytes(struct sink *o, const char *p, size_t n) {
+    if (o->hash) (void)hash_bytes(o, p, n);
+    return write_bytes(o, p, n);
+}
+
+/* ---- the threads ----------------------------------------------------------------------------- */
+static void *hand_main(void *arg) {
+    struct hand *h = arg;
+    (void)pthread_mutex_lock(&h->lock);
+    while (h->p || !h->quit) {
+        if (!h->p) {
+            (void)pthread_cond_wait(&h->turn, &h->lock);
             continue;
         }
-        bool skip = w->sys != 0;
-        (void)pthread_mutex_unlock(&w->lock);
-        int e = skip ? 0 : put_bytes(o, w->p, w->n);
-        (void)pthread_mutex_lock(&w->lock);
-        if (e) w->sys = e;
-        w->p = NULL;
-        (void)pthread_cond_signal(&w->turn);
+        bool skip = h->sys != 0;
+        (void)pthread_mutex_unlock(&h->lock);
+        int e = skip ? 0 : h->work(h->sink, h->p, h->n);
+        (void)pthread_mutex_lock(&h->lock);
+        if (e) h->sys = e;
+        h->p = NULL;
+        (void)pthread_cond_signal(&h->turn);
     }
-    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_mutex_unlock(&h->lock);
     return NULL;
 }
 
 /* Signals are for the main thread. */
-static bool start_thread(struct sink *o) {
+static bool hand_start(struct sink *o, int (*work)(struct sink *, const char *, size_t)) {
+    struct hand *h = &o->hand[o->started];
     sigset_t all, was;
-    if (sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return false;
-    o->next.cap = BUFFER_SIZE;
-    if (pthread_mutex_init(&o->w.lock, NULL)) return false;
-    if (pthread_cond_init(&o->w.turn, NULL)) {
-        (void)pthread_mutex_destroy(&o->w.lock);
+    *h = (struct hand){.work = work, .sink = o};
+    if (pthread_mutex_init(&h->lock, NULL)) return false;
+    if (pthread_cond_init(&h->turn, NULL)) {
+        (void)pthread_mutex_destroy(&h->lock);
         return false;
     }
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &was);
-    o->started = pthread_create(&o->w.thread, NULL, write_behind, o) == 0;
+    bool good = pthread_create(&h->thread, NULL, hand_main, h) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &was, NULL);
-    if (o->started) return true;
-    (void)pthread_cond_destroy(&o->w.turn);
-    (void)pthread_mutex_destroy(&o->w.lock);
+    o->started += good;
+    if (good) return true;
+    (void)pthread_cond_destroy(&h->turn);
+    (void)pthread_mutex_destroy(&h->lock);
     return false;
 }
 
-/* Until the thread has nothing to do; what it ran into is latched. */
+/* Until the threads have nothing to do; what they ran into is latched. */
 static void wait_idle(struct sink *o) {
-    if (!o->started) return;
-    (void)pthread_mutex_lock(&o->w.lock);
-    while (o->w.p)
-        (void)pthread_cond_wait(&o->w.turn, &o->w.lock);
-    int e = o->w.sys;
-    (void)pthread_mutex_unlock(&o->w.lock);
-    if (e) latch(o, SM_EIO, e);
+    for (struct hand *h = o->hand; h < o->hand + o->started; h++) {
+        (void)pthread_mutex_lock(&h->lock);
+        while (h->p)
+            (void)pthread_cond_wait(&h->turn, &h->lock);
+        int e = h->sys;
+        (void)pthread_mutex_unlock(&h->lock);
+        if (e) latch(o, SM_EIO, e);
+    }
 }
 
-static void stop_thread(struct sink *o) {
-    if (!o->started) return;
+static void stop_threads(struct sink *o) {
     wait_idle(o);
-    (void)pthread_mutex_lock(&o->w.lock);
-    o->w.quit = true;
-    (void)pthread_cond_signal(&o->w.turn);
-    (void)pthread_mutex_unlock(&o->w.lock);
-    (void)pthread_join(o->w.thread, NULL);
-    (void)pthread_cond_destroy(&o->w.turn);
-    (void)pthread_mutex_destroy(&o->w.lock);
-    o->started = false;
+    for (; o->started; o->started--) {
+        struct hand *h = &o->hand[o->started - 1];
+        (void)pthread_mutex_lock(&h->lock);
+        h->quit = true;
+        (void)pthread_cond_signal(&h->turn);
+        (void)pthread_mutex_unlock(&h->lock);
+        (void)pthread_join(h->thread, NULL);
+        (void)pthread_cond_destroy(&h->turn);
+        (void)pthread_mutex_destroy(&h->lock);
+    }
+}
+
+static bool start_threads(struct sink *o) {
+    if (sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return false;
+    o->next.cap = BUFFER_SIZE;
+    if (hand_start(o, write_bytes) && (!o->hash || hand_start(o, hash_bytes))) return true;
+    stop_threads(o);
+    return false;
 }
 
 static void hand_over(struct sink *o, size_t n) {
     struct buffer full = o->now;
-    (void)pthread_mutex_lock(&o->w.lock);
-    o->w.p = full.p;
-    o->w.n = n;
-    (void)pthread_cond_signal(&o->w.turn);
-    (void)pthread_mutex_unlock(&o->w.lock);
+    for (struct hand *h = o->hand; h < o->hand + o->started; h++) {
+        (void)pthread_mutex_lock(&h->lock);
+        h->p = full.p;
+        h->n = n;
+        (void)pthread_cond_signal(&h->turn);
+        (void)pthread_mutex_unlock(&h->lock);
+    }
     o->now = o->next;
     o->next = full;
 }
@@ -175,7 +199,7 @@ static void flush(struct sink *o) {
     if (o->code) return;
     size_t n = (size_t)(o->pub.at - o->now.p);
     o->flushed += n;
-    if (!o->started && !o->alone && n >= BUFFER_SIZE / 2) o->alone = !start_thread(o);
+    if (!o->started && !o->alone && n >= BUFFER_SIZE / 2) o->alone = !start_threads(o);
     if (o->started && n > 0) {
         hand_over(o, n);
     } else {
@@ -254,7 +278,7 @@ int sm_sink_check(const struct sm_sink *k, struct sm_err *err) {
 }
 
 static void sink_free(struct sink *o) {
-    stop_thread(o);
+    stop_threads(o);
     if (o->open_sinks) --*o->open_sinks;
     sm_sha256_free(o->hash);
     sm_free(o->now.p);
@@ -284,7 +308,7 @@ int sm_sink_close(struct sm_sink *k, uint64_t *ret_size, char digest[65], struct
 void sm_sink_discard(struct sm_sink *k) {
     if (!k) return;
     struct sink *o = own(k);
-    stop_thread(o);
+    stop_threads(o);
     if (o->ours) {
         (void)close(o->fd);
         (void)unlinkat(o->dir, o->name, 0);
