@@ -100,7 +100,8 @@ static int index_packs(struct sm_sorter *s, struct sm_err *err) {
     struct sort_makers by = {s->packer, s->o.threads + 1};
     int rc = sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
     if (rc != SM_OK) return rc;
-    rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, bucket_most(s), err);
+    const struct sort_limits limits = {bucket_most(s), s->o.threads};
+    rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, limits, err);
     s->reader = (struct sort_reader){.x = &s->index};
     return rc;
 }

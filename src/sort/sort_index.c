@@ -326,71 +326,26 @@ static bool all_ascend(const struct sort_index *x, uint64_t *key) {
     return true;
 }
 
-/* Deals the records to their buckets. */
-static int deal(struct sort_index *x, struct sm_err *err) {
-    uint16_t *digit = NULL;
-    int rc = sm_resize(&x->number, x->n ? x->n : 1, sizeof *x->number, err);
-    if (rc == SM_OK) rc = sm_resize(&digit, x->n ? x->n : 1, sizeof *digit, err);
-    if (rc != SM_OK) return rc;
-    uint64_t at = 0;
-    for (uint32_t i = 0; i < x->npack; at += x->pack[i]->nrow, i++)
-        sort_plan_digits(x->plan, sort_index_step(x, i), x->pack[i], x->top, digit + at);
-    for (uint64_t i = 0; i < x->n; i++)
-        x->end[digit[i]]++;
-    uint32_t sum = 0;
-    for (uint32_t b = 0; b < x->nbucket; b++) {
-        uint32_t k = x->end[b];
-        x->end[b] = sum;
-        sum += k;
-    }
-    const uint16_t *d = digit;
-    for (uint32_t i = 0; i < x->npack; i++)
-        for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
-            x->number[x->end[*d++]++] = i << SORT_NUMBER_BITS | r;
-    sm_free(digit);
-    return SM_OK;
-}
-
-static int open_packs(struct sort_index *x, struct sm_err *err) {
-    const struct sm_unpack **last = sm_alloc(x->plan->by.n, sizeof *last); /* of each packer */
-    if (!last) return sm_fail(err, SM_ENOMEM, "out of memory");
-    int rc = SM_OK;
-    for (uint32_t i = 0; i < x->npack && rc == SM_OK; i++) {
-        const struct sm_pack *k = x->pack[i];
-        rc = sm_resize(&x->view[i], 1, sm_unpack_bytes(k), err);
-        if (rc != SM_OK) break;
-        struct sm_unpack *u = x->view[i];
-        sm_unpack_set(u, x->plan->by.packer[k->maker], k);
-        x->place[i] = (struct sort_place){u->data, u->stride,
-                                          (uint32_t)(sizeof *u + u->nplain * sizeof *u->plain)};
-        if (last[k->maker]) sm_unpack_share(u, last[k->maker]);
-        last[k->maker] = u;
-        sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
-    }
-    sm_free(last);
-    return rc;
-}
-
 int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,
-                    uint32_t npack, uint32_t most, struct sm_err *err) {
-    *x = (struct sort_index){.plan = plan, .pack = pack, .npack = npack, .most = most};
+                    uint32_t npack, struct sort_limits limits, struct sm_err *err) {
+    *x = (struct sort_index){.plan = plan, .pack = pack, .npack = npack, .most = limits.most};
     for (uint32_t i = 0; i < npack; i++)
         x->n += pack[i]->nrow;
     while (x->top < TOP_MOST && x->n >> x->top > BUCKET_AIM)
         x->top++;
     x->nbucket = 1u << x->top;
-    x->end = sm_alloc(x->nbucket, sizeof *x->end);
     x->step = sm_alloc((size_t)npack * plan->nfield, sizeof *x->step);
     x->view = sm_alloc(npack, sizeof *x->view);
     x->place = sm_alloc(npack, sizeof *x->place);
     uint64_t *key = sm_alloc((size_t)plan->words * 2, sizeof *key);
-    int rc = x->end && x->step && x->view && x->place && key
-                 ? SM_OK
-                 : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK) rc = open_packs(x, err);
+    struct sort_deal *deal = NULL;
+    int rc = x->step && x->view && x->place && key ? SM_OK
+                                                   : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK) rc = sort_deal_open(&deal, x, limits.threads, err);
     if (rc == SM_OK) x->as_is = plan->exact && all_ascend(x, key);
+    if (rc == SM_OK && !x->as_is) rc = sort_deal_run(deal, err);
+    sort_deal_close(deal);
     sm_free(key);
-    if (rc == SM_OK && !x->as_is) rc = deal(x, err);
     if (rc != SM_OK) sort_index_free(x);
     return rc;
 }

@@ -6,6 +6,7 @@
  *   sort_key    what a record's key is: columns to bits whose numeric order is the order wanted
  *   sort_index  the records in memory, put in order through their numbers
  *   sort_merge  runs in the temporary file, merged
+ *   sort_deal   the making of an index
  *   sort_front  records packed in several threads
  *   sort_part   the records in memory, cut into parts that several threads read
  *   sort        the owner's side: takes, spills, decides where the blocks come from */
@@ -157,8 +158,12 @@ struct sort_reader { /* gives out an index from its start */
     uint64_t sorted, given;     /* how many from the start are in their place; were given out */
     uint32_t bucket, pack, row; /* the next bucket; as_is: the next record */
 };
+struct sort_limits {
+    uint32_t most;    /* records to sort at a time with all their key words */
+    unsigned threads; /* that may make the index, the calling one with them */
+};
 int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,
-                    uint32_t npack, uint32_t most, struct sm_err *err) SM_MUST_CHECK;
+                    uint32_t npack, struct sort_limits limits, struct sm_err *err) SM_MUST_CHECK;
 void sort_index_free(struct sort_index *x);
 /* Puts the records of one bucket, which nobody else looks at meanwhile, in order. */
 int sort_index_bucket(const struct sort_index *x, struct sort_scratch *s, uint32_t bucket,
@@ -173,6 +178,14 @@ static inline const struct sort_step *sort_index_step(const struct sort_index *x
     return x->step + (size_t)pack * x->plan->nfield;
 }
 void sort_scratch_free(struct sort_scratch *s);
+
+/* The making of an index by several threads: step[], view[] and place[] are filled by open, number[]
+ * and end[] made by run. */
+struct sort_deal;
+int sort_deal_open(struct sort_deal **ret, struct sort_index *x, unsigned threads,
+                   struct sm_err *err) SM_MUST_CHECK;
+int sort_deal_run(struct sort_deal *d, struct sm_err *err) SM_MUST_CHECK;
+void sort_deal_close(struct sort_deal *d);
 /* Up to `want` further records in order, row by row; *ret_n = 0 at the end. */
 int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
                      struct sm_err *err) SM_MUST_CHECK;

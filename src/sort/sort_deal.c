@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* sort_deal.c - opens the packs of an index and deals their records to its buckets. Each thread has
+ * packs that follow each other, and its own places in every bucket: so a bucket has its records in
+ * the order they came, however many threads there are. */
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
+#include "sdtmill/pool.h"
+#include "sort/sort_priv.h"
+
+enum { SHARE_LEAST = 1 << 15 }; /* records that are worth a thread */
+
+struct share { /* of one thread */
+    struct sort_index *x;
+    int (*step)(struct share *s);
+    uint32_t from, to; /* packs */
+    uint16_t *digit;   /* of the records of all shares, in their order: where this one's begin */
+    uint32_t *count;   /* [nbucket] its records; then the place of its next one */
+    int rc;
+    struct sm_err err;
+};
+struct sort_deal {
+    struct sort_index *x;
+    struct sm_pool *pool;
+    struct share *share;
+    uint32_t n;
+    uint16_t *digit;
+    uint32_t *count;
+};
+
+/* ---- what a thread does ---------------------------------------------------------------------- */
+
+/* Packs of one packer mostly open alike. */
+static int open_packs(struct share *s) {
+    struct sort_index *x = s->x;
+    const struct sm_unpack **last = sm_alloc(x->plan->by.n, sizeof *last); /* of each packer */
+    if (!last) return sm_fail(&s->err, SM_ENOMEM, "out of memory");
+    int rc = SM_OK;
+    for (uint32_t i = s->from; i < s->to && rc == SM_OK; i++) {
+        const struct sm_pack *k = x->pack[i];
+        rc = sm_resize(&x->view[i], 1, sm_unpack_bytes(k), &s->err);
+        if (rc != SM_OK) break;
+        struct sm_unpack *u = x->view[i];
+        sm_unpack_set(u, x->plan->by.packer[k->maker], k);
+        x->place[i] = (struct sort_place){u->data, u->stride,
+                                          (uint32_t)(sizeof *u + u->nplain * sizeof *u->plain)};
+        if (last[k->maker]) sm_unpack_share(u, last[k->maker]);
+        last[k->maker] = u;
+        sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
+    }
+    sm_free(last);
+    return rc;
+}
+
+static int count_digits(struct share *s) {
+    const struct sort_index *x = s->x;
+    uint16_t *digit = s->digit;
+    for (uint32_t i = s->from; i < s->to; digit += x->pack[i]->nrow, i++) {
+        sort_plan_digits(x->plan, sort_index_step(x, i), x->pack[i], x->top, digit);
+        for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
+            s->count[digit[r]]++;
+    }
+    return SM_OK;
+}
+
+static int deal_out(struct share *s) {
+    const struct sort_index *x = s->x;
+    const uint16_t *digit = s->digit;
+    for (uint32_t i = s->from; i < s->to; i++)
+        for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
+            x->number[s->count[*digit++]++] = i << SORT_NUMBER_BITS | r;
+    return SM_OK;
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static void work(void *job, void *state) {
+    struct share *s = job;
+    (void)state;
+    s->rc = s->step(s);
+}
+
+/* The first failure in the order of the shares. */
+static int each_share(struct sort_deal *d, int (*step)(struct share *), struct sm_err *err) {
+    int rc = SM_OK;
+    for (uint32_t i = 0; i < d->n; i++) {
+        d->share[i].step = step;
+        sm_pool_put(d->pool, &d->share[i]);
+    }
+    for (const struct share *s = sm_pool_get(d->pool); s; s = sm_pool_get(d->pool)) {
+        if (rc == SM_OK && s->rc != SM_OK) *err = s->err;
+        if (rc == SM_OK) rc = s->rc;
+    }
+    return rc;
+}
+
+/* Shares of about the same number of records. */
+static void cut_shares(struct sort_deal *d) {
+    struct sort_index *x = d->x;
+    uint32_t pack = 0;
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < d->n; i++) {
+        struct share *s = &d->share[i];
+        *s = (struct share){.x = x, .from = pack};
+        for (; pack < x->npack && before < x->n / d->n * (i + 1); pack++)
+            before += x->pack[pack]->nrow;
+        if (i + 1 == d->n) pack = x->npack;
+        s->to = pack;
+    }
+}
+
+int sort_deal_open(struct sort_deal **ret, struct sort_index *x, unsigned threads,
+                   struct sm_err *err) {
+    struct sort_deal *d = sm_alloc(1, sizeof *d);
+    if (!d) return sm_fail(err, SM_ENOMEM, "out of memory");
+    const uint64_t worth = x->n / SHARE_LEAST + 1;
+    d->x = x;
+    d->n = threads < worth ? threads : (uint32_t)worth;
+    if (d->n == 0) d->n = 1;
+    d->share = sm_alloc(d->n, sizeof *d->share);
+    int rc = d->share ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK) rc = sm_pool_open(&d->pool, d->n, work, NULL, err);
+    if (rc == SM_OK) {
+        cut_shares(d);
+        rc = each_share(d, open_packs, err);
+    }
+    if (rc == SM_OK)
+        *ret = d;
+    else
+        sort_deal_close(d);
+    return rc;
+}
+
+static int rooms(struct sort_deal *d, struct sm_err *err) {
+    struct sort_index *x = d->x;
+    const uint64_t n = x->n ? x->n : 1;
+    int rc = sm_resize(&x->number, n, sizeof *x->number, err);
+    if (rc == SM_OK) rc = sm_resize(&d->digit, n, sizeof *d->digit, err);
+    if (rc != SM_OK) return rc;
+    x->end = sm_alloc(x->nbucket, sizeof *x->end);
+    d->count = sm_alloc(x->nbucket, d->n * sizeof *d->count);
+    return x->end && d->count ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+}
+
+int sort_deal_run(struct sort_deal *d, struct sm_err *err) {
+    struct sort_index *x = d->x;
+    int rc = rooms(d, err);
+    if (rc != SM_OK) return rc;
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < d->n; i++) {
+        struct share *s = &d->share[i];
+        s->digit = d->digit + before;
+        s->count = d->count + (size_t)i * x->nbucket;
+        for (uint32_t k = s->from; k < s->to; k++)
+            before += x->pack[k]->nrow;
+    }
+    rc = each_share(d, count_digits, err);
+    uint32_t sum = 0;
+    for (uint32_t b = 0; b < x->nbucket; b++) {
+        for (uint32_t i = 0; i < d->n; i++) {
+            uint32_t *count = &d->share[i].count[b], here = *count;
+            *count = sum;
+            sum += here;
+        }
+        x->end[b] = sum;
+    }
+    return rc == SM_OK ? each_share(d, deal_out, err) : rc;
+}
+
+void sort_deal_close(struct sort_deal *d) {
+    if (!d) return;
+    if (d->pool) sm_pool_close(d->pool, NULL);
+    sm_free(d->share);
+    sm_free(d->digit);
+    sm_free(d->count);
+    sm_free(d);
+}
