@@ -43,12 +43,17 @@ struct sm_str run_map_name(const struct run *r, struct sm_str file) {
                                                                   : file;
 }
 
+/* The last digit of a code's number, which has four. */
+static char digit(unsigned n) {
+    return (char)('0' + n % 10);
+}
+
 static void issue_line(const struct run *r, struct sm_buf *b, const struct sm_diag *d) {
     const struct sm_diag_info *info = sm_diag_info(d->code);
-    char code[16];
-    snprintf(code, sizeof code, "SM%04u", (unsigned)d->code);
+    const unsigned n = d->code;
+    const char code[] = {'S', 'M', digit(n / 1000), digit(n / 100), digit(n / 10), digit(n)};
     csv_cell(b, sm_str(sm_sev_name((enum sm_sev)d->sev)), ',');
-    csv_cell(b, sm_str(code), ',');
+    csv_cell(b, sm_str_n(code, sizeof code), ',');
     csv_cell(b, sm_str(info ? info->kind : ""), ',');
     csv_cell(b, sm_str(sm_effect_name((enum sm_effect)d->effect)), ',');
     csv_cell(b, d->domain, ',');
@@ -63,7 +68,8 @@ static void issue_line(const struct run *r, struct sm_buf *b, const struct sm_di
     csv_cell(b, d->mend.n ? d->mend : sm_str(info ? info->mend : ""), ',');
     if (d->map_file.n) {
         sm_buf_add_str(b, run_map_name(r, d->map_file));
-        if (d->map_line) sm_buf_printf(b, ":%u", d->map_line);
+        if (d->map_line) sm_buf_add_byte(b, ':');
+        if (d->map_line) sm_buf_add_u64(b, d->map_line);
     }
     sm_buf_add_byte(b, '\n');
 }
