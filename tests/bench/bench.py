@@ -179,6 +179,7 @@ def measure(tool, n, out):
     """Wall seconds, CPU seconds of all threads and children, peak RSS of the largest process in MB, part of the machine others used."""
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
+    os.sync()  # nobody runs while what another has written goes to the disk
     argv = command(tool, n, out)
     before, start = cpu_used(), time.monotonic()
     p = subprocess.Popen(argv, cwd=out, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # DuckDB spills to .tmp
