@@ -6,7 +6,7 @@
  * units table. A kind or number that needs a finding, a sign or more digits than fit is not
  * easy. */
 
-enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 15, PLACES = 6, DIGITS = 12, TILE = 32 };
+enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 16, WAYS = 8, PLACES = 6, DIGITS = 12, TILE = 32 };
 #define NOT_FIXED INT64_MIN
 
 struct std_kind {
@@ -80,16 +80,27 @@ static __attribute__((noinline)) void number_make(struct map_run *m, const struc
     *ret = x;
 }
 
-/* An entry has two places: what comes goes to the first, what was there to the second. */
-static inline const struct std_number *number_of(struct map_run *m, const struct map_rule *r,
-                                                 const struct sm_convert *row, sm_val in) {
-    struct std_number *x = &r->std->number[number_hash(row, in)];
-    if (__builtin_expect((x->in == in) & (x->row == row), 1)) return x;
-    struct std_number *second = &r->std->number[number_hash(row, in) ^ 1];
-    if (second->in == in && second->row == row) return second;
-    *second = *x;
+/* An entry whose first place is taken is in one of WAYS - 1 others; when all are taken, it takes the
+ * first. */
+static __attribute__((noinline)) const struct std_number *
+number_elsewhere(struct map_run *m, const struct map_rule *r, const struct sm_convert *row,
+                 sm_val in, uint64_t first) {
+    struct std_number *all = r->std->number, *x = &all[first];
+    for (uint64_t k = 1; k < WAYS && x->in; k++) {
+        x = &all[first ^ k];
+        if (x->in == in && x->row == row) return x;
+    }
+    if (x->in) x = &all[first];
     number_make(m, r->rule, row, in, x);
     return x;
+}
+
+static inline const struct std_number *number_of(struct map_run *m, const struct map_rule *r,
+                                                 const struct sm_convert *row, sm_val in) {
+    const uint64_t first = number_hash(row, in);
+    const struct std_number *x = &r->std->number[first];
+    if (__builtin_expect((x->in == in) & (x->row == row), 1)) return x;
+    return number_elsewhere(m, r, row, in, first);
 }
 
 bool map_std_number(struct map_run *m, const struct map_rule *r, const struct sm_convert *row,
