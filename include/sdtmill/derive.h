@@ -11,6 +11,7 @@
  * does). The variable itself then holds the first 200 bytes at most, cut at a blank (which is left
  * out) or, where there is none in the second half, between two characters. */
 #include "sdtmill/batch.h"
+#include "sdtmill/dsinfo.h"
 #include "sdtmill/spec.h"
 
 struct sm_deriver;
@@ -24,6 +25,9 @@ struct sm_blocks sm_deriver_blocks(struct sm_deriver *v);
 /* Columns of the blocks of a domain's deriver. */
 uint32_t sm_deriver_ncol(const struct sm_domain *d);
 void sm_deriver_close(struct sm_deriver *v);
+/* facts: of all records that go in. Are they those of what comes out, but for the variables that are
+ * derived, which are late ones? Then these are marked. */
+bool sm_deriver_keeps_facts(const struct sm_domain *d, struct sm_dsinfo *facts);
 /* Can ranges of the records be derived apart from each other, with the result of all together? The
  * ranges are cut where one of the first *ret_lead keys differs from the record before, so a subject
  * lies in one of them. Where nothing is derived those are all keys, so that records with equal ones

@@ -12,6 +12,7 @@ struct sm_dsvar { /* one variable of a dataset, as written */
     uint32_t key;    /* position in the sort key, 1-based; 0 = none */
     uint32_t length; /* declared maximum in bytes; 0 = from the data */
     bool length_planned;                 /* length is another format's, and may count characters */
+    bool late; /* see sm_dsinfo.ahead: whole numbers if is_num, else texts of one letter */
     /* from the data (valid after the last row) */
     uint64_t present;              /* records with a value */
     uint32_t max_ascii;            /* longest text as sm_utf8_to_ascii writes it, where it can */
@@ -38,6 +39,9 @@ struct sm_dsinfo {
     struct sm_str name, label, cls, structure,
         domain; /* dataset name; domain = parent for SUPP-- and splits */
     bool reference, repeating, is_supp;
+    /* The rows and the facts of all variables but the late ones are there before the rows: folding
+     * and merging leaves them as they are. No format needs the facts of late ones before its rows. */
+    bool ahead;
     struct sm_dsvar *var;
     uint32_t nvar;
     const uint32_t *column; /* [nvar] where variable i stands in the blocks */
@@ -77,6 +81,10 @@ int sm_dsinfo_by_value(struct sm_dsinfo *d, struct sm_arena *a, struct sm_err *e
 /* Folds one block into the facts. Cheap facts only unless `widths`. */
 void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
                     bool widths);
+/* The same dataset without values and records, in memory of its own: to fold some of the records into. */
+int sm_dsinfo_part_open(struct sm_dsinfo *ret, const struct sm_dsinfo *d,
+                        struct sm_err *err) SM_MUST_CHECK;
+void sm_dsinfo_part_close(struct sm_dsinfo *part); /* accepts a zeroed one */
 /* Adds the facts of other records of the same dataset, folded into `part` (all but those by value);
  * in whatever order and however the records were parted, the sum is that of folding them all. */
 void sm_dsinfo_merge(struct sm_dsinfo *d, const struct sm_dsinfo *part);

@@ -38,6 +38,8 @@ bool sm_dtc_pack(const struct sm_dtc *d, uint64_t *ret);
 struct sm_dtc sm_dtc_unpack(uint64_t packed);
 /* sm_dtc_format(sm_dtc_unpack(packed)), fast: no division-heavy or library formatting. */
 size_t sm_dtc_format_packed(uint64_t packed, char out[SM_DTC_TEXT_MAX]);
+/* A packed value with the same parts known, whose text is as long; values of one form have the same. */
+uint64_t sm_dtc_packed_form(uint64_t packed);
 /* The packed value with this time of day (0..23, 0..59); false unless its date is complete and it
  * has no time. */
 bool sm_dtc_packed_at(uint64_t packed, int hour, int minute, uint64_t *ret);

@@ -5,7 +5,8 @@
  *
  * Flow     derive -> [emit] -> files of a stage
  * A back end is pushed blocks. One that needs facts before the first row (row count, widths) has
- * SM_EMIT_FACTS: it gets complete dsinfo at begin; the others get the names and labels only.
+ * SM_EMIT_FACTS: it gets complete dsinfo at begin, but for late variables (dsinfo.h), on which nothing
+ * that it writes may depend; the others get the names and labels only.
  * The front end keeps the order open, (begin, block*, end)*, finish, close: anything else is
  * SM_ESTATE, and so is every call after a failure. A cell that the format cannot hold is a finding
  * (SM6xxx), not a failure; at most SM_EMIT_BREACHES of a dataset are listed singly, one more

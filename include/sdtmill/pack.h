@@ -15,6 +15,8 @@
  * Errors   SM_ENOMEM */
 #include "sdtmill/batch.h"
 
+struct sm_dsinfo;
+
 enum {
     SM_PACK_ROWS = 8192,
     SM_PACK_BITS_MOST = 57, /* that one load of eight bytes gives wherever they begin */
@@ -46,6 +48,7 @@ struct sm_dict { /* of one column */
     uint8_t shift;       /* 64 less the bits of a place's number */
     bool closed;         /* was full once, or too many values fell on one place */
     bool own;            /* all values have codes of this dictionary and no other */
+    size_t folded;       /* codes below are of values that sm_packer_fold has seen */
     /* of the values kept without code */
     bool has_short, has_pooled, has_date;
     sm_val least, greatest; /* 0 if there are none */
@@ -84,6 +87,10 @@ struct sm_pack_in {
 /* A new pack in *ret (owned by the caller, sm_free). */
 int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm_pack **ret,
                      struct sm_err *err) SM_MUST_CHECK;
+/* Right after that: adds the facts of the cells to d, whose columns are those of the packs. From one
+ * call to the next nothing else is packed but records that are in d, too; always the same d. */
+void sm_packer_fold(struct sm_packer *p, const struct sm_pack_in *in, const struct sm_pack *k,
+                    const struct sm_texts *t, struct sm_dsinfo *d);
 /* All ncol cells of one record, and its position. */
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
 /* Is this a pack that p can open without leaving the n bytes it lies in? For what comes from a

@@ -15,6 +15,7 @@
  *          of parts. Which front packed what never shows in the order
  * Errors   SM_EIO spill, SM_ENOMEM, SM_ESTATE */
 #include "sdtmill/batch.h"
+#include "sdtmill/dsinfo.h"
 
 enum sm_sort_kind { SM_SORT_TEXT, SM_SORT_NUM };
 struct sm_sort_key {
@@ -28,6 +29,7 @@ struct sm_sort_opts {
     uint64_t memory;    /* bytes; 0 = no limit */
     const char *tmpdir; /* for runs */
     unsigned threads;   /* fronts, at least 1 */
+    const struct sm_dsinfo *facts; /* the dataset whose facts are wanted, for its variables; or NULL */
 };
 struct sm_sorter;
 int sm_sorter_open(struct sm_sorter **ret, const struct sm_texts *t, const struct sm_sort_opts *o,
@@ -53,6 +55,9 @@ int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
 /* ---- records out ----------------------------------------------------------------------------- */
 /* After the last add or take. The blocks come from here; ctx is s. */
 int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *err) SM_MUST_CHECK;
+/* After finish: adds the facts of all records to d, a dataset as `facts` was. They are those that
+ * folding the blocks would give. */
+void sm_sorter_facts(const struct sm_sorter *s, struct sm_dsinfo *d);
 uint64_t sm_sorter_rows(const struct sm_sorter *s);
 uint64_t sm_sorter_spilled(const struct sm_sorter *s); /* bytes written to the temporary file */
 void sm_sorter_close(struct sm_sorter *s);

@@ -5,6 +5,7 @@
  *
  *   derive        blocks in, blocks out: holds one subject, or streams when nothing needs a subject
  *   der_range     which domains need no more than a range of subjects at a time
+ *   der_facts     what is known of a dataset before its records are derived
  *   der_sequence  --SEQ
  *   der_flag      last-before-exposure, baseline
  *   der_groups    which of the held records agree in some variables

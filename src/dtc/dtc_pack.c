@@ -155,6 +155,17 @@ bool sm_dtc_packed_at(uint64_t packed, int hour, int minute, uint64_t *ret) {
     return true;
 }
 
+static inline uint64_t code_form(unsigned code) {
+    return code <= CODE_UNKNOWN ? code : CODE_UNKNOWN + 1;
+}
+
+uint64_t sm_dtc_packed_form(uint64_t packed) {
+    const struct codes c = codes_of(packed);
+    return (uint64_t)(c.year != 0) << YEAR_SHIFT | code_form(c.month) << MONTH_SHIFT |
+           code_form(c.day) << DAY_SHIFT | code_form(c.hour) << HOUR_SHIFT |
+           code_form(c.minute) << MINUTE_SHIFT | code_form(c.second) << SECOND_SHIFT;
+}
+
 /* sm_dtc_days_from_civil for the years that can be packed, without signs or long divisions. */
 bool sm_dtc_packed_day(uint64_t packed, int32_t *ret) {
     static const uint16_t before_month[12] = {306, 337, 0,   31,  61,  92,

@@ -2,6 +2,8 @@
 #include "sdtmill/dsinfo.h"
 
 #include "rec_priv.h"
+#include "sdtmill/err.h"
+#include "sdtmill/mem.h"
 #include "sdtmill/num.h"
 #include "sdtmill/utf8.h"
 
@@ -101,6 +103,20 @@ static bool is_recent(sm_val recent[1 << RECENT_BITS], sm_val x) {
     return false;
 }
 
+void rec_fold_column(struct sm_dsvar *v, const struct sm_texts *t, const sm_val *x, size_t step,
+                     uint32_t n) {
+    sm_val recent[1 << RECENT_BITS] = {0}, last = SM_MISSING;
+    for (uint32_t r = 0; r < n; r++, x += step) {
+        v->present += *x != SM_MISSING;
+        if (*x == SM_MISSING || *x == last) continue;
+        last = *x;
+        const sm_val same = sm_val_is_dtc(last)
+                                ? sm_val_of_packed(sm_dtc_packed_form(sm_val_packed(last)))
+                                : last;
+        if (!is_recent(recent, same)) rec_fold_value(v, t, same, v->is_num);
+    }
+}
+
 enum { TILE = 8 };
 
 /* Values of TILE columns next to each other. */
@@ -119,7 +135,7 @@ static void count_tile(const sm_val *x, size_t step, uint32_t nrow, uint64_t n[T
     memcpy(n, (uint64_t[TILE]){a, b, c, d, e, f, g, h}, TILE * sizeof *n);
 }
 
-static uint64_t count_column(const sm_val *x, size_t step, uint32_t nrow) {
+uint64_t rec_count_column(const sm_val *x, size_t step, uint32_t nrow) {
     uint64_t n = 0;
     for (uint32_t r = 0; r < nrow; r++, x += step)
         n += *x != SM_MISSING;
@@ -130,7 +146,7 @@ static uint64_t count_column(const sm_val *x, size_t step, uint32_t nrow) {
  * into the one before. */
 static void fold_present(struct sm_dsinfo *d, const struct sm_block *b) {
     for (uint32_t i = 0; i < d->nvar && b->ncol < TILE; i++)
-        d->var[i].present += count_column(b->cell + d->column[i], b->ncol, b->nrow);
+        d->var[i].present += rec_count_column(b->cell + d->column[i], b->ncol, b->nrow);
     for (uint32_t c = 0; c < b->ncol && b->ncol >= TILE; c += TILE) {
         uint64_t n[TILE];
         const uint32_t at = c < b->ncol - TILE ? c : b->ncol - TILE;
@@ -141,8 +157,23 @@ static void fold_present(struct sm_dsinfo *d, const struct sm_block *b) {
     }
 }
 
-static void begin_facts(struct sm_dsvar *v) {
-    v->all_integer = v->all_ascii = v->all_number = true;
+void rec_begin_facts(struct sm_dsinfo *d) {
+    for (uint32_t i = 0; i < d->nvar && d->rows == 0; i++)
+        d->var[i].all_integer = d->var[i].all_ascii = d->var[i].all_number = true;
+}
+
+int sm_dsinfo_part_open(struct sm_dsinfo *ret, const struct sm_dsinfo *d, struct sm_err *err) {
+    *ret = *d;
+    ret->values = NULL;
+    ret->var = sm_alloc(d->nvar ? d->nvar : 1, sizeof *ret->var);
+    if (!ret->var) return sm_fail(err, SM_ENOMEM, "out of memory");
+    memcpy(ret->var, d->var, d->nvar * sizeof *d->var);
+    return SM_OK;
+}
+
+void sm_dsinfo_part_close(struct sm_dsinfo *part) {
+    sm_free(part->var);
+    *part = (struct sm_dsinfo){0};
 }
 
 static uint32_t max32(uint32_t a, uint32_t b) {
@@ -164,11 +195,10 @@ static void merge_var(struct sm_dsvar *v, const struct sm_dsvar *part) {
 
 void sm_dsinfo_merge(struct sm_dsinfo *d, const struct sm_dsinfo *part) {
     if (part->rows == 0) return;
-    for (uint32_t i = 0; i < d->nvar; i++) {
-        if (d->rows == 0) begin_facts(&d->var[i]);
-        merge_var(&d->var[i], &part->var[i]);
-    }
-    d->rows += part->rows;
+    rec_begin_facts(d);
+    for (uint32_t i = 0; i < d->nvar; i++)
+        if (!d->ahead || d->var[i].late) merge_var(&d->var[i], &part->var[i]);
+    if (!d->ahead) d->rows += part->rows;
 }
 
 void sm_dsinfo_fold_values(struct sm_dsinfo *d, const struct sm_texts *t,
@@ -178,20 +208,11 @@ void sm_dsinfo_fold_values(struct sm_dsinfo *d, const struct sm_texts *t,
 
 void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
                     bool widths) {
-    for (uint32_t i = 0; i < d->nvar; i++) {
-        struct sm_dsvar *v = &d->var[i];
-        const sm_val *x = b->cell + d->column[i];
-        if (d->rows == 0) begin_facts(v);
-        if (!widths) continue;
-        sm_val recent[1 << RECENT_BITS] = {0}, last = SM_MISSING;
-        for (uint32_t r = 0; r < b->nrow; r++, x += b->ncol) {
-            v->present += *x != SM_MISSING;
-            if (*x == SM_MISSING || *x == last) continue;
-            last = *x;
-            if (!is_recent(recent, last)) rec_fold_value(v, t, last, v->is_num);
-        }
-    }
-    if (!widths) fold_present(d, b);
+    rec_begin_facts(d);
+    for (uint32_t i = 0; i < d->nvar && widths; i++)
+        if (!d->ahead || d->var[i].late)
+            rec_fold_column(&d->var[i], t, b->cell + d->column[i], b->ncol, b->nrow);
+    if (!widths && !d->ahead) fold_present(d, b);
     if (widths) sm_dsinfo_fold_values(d, t, b);
-    d->rows += b->nrow;
+    if (!d->ahead) d->rows += b->nrow;
 }

@@ -45,7 +45,7 @@ static bool dict_open(struct sm_dict *d) {
     d->cap = DICT_FIRST;
     d->nplace = DICT_FIRST * 2;
     d->shift = 64 - 5;
-    d->n = 1;
+    d->n = d->folded = 1;
     d->most = DICT_PLAIN_MOST;
     return d->val && d->place;
 }

@@ -5,16 +5,18 @@
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
-static bool is_apart(const struct sm_emitter *e) {
-    return run_takes_stream(e) && (e->ops->caps & SM_EMIT_APART) != 0;
+static bool is_apart(const struct run_out *o, const struct sm_emitter *e) {
+    return run_takes_stream(o, e) && (e->ops->caps & SM_EMIT_APART) != 0;
 }
 
 /* Runs in a worker. */
 void run_blocks_work(struct run_job *j) {
-    const struct run *r = j->pass->ctx;
+    const struct run_blocks *f = j->pass->ctx;
+    const struct run_out *o = f->out;
+    const struct run *r = o->r;
     int rc = SM_OK;
     for (size_t i = 0; i < r->nemitter && !rc; i++)
-        if (is_apart(r->emitter[i]))
+        if (is_apart(o, r->emitter[i]))
             rc = sm_emitter_format(r->emitter[i], &j->apart[i], &j->cells.block, &j->err);
 }
 
@@ -42,24 +44,25 @@ void run_blocks_free(struct run_job *j) {
     run_cells_free(&j->raw);
 }
 
-static int put_oldest(struct run *r, struct sm_err *err) {
+static int put_oldest(const struct run_out *o, struct sm_err *err) {
+    struct run *r = o->r;
     struct run_job *j = sm_pool_get(r->pool);
     if (!j) return SM_OK;
     int rc = j->err.code;
     if (rc) *err = j->err;
     for (size_t i = 0; i < r->nemitter && !rc; i++)
-        if (is_apart(r->emitter[i])) rc = sm_emitter_put(r->emitter[i], &j->apart[i], err);
+        if (is_apart(o, r->emitter[i])) rc = sm_emitter_put(r->emitter[i], &j->apart[i], err);
     run_job_release(r, j);
     return rc;
 }
 
 /* The cells die with the next block, so a job has its own. */
 static int give_out(struct run_blocks *f, const struct sm_block *b, struct sm_err *err) {
-    struct run *r = f->r;
+    struct run *r = f->out->r;
     struct run_job *j = NULL;
     int rc = SM_OK;
     while (!rc && sm_pool_full(r->pool))
-        rc = put_oldest(r, err);
+        rc = put_oldest(f->out, err);
     if (!rc) rc = run_job_new(r, &j, err);
     if (rc) return rc;
     j->cells.block.nrow = 0;
@@ -73,19 +76,19 @@ static int give_out(struct run_blocks *f, const struct sm_block *b, struct sm_er
     return SM_OK;
 }
 
-void run_blocks_open(struct run_blocks *f, struct run *r) {
-    *f = (struct run_blocks){.r = r, .pass = {.kind = RUN_BLOCK, .ctx = r}};
+void run_blocks_open(struct run_blocks *f, const struct run_out *out) {
+    *f = (struct run_blocks){.out = out, .pass = {.kind = RUN_BLOCK, .ctx = f}};
 }
 
 /* A dataset of one block is not worth the workers' while. */
 int run_blocks_block(struct run_blocks *f, const struct sm_block *b, struct sm_err *err) {
-    struct run *r = f->r;
+    const struct run *r = f->out->r;
     const bool apart = r->pool && r->threads > 1 && f->blocks++ > 0;
     bool any = false;
     for (size_t i = 0; i < r->nemitter; i++) {
         struct sm_emitter *e = r->emitter[i];
-        if (!run_takes_stream(e)) continue;
-        if (apart && is_apart(e)) {
+        if (!run_takes_stream(f->out, e)) continue;
+        if (apart && is_apart(f->out, e)) {
             any = true;
             continue;
         }
@@ -96,14 +99,14 @@ int run_blocks_block(struct run_blocks *f, const struct sm_block *b, struct sm_e
 }
 
 int run_blocks_end(struct run_blocks *f, int rc, struct sm_err *err) {
-    struct run *r = f->r;
+    struct run *r = f->out->r;
     bool good = rc == SM_EOF;
     while (r->pool && sm_pool_busy(r->pool)) {
         if (!good) {
             run_job_release(r, sm_pool_get(r->pool));
             continue;
         }
-        int now = put_oldest(r, err);
+        int now = put_oldest(f->out, err);
         if (now) rc = now;
         good = !now;
     }

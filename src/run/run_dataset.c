@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run_dataset.c - finished blocks to all formats at once. Writers that need no facts get each block
- * as it comes; the others read the spool once the last block is in. */
+/* run_dataset.c - finished blocks to all formats at once. Writers that need no facts, or find them
+ * there, get each block as it comes; the others read the spool once the last block is in. */
 #include "run_priv.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
@@ -14,11 +14,18 @@ static int note_dataset(struct run *r, const struct sm_dsinfo *info, struct sm_e
 static bool takes_rows(const struct sm_emitter *e) {
     return (e->ops->caps & SM_EMIT_STUDY) == 0;
 }
-bool run_takes_stream(const struct sm_emitter *e) {
-    return takes_rows(e) && (e->ops->caps & SM_EMIT_FACTS) == 0;
+bool run_waits_for_facts(const struct run_out *o, const struct sm_emitter *e) {
+    return takes_rows(e) && (e->ops->caps & SM_EMIT_FACTS) != 0 && !o->info->ahead;
 }
-bool run_needs_facts(const struct sm_emitter *e) {
-    return takes_rows(e) && (e->ops->caps & SM_EMIT_FACTS) != 0;
+bool run_takes_stream(const struct run_out *o, const struct sm_emitter *e) {
+    return takes_rows(e) && !run_waits_for_facts(o, e);
+}
+
+bool run_asks_widths(const struct run *r) {
+    bool any = false;
+    for (size_t i = 0; i < r->nemitter; i++)
+        any = any || (r->emitter[i]->ops->caps & (SM_EMIT_FACTS | SM_EMIT_STUDY)) != 0;
+    return any;
 }
 
 static int emit_from_spool(struct run *r, struct sm_emitter *e, const struct sm_dsinfo *info,
@@ -46,10 +53,10 @@ int run_out_begin(struct run_out *o, struct sm_dsinfo *info, bool keep, struct s
     for (size_t i = 0; i < r->nemitter && !rc; i++) {
         struct sm_emitter *e = r->emitter[i];
         values = values || !takes_rows(e);
-        o->facts = o->facts || run_needs_facts(e);
-        if (run_takes_stream(e)) rc = sm_emitter_begin(e, info, err);
+        o->facts = o->facts || run_waits_for_facts(o, e);
+        if (run_takes_stream(o, e)) rc = sm_emitter_begin(e, info, err);
     }
-    o->widths = o->facts || values;
+    o->widths = run_asks_widths(r);
     if (!rc && values && !info->values) rc = sm_dsinfo_by_value(info, &r->arena, err);
     if (!rc && (keep || (o->facts && o->spools_facts)))
         rc = sm_spool_open(&o->spool, info->block_ncol, r->memory / 4, r->tmpdir, err);
@@ -59,7 +66,7 @@ int run_out_begin(struct run_out *o, struct sm_dsinfo *info, bool keep, struct s
 int run_out_end(struct run_out *o, int rc, struct sm_spool **keep, struct sm_err *err) {
     struct run *r = o->r;
     for (size_t i = 0; i < r->nemitter && !rc && o->spools_facts; i++)
-        if (run_needs_facts(r->emitter[i]))
+        if (run_waits_for_facts(o, r->emitter[i]))
             rc = emit_from_spool(r, r->emitter[i], o->info, o->spool, err);
     for (size_t i = 0; i < r->nemitter && !rc; i++)
         if (takes_rows(r->emitter[i])) rc = sm_emitter_end(r->emitter[i], err);
@@ -75,7 +82,7 @@ int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in,
                      struct sm_spool **keep, struct sm_err *err) {
     struct run_out o = {.r = r, .spools_facts = true};
     struct run_blocks out;
-    run_blocks_open(&out, r);
+    run_blocks_open(&out, &o);
     int rc = run_out_begin(&o, info, keep != NULL, err);
     struct sm_block b;
     while (!rc) {

@@ -18,8 +18,9 @@ struct making { /* a domain at work */
     struct sm_recs scratch;
 };
 
-static int open_sorter(struct making *m, const uint32_t *col, uint32_t n, struct sm_sorter **ret,
-                       struct sm_err *err) {
+/* facts: of the dataset, where these are its records; else NULL. */
+static int open_sorter(struct making *m, const uint32_t *col, uint32_t n,
+                       const struct sm_dsinfo *facts, struct sm_sorter **ret, struct sm_err *err) {
     struct sm_sort_key *key = sm_arena_array(&m->r->arena, n ? n : 1, sizeof *key);
     if (!key) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < n; i++)
@@ -30,7 +31,8 @@ static int open_sorter(struct making *m, const uint32_t *col, uint32_t n, struct
                              .nkey = n,
                              .memory = m->r->memory,
                              .tmpdir = m->r->tmpdir,
-                             .threads = m->r->threads};
+                             .threads = m->r->threads,
+                             .facts = run_asks_widths(m->r) ? facts : NULL};
     return sm_sorter_open(ret, m->r->spec->texts, &o, err);
 }
 
@@ -83,10 +85,11 @@ static int run_froms(struct making *m, struct sm_err *err) {
 }
 
 /* Grouped domain: collapse what the first sorter gives, sort the result by the domain's keys. */
-static int regroup(struct making *m, struct sm_blocks *io, struct sm_err *err) {
+static int regroup(struct making *m, const struct sm_dsinfo *info, struct sm_blocks *io,
+                   struct sm_err *err) {
     int rc = sm_grouper_open(&m->grouper, m->r->spec, m->d, m->r->spec->in, *io, m->r->files,
                              m->r->diags, err);
-    if (!rc) rc = open_sorter(m, m->d->key, m->d->nkey, &m->second, err);
+    if (!rc) rc = open_sorter(m, m->d->key, m->d->nkey, info, &m->second, err);
     if (rc) return rc;
     struct sm_blocks g = sm_grouper_blocks(m->grouper);
     for (struct sm_block b; !(rc = g.next(g.ctx, &b, err));) {
@@ -225,17 +228,36 @@ static int finish(struct making *m, struct sm_sorter *sorter, struct sm_blocks i
     return run_write_parts(r, info, &p, tap, keep, err);
 }
 
+/* What the sorter knows of its records is known of the dataset before it is derived and written. */
+static int foresee(const struct making *m, const struct sm_sorter *sorter, struct sm_dsinfo *info,
+                   struct sm_err *err) {
+    struct sm_dsinfo seen;
+    int rc = run_asks_widths(m->r) ? sm_dsinfo_part_open(&seen, info, err) : SM_EOF;
+    if (rc) return rc == SM_EOF ? SM_OK : rc;
+    sm_sorter_facts(sorter, &seen);
+    info->ahead = sm_deriver_keeps_facts(m->d, &seen);
+    if (info->ahead) {
+        info->rows = seen.rows;
+        memcpy(info->var, seen.var, info->nvar * sizeof *info->var);
+    }
+    sm_dsinfo_part_close(&seen);
+    return SM_OK;
+}
+
 static int make(struct making *m, struct sm_err *err) {
     const struct sm_domain *d = m->d;
     struct sm_blocks blocks;
     struct sm_dsinfo *info;
-    int rc = d->ngroup ? open_sorter(m, d->group, d->ngroup, &m->first, err)
-                       : open_sorter(m, d->key, d->nkey, &m->first, err);
+    int rc = run_dsinfo_of_domain(m->r, d, &info, err);
+    if (!rc)
+        rc = d->ngroup ? open_sorter(m, d->group, d->ngroup, NULL, &m->first, err)
+                       : open_sorter(m, d->key, d->nkey, info, &m->first, err);
     if (!rc) rc = run_froms(m, err);
     if (!rc) rc = sm_sorter_finish(m->first, &blocks, err);
-    if (!rc && d->ngroup) rc = regroup(m, &blocks, err);
-    if (!rc) rc = run_dsinfo_of_domain(m->r, d, &info, err);
-    if (!rc) rc = finish(m, d->ngroup ? m->second : m->first, blocks, info, err);
+    if (!rc && d->ngroup) rc = regroup(m, info, &blocks, err);
+    struct sm_sorter *last = d->ngroup ? m->second : m->first;
+    if (!rc) rc = foresee(m, last, info, err);
+    if (!rc) rc = finish(m, last, blocks, info, err);
     if (!rc) rc = write_supp(m, err);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run_parts.c - a domain's sorted records to all writers, part by part: a worker sorts, derives,
  * checks and formats a part; the owner's thread takes the parts in order, merges facts and writes.
- * Writers that need facts before the first row get the parts in a second reading. */
+ * Writers that need facts, which are not there before the rows, get the parts in a second reading. */
 #include "run_priv.h"
 #include "sdtmill/check.h"
 #include "sdtmill/err.h"
@@ -27,7 +27,7 @@ struct parts {
 
 /* Is it one of the writers that this reading serves? */
 static bool is_served(const struct parts *f, const struct sm_emitter *e) {
-    return f->again ? run_needs_facts(e) : run_takes_stream(e);
+    return f->again ? run_waits_for_facts(&f->out, e) : run_takes_stream(&f->out, e);
 }
 static bool is_apart(const struct sm_emitter *e) {
     return (e->ops->caps & SM_EMIT_APART) != 0;
@@ -48,21 +48,16 @@ static void hand_close(struct hand *h) {
     sm_row_checks_close(h->checks);
     sm_deriver_close(h->deriver);
     sm_sort_part_close(h->part);
-    sm_free(h->info.var);
+    sm_dsinfo_part_close(&h->info);
     *h = (struct hand){0};
 }
 
 static int hand_open(struct parts *f, struct run_job *j, struct run_worker *w, struct hand *h) {
     struct run *r = f->r;
     const struct sm_domain *d = f->p->domain;
-    const struct sm_dsinfo *info = f->out.info;
     struct sm_diags *diags = &j->batch.diags;
-    h->info = *info;
-    h->info.values = NULL;
-    h->info.var = sm_alloc(info->nvar ? info->nvar : 1, sizeof *h->info.var);
-    if (!h->info.var) return sm_fail(&j->err, SM_ENOMEM, "out of memory");
-    memcpy(h->info.var, info->var, info->nvar * sizeof *info->var);
-    int rc = f->p->n ? sm_sort_part_open(&h->part, f->p->sorter, &j->err) : SM_OK;
+    int rc = sm_dsinfo_part_open(&h->info, f->out.info, &j->err);
+    if (!rc && f->p->n) rc = sm_sort_part_open(&h->part, f->p->sorter, &j->err);
     if (!rc)
         rc = sm_deriver_open(&h->deriver, r->spec, d, r->refs, r->rt.lut, w->in,
                              (struct sm_blocks){hand_next, h}, r->files, diags, &j->err);
@@ -234,7 +229,7 @@ static int read_again(struct parts *f, struct sm_err *err) {
     f->again = true;
     f->keeps = keeps_cells(f);
     for (size_t i = 0; i < r->nemitter && !rc; i++)
-        if (run_needs_facts(r->emitter[i])) rc = sm_emitter_begin(r->emitter[i], f->out.info, err);
+        if (run_waits_for_facts(&f->out, r->emitter[i])) rc = sm_emitter_begin(r->emitter[i], f->out.info, err);
     if (!rc) rc = read_parts(f, err);
     return take_rest(f, rc, err);
 }

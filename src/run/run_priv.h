@@ -176,17 +176,19 @@ struct run_out {
     struct run *r;
     struct sm_dsinfo *info;
     struct sm_spool *spool; /* NULL = the blocks are not kept */
-    bool facts;             /* some writer needs facts before the first row */
+    bool facts;             /* some writer waits for facts, which are not there before the rows */
     bool spools_facts;      /* and reads the spool when they are there */
     bool widths;            /* somebody asks how long values are */
 };
+bool run_asks_widths(const struct run *r);
 /* Begins the writers that take blocks as they come, opens the spool where it is needed. */
 int run_out_begin(struct run_out *o, struct sm_dsinfo *info, bool keep,
                   struct sm_err *err) SM_MUST_CHECK;
 /* rc: what the last step gave, SM_OK when all went well. keep as in run_write_blocks. */
 int run_out_end(struct run_out *o, int rc, struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
-bool run_takes_stream(const struct sm_emitter *e); /* blocks as they come */
-bool run_needs_facts(const struct sm_emitter *e);  /* rows, but facts before the first */
+/* Blocks as they come; or rows, once the facts are there. */
+bool run_takes_stream(const struct run_out *o, const struct sm_emitter *e);
+bool run_waits_for_facts(const struct run_out *o, const struct sm_emitter *e);
 void run_parts_work(struct run_job *j, struct run_worker *w);
 int run_relrec(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsinfo **ret,
@@ -220,12 +222,12 @@ void run_note_output(void *ctx, const char *relative, struct sm_str dataset, uin
 int run_job_new(struct run *r, struct run_job **ret, struct sm_err *err) SM_MUST_CHECK;
 void run_job_release(struct run *r, struct run_job *j);
 /* run_blocks.c */
-struct run_blocks { /* a dataset on its way to the writers that need no facts */
-    struct run *r;
+struct run_blocks { /* a dataset on its way to the writers that take it as it comes */
+    const struct run_out *out;
     struct run_pass pass;
     uint64_t blocks;
 };
-void run_blocks_open(struct run_blocks *f, struct run *r);
+void run_blocks_open(struct run_blocks *f, const struct run_out *out);
 int run_blocks_block(struct run_blocks *f, const struct sm_block *b,
                      struct sm_err *err) SM_MUST_CHECK;
 /* Writes what is still under way; after a failure (rc), waits for it. Gives rc, or why writing

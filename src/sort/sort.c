@@ -24,7 +24,9 @@ int sm_sorter_open(struct sm_sorter **ret, const struct sm_texts *t, const struc
     s->packer = sm_alloc((size_t)s->o.threads + 1, sizeof *s->packer);
     s->packer_bytes = sm_alloc((size_t)s->o.threads + 1, sizeof *s->packer_bytes);
     s->tmpdir = sm_alloc(o->tmpdir ? strlen(o->tmpdir) + 1 : 1, 1);
-    if (!s->key || !s->col || !s->packer || !s->packer_bytes || !s->tmpdir) {
+    if (o->facts) s->facts = sm_alloc((size_t)s->o.threads + 1, sizeof *s->facts);
+    if (!s->key || !s->col || !s->packer || !s->packer_bytes || !s->tmpdir ||
+        (o->facts && !s->facts)) {
         sm_sorter_close(s);
         return sm_fail(err, SM_ENOMEM, "out of memory");
     }
@@ -56,6 +58,9 @@ void sm_sorter_close(struct sm_sorter *s) {
     sort_plan_free(&s->plan);
     for (uint32_t i = 0; s->packer && i <= s->o.threads; i++)
         sm_packer_close(s->packer[i]);
+    for (uint32_t i = 0; s->facts && i <= s->o.threads; i++)
+        sm_dsinfo_part_close(&s->facts[i]);
+    sm_free(s->facts);
     sm_free(s->packer);
     sm_free(s->packer_bytes);
     if (s->file.fd >= 0) sm_tmpfile_close(&s->file);
@@ -66,6 +71,11 @@ void sm_sorter_close(struct sm_sorter *s) {
     sm_free(s->pos);
     sm_free(s->cut);
     sm_free(s);
+}
+
+void sm_sorter_facts(const struct sm_sorter *s, struct sm_dsinfo *d) {
+    for (uint32_t i = 0; s->facts && i <= s->o.threads; i++)
+        sm_dsinfo_merge(d, &s->facts[i]);
 }
 
 uint64_t sm_sorter_rows(const struct sm_sorter *s) {
@@ -154,7 +164,7 @@ static int pack_all(struct sm_sorter *s, const struct sm_recs *r, bool may_spill
         for (uint32_t c = 0; c < s->o.ncol; c++)
             s->col[c] = r->col[c] + from;
         sort_span_see(&s->span, in.pos, n);
-        rc = sm_packer_encode(p, &in, &k, err);
+        rc = sort_pack_new(s, p, &in, &k, err);
         if (rc == SM_OK) rc = keep(s, k, err);
         s->packer_bytes[SORT_OWNER] = p->bytes;
         if (rc == SM_OK && may_spill && sm_sorter_is_full(s)) rc = sm_sorter_spill(s, err);

@@ -14,15 +14,22 @@ int sort_packer(struct sm_sorter *s, uint32_t number, struct sm_packer **ret, st
     for (uint32_t i = 0; i < s->o.nkey; i++)
         sm_packer_prefer(*ret, s->o.key[i].column);
     s->packer[number] = *ret;
-    return SM_OK;
+    return s->facts ? sm_dsinfo_part_open(&s->facts[number], s->o.facts, err) : SM_OK;
+}
+
+int sort_pack_new(struct sm_sorter *s, struct sm_packer *p, const struct sm_pack_in *in,
+                  struct sm_pack **ret, struct sm_err *err) {
+    int rc = sm_packer_encode(p, in, ret, err);
+    if (rc == SM_OK && s->facts) sm_packer_fold(p, in, *ret, s->texts, &s->facts[p->id]);
+    return rc;
 }
 
 uint32_t sort_pack_rows(const struct sm_packer *p, uint32_t left) {
     return left <= p->rows ? left : left < p->rows * 2 ? (left + 1) / 2 : p->rows;
 }
 
-static int pack_many(struct sm_packer *by, struct sm_sort_packs *p, const struct sm_recs *r,
-                     struct sm_err *err) {
+static int pack_many(struct sm_sorter *s, struct sm_packer *by, struct sm_sort_packs *p,
+                     const struct sm_recs *r, struct sm_err *err) {
     const sm_val **col = sm_alloc((size_t)r->ncol + 1, sizeof *col);
     p->pack = sm_alloc((size_t)r->nrow / by->rows + 2, sizeof *p->pack);
     int rc = col && p->pack ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
@@ -31,7 +38,7 @@ static int pack_many(struct sm_packer *by, struct sm_sort_packs *p, const struct
         struct sm_pack_in in = {.col = col, .step = 1, .pos = r->pos + from, .nrow = n};
         for (uint32_t c = 0; c < r->ncol; c++)
             col[c] = r->col[c] + from;
-        rc = sm_packer_encode(by, &in, &p->pack[p->npack], err);
+        rc = sort_pack_new(s, by, &in, &p->pack[p->npack], err);
         if (rc == SM_OK) p->npack++;
     }
     sort_span_see(&p->span, r->pos, r->nrow);
@@ -51,7 +58,7 @@ int sm_sorter_pack(struct sm_sorter *s, unsigned front, const struct sm_recs *r,
     struct sm_sort_packs *p = sm_alloc(1, sizeof *p);
     if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
     p->maker = front + 1;
-    rc = r->nrow < SORT_FEW ? sm_recs_append(&p->few, r, err) : pack_many(by, p, r, err);
+    rc = r->nrow < SORT_FEW ? sm_recs_append(&p->few, r, err) : pack_many(s, by, p, r, err);
     p->maker_bytes = by->bytes;
     if (rc == SM_OK)
         *ret = p;

@@ -227,6 +227,7 @@ struct sm_sorter {
     char *tmpdir;
     struct sm_packer **packer; /* [o.threads + 1]; each made by its thread at first use */
     uint64_t *packer_bytes;    /* the same, as far as the owner knows */
+    struct sm_dsinfo *facts;   /* [o.threads + 1] of what each packer was given; NULL: not wanted */
     struct sm_recs few;        /* small batches waiting */
     const sm_val **col;        /* [ncol] scratch */
     struct sm_pack **pack;     /* in memory */
@@ -252,6 +253,9 @@ enum { SORT_FEW = 512 }; /* fewer records than these are gathered before they ar
 /* The packer of that number, made at its first use. */
 int sort_packer(struct sm_sorter *s, uint32_t number, struct sm_packer **ret,
                 struct sm_err *err) SM_MUST_CHECK;
+/* A pack of records that are new to the sorter. */
+int sort_pack_new(struct sm_sorter *s, struct sm_packer *p, const struct sm_pack_in *in,
+                  struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
 /* How many of `left` records go into the next pack: two packs of one size rather than a full one
  * and a rest. */
 uint32_t sort_pack_rows(const struct sm_packer *p, uint32_t left);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whatever the records, the memory and the threads: the sorter gives what a plain stable sort
- * gives. */
+ * gives, and its facts are those of the records. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -235,13 +235,44 @@ static void feed(struct world *w, struct sm_sorter *s, uint64_t seed) {
     sm_recs_free(&r);
 }
 
+/* ---- facts -------------------------------------------------------------------------------------- */
+
+/* A dataset of some of the columns, and its first variables numbers, the others dates. */
+struct facts {
+    struct sm_dsinfo info;
+    struct sm_dsvar var[COLUMNS];
+};
+static void facts_open(struct facts *f) {
+    static const uint32_t column[] = {5, 0, 3, 1, 6, 2};
+    *f = (struct facts){.info = {.nvar = SM_ARRAY_LEN(column), .column = column, .block_ncol = COLUMNS}};
+    f->info.var = f->var;
+    for (uint32_t i = 0; i < f->info.nvar; i++) {
+        f->var[i].is_num = i < 3;
+        f->var[i].is_dtc = i > 3;
+    }
+}
+
+static void facts_are_right(const struct world *w, const struct sm_sorter *s) {
+    struct facts folded, known;
+    const struct sm_block b = {w->cell, w->pos, w->n, COLUMNS};
+    facts_open(&folded);
+    facts_open(&known);
+    if (w->n) sm_dsinfo_fold(&folded.info, w->texts, &b, true);
+    sm_sorter_facts(s, &known.info);
+    assert_int_equal(known.info.rows, w->n);
+    assert_memory_equal(known.var, folded.var, sizeof known.var);
+}
+
 static uint64_t sorts_like_the_plain_one(struct world *w, uint64_t memory, unsigned threads) {
+    struct facts facts;
+    facts_open(&facts);
     struct sm_sort_opts o = {.ncol = COLUMNS,
                              .key = w->key,
                              .nkey = w->nkey,
                              .memory = memory,
                              .tmpdir = "/tmp",
-                             .threads = threads};
+                             .threads = threads,
+                             .facts = &facts.info};
     struct sm_sorter *s = NULL;
     struct sm_blocks in;
     struct sm_block b;
@@ -251,6 +282,7 @@ static uint64_t sorts_like_the_plain_one(struct world *w, uint64_t memory, unsig
     assert_int_equal(sm_sorter_open(&s, w->texts, &o, &err), SM_OK);
     feed(w, s, memory + threads);
     if (sm_sorter_finish(s, &in, &err) != SM_OK) fail_msg("%s", err.text);
+    facts_are_right(w, s);
     while ((rc = in.next(in.ctx, &b, &err)) == SM_OK) {
         assert_true(b.nrow > 0 && b.nrow <= 1024 && b.ncol == COLUMNS);
         for (uint32_t i = 0; i < b.nrow; i++, at++) {
@@ -481,12 +513,15 @@ static void parts_are_right(struct field *f, uint32_t lead, uint32_t rows) {
 }
 
 static uint64_t fronts_sort_like_one(struct world *w, uint64_t memory, unsigned fronts) {
+    struct facts facts;
+    facts_open(&facts);
     struct sm_sort_opts o = {.ncol = COLUMNS,
                              .key = w->key,
                              .nkey = w->nkey,
                              .memory = memory,
                              .tmpdir = "/tmp",
-                             .threads = fronts};
+                             .threads = fronts,
+                             .facts = &facts.info};
     static struct field f;
     struct sm_blocks in;
     struct sm_block b;
@@ -501,6 +536,7 @@ static uint64_t fronts_sort_like_one(struct world *w, uint64_t memory, unsigned 
     cut_chunks(&f, w->seed + fronts + memory);
     run_hands(&f, pack_some, take_all);
     if (sm_sorter_finish(f.s, &in, &err) != SM_OK) fail_msg("%s", err.text);
+    facts_are_right(w, f.s);
     parts_are_right(&f, 0, 1 + w->n / 7);
     parts_are_right(&f, 1, 1 + w->n / 50);
     parts_are_right(&f, w->nkey, 1);

@@ -715,6 +715,56 @@ static void groups_go_on_over_blocks_and_there_may_be_many(void **state) {
     world_close(w);
 }
 
+/* All but STUDYID are written. */
+enum { NWRITTEN = NVAR - 1 };
+static struct sm_dsinfo facts_of(const struct world *w, struct sm_dsvar *var) {
+    static const uint32_t column[NWRITTEN] = {V_USUBJID, V_TEST, V_SEQ, V_STAT, V_RES, V_DTC, V_NUM, V_FLAG};
+    for (uint32_t i = 0; i < NWRITTEN; i++) {
+        const struct sm_var *v = &w->var[column[i]];
+        var[i] = (struct sm_dsvar){.name = v->name, .is_num = v->is_num, .is_dtc = v->is_dtc, .max_bytes = 200};
+    }
+    return (struct sm_dsinfo){.var = var, .nvar = NWRITTEN, .column = column, .block_ncol = NVAR};
+}
+
+static void numbers_and_flags_alone_change_what_is_known_before(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    struct sm_dsvar var[NWRITTEN];
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    w->rule[1] = (struct sm_derive){.kind = SM_DERIVE_BASELINE, .var = V_FLAG};
+    w->d.nderive = 2;
+    struct sm_dsinfo d = facts_of(w, var);
+    assert_true(sm_deriver_keeps_facts(&w->d, &d));
+    for (uint32_t i = 0; i < NWRITTEN; i++)
+        assert_true(var[i].late == (d.column[i] == V_SEQ || d.column[i] == V_FLAG));
+    world_close(w);
+}
+
+static void what_a_derivation_may_overwrite_or_cut_is_not_known_before(void **state) {
+    (void)state;
+    struct world *w = world_open();
+    struct sm_dsvar var[NWRITTEN];
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
+    w->d.nderive = 1;
+    struct sm_dsinfo d = facts_of(w, var);
+    var[2].present = 1;
+    assert_false(sm_deriver_keeps_facts(&w->d, &d));
+    static const struct sm_derive odd[] = {{.kind = SM_DERIVE_SEQUENCE, .var = V_RES}, {.kind = SM_DERIVE_BASELINE, .var = V_NUM},
+                                           {.kind = SM_DERIVE_LAST_BEFORE, .var = V_DTC}};
+    for (size_t i = 0; i < SM_ARRAY_LEN(odd); i++) {
+        w->rule[0] = odd[i];
+        d = facts_of(w, var);
+        assert_false(sm_deriver_keeps_facts(&w->d, &d));
+    }
+    w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_STUDYID};
+    w->var[V_RES].split_supp = true;
+    d = facts_of(w, var);
+    assert_true(sm_deriver_keeps_facts(&w->d, &d));
+    var[4].max_bytes = 201;
+    assert_false(sm_deriver_keeps_facts(&w->d, &d));
+    world_close(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_begin_anew_with_each_subject),
@@ -741,6 +791,8 @@ int main(void) {
         cmocka_unit_test(records_of_a_group_become_one_as_take_says),
         cmocka_unit_test(a_value_that_differs_without_take_is_reported_once),
         cmocka_unit_test(groups_go_on_over_blocks_and_there_may_be_many),
+        cmocka_unit_test(numbers_and_flags_alone_change_what_is_known_before),
+        cmocka_unit_test(what_a_derivation_may_overwrite_or_cut_is_not_known_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

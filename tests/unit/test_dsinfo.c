@@ -144,6 +144,34 @@ static void parts_merged_in_any_order_are_the_whole(void **state) {
     sm_texts_close(texts);
 }
 
+static void of_facts_that_are_there_only_late_ones_change(void **state) {
+    (void)state;
+    struct sm_texts *texts = NULL;
+    struct sm_intern *in = NULL;
+    struct sm_dsvar var[MERGE_VARS];
+    sm_val cell[2 * MERGE_VARS];
+    sm_pos pos[2] = {0};
+    assert_int_equal(sm_texts_open(&texts, NULL), SM_OK);
+    assert_int_equal(sm_intern_open(&in, texts, NULL), SM_OK);
+    for (uint32_t i = 0; i < 2 * MERGE_VARS; i++) cell[i] = sm_val_make(in, sm_str("123"));
+    struct sm_dsinfo d = merge_info(var), part;
+    const struct sm_block b = {cell, pos, 2, MERGE_VARS};
+    d.ahead = true;
+    d.rows = 4;
+    var[0].late = true;
+    var[2].max_bytes = 1;
+    assert_int_equal(sm_dsinfo_part_open(&part, &d, NULL), SM_OK);
+    for (uint32_t i = 0; i < 2; i++) sm_dsinfo_fold(&part, texts, &b, true);
+    sm_dsinfo_merge(&d, &part);
+    sm_dsinfo_part_close(&part);
+    sm_dsinfo_part_close(&part);
+    assert_int_equal(d.rows, 4);
+    assert_true(var[0].present == 4 && var[0].max_bytes == 3 && var[0].int_digits == 3);
+    assert_true(var[2].present == 0 && var[2].max_bytes == 1);
+    sm_intern_close(in);
+    sm_texts_close(texts);
+}
+
 static void facts_by_value_can_be_folded_alone(void **state) {
     (void)state;
     struct sm_texts *texts = NULL;
@@ -176,6 +204,7 @@ int main(void) {
         cmocka_unit_test(date_shapes_are_collected),
         cmocka_unit_test(without_widths_only_presence_is_counted),
         cmocka_unit_test(parts_merged_in_any_order_are_the_whole),
+        cmocka_unit_test(of_facts_that_are_there_only_late_ones_change),
         cmocka_unit_test(facts_by_value_can_be_folded_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

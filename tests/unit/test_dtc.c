@@ -135,6 +135,23 @@ static void packing_keeps_the_text(void **state) {
     assert_memory_equal(&d, &e, sizeof d);
 }
 
+static void a_form_has_the_same_parts_and_length(void **state) {
+    (void)state;
+    static const char *const text[] = {"2014", "2014-12", "2014-12-31", "2014---31", "--12-31", "----31", "2014-12-31T23:59:58",
+                                       "2014-12-31T-:59", "-----T23", "9999-01-01T00:00"};
+    char out[SM_DTC_TEXT_MAX];
+    uint64_t packed, form;
+    for (size_t i = 0; i < SM_ARRAY_LEN(text); i++) {
+        struct sm_dtc d = read_text(text[i]);
+        assert_true(sm_dtc_pack(&d, &packed));
+        form = sm_dtc_packed_form(packed);
+        assert_int_equal(sm_dtc_format_packed(form, out), strlen(text[i]));
+        for (size_t k = 0; k < strlen(out); k++) assert_true(sm_is_digit(out[k]) ? sm_is_digit(text[i][k]) : out[k] == text[i][k]);
+        assert_int_equal(sm_dtc_packed_form(form), form);
+    }
+    assert_int_equal(sm_dtc_packed_form(0), 0);
+}
+
 static void fractions_and_zones_are_not_packed(void **state) {
     (void)state;
     uint64_t packed;
@@ -573,6 +590,7 @@ int main(void) {
         cmocka_unit_test(canonical_texts_are_written_back),
         cmocka_unit_test(other_texts_are_refused),
         cmocka_unit_test(packing_keeps_the_text),
+        cmocka_unit_test(a_form_has_the_same_parts_and_length),
         cmocka_unit_test(fractions_and_zones_are_not_packed),
         cmocka_unit_test(nothing_known_is_zero_and_no_text),
         cmocka_unit_test(days_are_counted_from_1970),
