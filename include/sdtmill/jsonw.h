@@ -9,8 +9,9 @@ enum { SM_JSON_GROWTH = 6 };  /* bytes that one byte can become: \u0001 */
 /* Eight bytes of ASCII without control characters, quote and backslash. */
 static inline bool sm_json_word_plain(uint64_t w) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    uint64_t quot = w ^ ones * '"', back = w ^ ones * '\\';
-    return !((w | (w - ones * 0x20) | ((quot - ones) & ~quot) | ((back - ones) & ~back)) & tops);
+    const uint64_t quot = w ^ ones * 2; /* the quote becomes 0x20; blank and ! become greater */
+    const uint64_t back = w ^ ones * '\\';
+    return !((w | (quot - ones * 0x21) | (back - ones)) & tops);
 }
 /* True if s can stand between quotes as it is. */
 bool sm_json_plain(struct sm_str s);

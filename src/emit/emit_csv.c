@@ -38,21 +38,15 @@ static char *put_short_suspect(char *p, uint64_t left, uint64_t filled, size_t n
     return p + 1;
 }
 
-/* By the bytes behind an inline text: letters there, so that all eight bytes can be looked at at
- * once; and the comma. */
-#define BEHIND(make) {0, make(7), make(6), make(5), make(4), make(3), make(2), make(1)}
-#define LETTERS(n) UINT64_C(0x6161616161616161) >> 8 * (n)
-#define COMMA(n) (uint64_t)',' << (56 - 8 * (n))
-static const uint64_t letters[8] = BEHIND(LETTERS), comma[8] = BEHIND(COMMA);
-
 static inline char *put_short(char *p, sm_val v) {
-    const uint64_t tops = UINT64_C(0x8080808080808080), left = v << 8; /* never 0 */
-    const unsigned behind = (unsigned)__builtin_ctzll(left) >> 3;
-    const uint64_t filled = left | letters[behind];
+    const uint64_t tops = UINT64_C(0x8080808080808080);
+    uint64_t left;
+    const unsigned behind = emit_short(v, &left);
+    const uint64_t filled = left | emit_letters[behind];
     /* whether all bytes are ASCII behind the comma: quicker than sm_csv_word_plain */
     if (__builtin_expect((((filled - UINT64_C(0x2D2D2D2D2D2D2D2D)) | filled) & tops) != 0, 0))
         return put_short_suspect(p, left, filled, 8 - behind);
-    emit_store_left(p, left | comma[behind]);
+    emit_store_left(p, left | emit_comma[behind]);
     return p + 9 - behind;
 }
 

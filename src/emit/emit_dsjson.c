@@ -279,55 +279,74 @@ static char *put_long_text(char *p, struct cell *c, const struct emit_ready *r) 
     return p;
 }
 
-static const char TEXT_MISSING[] = {'"', '"', ','}, NUMBER_MISSING[] = {'n', 'u', 'l', 'l', ','};
+#define ZEROS(n) EMIT_FILL('0', n)
+static const uint64_t zeros[8] = EMIT_BEHIND(ZEROS);
+static const struct {
+    char text[8];
+    uint32_t n;
+} missing[2] = {{"\"\",", 3}, {"null,", 5}}; /* of texts, of numbers */
 
-static inline char *put_text(char *p, struct cell *c, sm_val v) {
-    uint64_t bytes, filled;
-    if (v == SM_MISSING) {
-        memcpy(p, TEXT_MISSING, sizeof TEXT_MISSING);
-        return p + sizeof TEXT_MISSING;
-    }
-    if (sm_val_is_inline(v)) {
-        size_t n = emit_short(v, &bytes, &filled);
-        if (sm_json_word_plain(filled)) {
-            *p++ = '"';
-            emit_store_left(p, bytes);
-            p += n;
-            *p++ = '"';
-            *p++ = ',';
-            return p;
-        }
-    }
-    struct emit_ready *r = emit_ready_at(&((struct dsjson *)c->e->state)->text, v);
-    if (r->v != v) make_text(c->e, r, v);
-    return r->mark == MARK_READY ? emit_ready_put(p, r) : put_long_text(p, c, r);
+/* A text of a plain inline value; false if it is none. */
+static inline bool put_short_text(char **p, sm_val v) {
+    const uint64_t quote = (uint64_t)('"' ^ 1) << 56; /* in place of the mark of an inline value */
+    uint64_t left;
+    const unsigned behind = emit_short(v, &left);
+    if (!sm_json_word_plain(left | emit_letters[behind])) return false;
+    emit_store_left(*p, v ^ quote);
+    *p += 9 - behind;
+    memcpy(*p, "\",", 2);
+    *p += 2;
+    return true;
 }
 
-static inline char *put_number(char *p, struct cell *c, sm_val v) {
-    if (v == SM_MISSING) {
-        memcpy(p, NUMBER_MISSING, sizeof NUMBER_MISSING);
-        return p + sizeof NUMBER_MISSING;
+/* The same for a whole number that begins with no 0. */
+static inline bool put_short_number(char **p, sm_val v) {
+    const uint64_t sixes = UINT64_C(0x0606060606060606), upper = UINT64_C(0xF0F0F0F0F0F0F0F0);
+    uint64_t left;
+    const unsigned behind = emit_short(v, &left);
+    const uint64_t digits = (left | zeros[behind]) ^ EMIT_FILL('0', 0);
+    if (((digits | (digits + sixes)) & upper) || digits >> 56 == 0) return false;
+    emit_store_left(*p, left | emit_comma[behind]);
+    *p += 9 - behind;
+    return true;
+}
+
+/* A cell that has neither of these forms. */
+static inline char *put_known(char *p, struct cell *c, const struct field *f, sm_val v) {
+    struct dsjson *j = c->e->state;
+    struct emit_ready *r = emit_ready_at(f->is_num ? &j->number : &j->text, v);
+    if (r->v != v) (f->is_num ? make_number : make_text)(c->e, r, v);
+    if (r->mark == MARK_READY) return emit_ready_put(p, r);
+    c->var = (uint32_t)(f - ((const struct dsjson *)c->e->plan)->field);
+    return f->is_num ? put_odd_number(p, c, r) : put_long_text(p, c, r);
+}
+
+/* The end of the row's cells, each with a comma behind; NULL after an error. */
+static inline char *put_cells(char *p, struct cell *c) {
+    const sm_val *row = c->b->cell + (size_t)c->row * c->b->ncol;
+    const struct field *f = ((const struct dsjson *)c->e->plan)->field, *const end = f + c->e->ds->nvar;
+    for (; f < end; f++) {
+        const sm_val v = row[f->column];
+        if (v == SM_MISSING) {
+            memcpy(p, missing[f->is_num].text, sizeof missing->text);
+            p += missing[f->is_num].n;
+        } else if (!sm_val_is_inline(v) || !(f->is_num ? put_short_number(&p, v) : put_short_text(&p, v))) {
+            p = put_known(p, c, f, v);
+            if (!p) return NULL;
+        }
     }
-    struct emit_ready *r = emit_ready_at(&((struct dsjson *)c->e->state)->number, v);
-    if (r->v != v) make_number(c->e, r, v);
-    return r->mark == MARK_READY ? emit_ready_put(p, r) : put_odd_number(p, c, r);
+    return p;
 }
 
 /* Every row of an object has a comma in front, which the first one is to lose. */
-static bool put_row(struct cell *c) {
-    const struct dsjson *plan = c->e->plan;
+static bool put_row(struct cell *c, bool object) {
     const uint32_t nvar = c->e->ds->nvar;
-    const sm_val *row = c->b->cell + (size_t)c->row * c->b->ncol;
-    const bool object = shape_of(c->e) == SHAPE_OBJECT;
     char *p = c->base = sm_sink_reserve(c->out, (size_t)(nvar + 2) * CELL_ROOM);
     if (!p) return false;
     if (object && (c->e->apart || c->e->rows + c->row > 0)) *p++ = ',';
     *p++ = '[';
-    for (c->var = 0; c->var < nvar; c->var++) {
-        const struct field f = plan->field[c->var];
-        p = f.is_num ? put_number(p, c, row[f.column]) : put_text(p, c, row[f.column]);
-        if (!p) return false;
-    }
+    p = put_cells(p, c);
+    if (!p) return false;
     if (nvar) p--;
     *p++ = ']';
     if (!object) *p++ = '\n';
@@ -343,7 +362,7 @@ static int dsjson_block(struct sm_emitter *e, const struct sm_block *b, struct s
     if (rc) return rc;
     if (pack_here) c.out = j->rows;
     for (; c.row < b->nrow; c.row++)
-        if (!put_row(&c)) return sm_sink_check(c.out, err);
+        if (!put_row(&c, shape_of(e) == SHAPE_OBJECT)) return sm_sink_check(c.out, err);
     return pack_here ? write_bytes(e, sm_sink_kept(j->rows), Z_NO_FLUSH, err) : SM_OK;
 }
 

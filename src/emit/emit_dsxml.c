@@ -201,13 +201,13 @@ static char *put_odd(struct place *at, uint32_t i, char *p, const struct emit_re
 static inline char *put_item(struct place *at, uint32_t i, char *p, sm_val v) {
     struct dsxml *x = at->e->state;
     const struct dsxml *plan = at->e->plan;
-    uint64_t bytes, filled;
+    uint64_t left;
     if (sm_val_is_inline(v)) {
-        size_t n = emit_short(v, &bytes, &filled);
-        if (sm_xml_word_plain(filled)) {
+        const unsigned behind = emit_short(v, &left);
+        if (sm_xml_word_plain(left | emit_letters[behind])) {
             p = put_prefix(p, plan, i);
-            emit_store_left(p, bytes);
-            return put_end(p + n);
+            emit_store_left(p, left);
+            return put_end(p + 8 - behind);
         }
     }
     struct emit_ready *r = emit_ready_at(&x->memo, v);

@@ -19,16 +19,19 @@ int emit_leave(struct sm_emitter *e, enum emit_phase next, int rc,
                struct sm_err *err) SM_MUST_CHECK;
 
 /* ---- texts ------------------------------------------------------------------------------------- */
-/* An inline value left-justified in eight bytes; the same with letters in place of the zeros behind it,
- * so that a test of all eight bytes sees nothing but the text; its length. */
-static inline size_t emit_short(sm_val v, uint64_t *ret_bytes, uint64_t *ret_filled) {
-    uint64_t left = v << 8; /* never 0 */
-    unsigned zeros = (unsigned)__builtin_ctzll(left) & ~7u;
-    uint64_t behind = ((uint64_t)1 << zeros) - 1;
-    *ret_bytes = left;
-    *ret_filled = left | (behind & UINT64_C(0x6161616161616161));
-    return 8 - zeros / 8;
+/* An inline value left-justified in eight bytes, and how many zeros are behind the text: 1 to 7. */
+static inline unsigned emit_short(sm_val v, uint64_t *ret_left) {
+    *ret_left = v << 8; /* never 0 */
+    return (unsigned)__builtin_ctzll(*ret_left) >> 3;
 }
+/* By that number: words to put something behind the text, made of what makes the word for a text of
+ * n bytes. */
+#define EMIT_BEHIND(make) {0, make(7), make(6), make(5), make(4), make(3), make(2), make(1)}
+#define EMIT_FILL(byte, n) UINT64_C(0x0101010101010101) * (byte) >> 8 * (n)
+/* So that a test of all eight bytes sees nothing but the text. */
+#define EMIT_LETTERS(n) EMIT_FILL('a', n)
+#define EMIT_COMMA(n) (uint64_t)',' << (56 - 8 * (n))
+static const uint64_t emit_letters[8] = EMIT_BEHIND(EMIT_LETTERS), emit_comma[8] = EMIT_BEHIND(EMIT_COMMA);
 static inline void emit_store_left(char *p, uint64_t left) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     left = __builtin_bswap64(left);
@@ -114,8 +117,7 @@ uint32_t emit_ascii_length(struct sm_str s);
 /* The same for eight bytes: all of them are. */
 static inline bool emit_word_ascii(uint64_t w) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    uint64_t del = w ^ ones * 0x7F;
-    return !((w | (w - ones * 0x20) | ((del - ones) & ~del)) & tops);
+    return !((w | (w - ones * 0x20) | (w + ones)) & tops);
 }
 /* Findings about a cell: `place` has variable, record and value, the rest is said here. The file is refused. */
 void emit_report_not_ascii(struct sm_emitter *e, const struct emit_breach *place);

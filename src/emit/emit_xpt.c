@@ -13,11 +13,15 @@
 enum { RECORD = 80, NAMESTR = 140, NUMBER = 8, TEXT_MOST = 200, STAMP = 16, NUMBER_BITS = 12 };
 static const struct emit_limits limits = {.name = 8, .label = 40, .text = TEXT_MOST, .vars = 9999};
 
-struct xpt_number { sm_val v; uint64_t ibm; bool fine; };
+struct xpt_number { sm_val v; uint64_t ibm; }; /* ibm: NOT_FINE for what is no such number */
+#define NOT_FINE UINT64_MAX
 struct xpt {
     struct emit_ready_memo memo;
     struct xpt_number number[1 << NUMBER_BITS];
-    struct xpt_field { uint32_t column, width, is_num; } *field; /* [nvar]; width: bytes in a row */
+    struct xpt_field {
+        uint32_t column, width, is_num; /* width: bytes in a row */
+        uint64_t over;                  /* bytes of an inline text that do not fit */
+    } *field;                           /* [nvar] */
     size_t cap_field;
     size_t row;                         /* bytes of a row */
     struct sm_buf ascii;                /* a text that was transliterated */
@@ -46,13 +50,10 @@ static bool ibm_double(double x, uint64_t *ret) {
     return true;
 }
 
-static const struct xpt_number *number_of(struct xpt *x, const struct sm_texts *t, sm_val v) {
-    struct xpt_number *n = &x->number[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - NUMBER_BITS)];
+static void make_number(struct xpt_number *n, const struct sm_texts *t, sm_val v) {
     double d = 0;
-    if (n->v == v) return n;
     n->v = v;
-    n->fine = sm_val_to_num(t, v, &d) && ibm_double(d, &n->ibm);
-    return n;
+    if (!sm_val_to_num(t, v, &d) || !ibm_double(d, &n->ibm)) n->ibm = NOT_FINE;
 }
 
 static void put_big(char *p, uint64_t v, int n) {
@@ -199,8 +200,9 @@ static int xpt_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
     x->spelled = x->most = x->here = 0;
     for (uint32_t i = 0; i < d->nvar; i++) {
         const struct sm_dsvar *v = &d->var[i];
-        x->field[i] = (struct xpt_field){d->column[i], width_of(v, e->study), v->is_num};
-        x->row += x->field[i].width;
+        const uint32_t width = width_of(v, e->study);
+        x->field[i] = (struct xpt_field){d->column[i], width, v->is_num, width < 8 ? UINT64_MAX >> 8 * width : 0};
+        x->row += width;
     }
     if (e->refused) return SM_OK;
     make_stamp(e->study->created, x->stamp);
@@ -212,43 +214,47 @@ static int xpt_begin(struct sm_emitter *e, const struct sm_dsinfo *d, struct sm_
 struct cell {
     struct sm_emitter *e;
     const struct sm_block *b;
-    uint32_t row, var;
+    uint32_t row;
 };
 
-static void report_number(const struct cell *c, sm_val v) {
+static uint32_t var_of(const struct cell *c, const struct xpt_field *f) {
+    return (uint32_t)(f - ((const struct xpt *)c->e->plan)->field);
+}
+
+static void report_number(const struct cell *c, const struct xpt_field *f, sm_val v) {
     struct sm_valbuf buf;
-    struct emit_breach b = {.code = SM_D_NUMBER_RANGE, .var = c->var, .block = c->b, .row = c->row,
+    struct emit_breach b = {.code = SM_D_NUMBER_RANGE, .var = var_of(c, f), .block = c->b, .row = c->row,
         .value = sm_val_text(c->e->study->texts, v, &buf), .what = "value is no number, or outside 5.4e-79 to 7.2e75"};
     emit_report(c->e, &b);
     c->e->refused = true;
 }
 
 /* A value that is too long, or no ASCII from byte `ascii` on. */
-static void report_text(const struct cell *c, struct sm_str s, uint32_t ascii) {
-    const struct sm_dsvar *v = &c->e->ds->var[c->var];
-    struct emit_breach b = {.var = c->var, .block = c->b, .row = c->row, .value = s};
-    uint32_t width = ((const struct xpt *)c->e->plan)->field[c->var].width;
-    if (s.n > width) emit_report_too_long(c->e, &b, width, !v->length_planned && v->length && v->length <= TEXT_MOST);
+static void report_text(const struct cell *c, const struct xpt_field *f, struct sm_str s, uint32_t ascii) {
+    const struct sm_dsvar *v = &c->e->ds->var[var_of(c, f)];
+    struct emit_breach b = {.var = var_of(c, f), .block = c->b, .row = c->row, .value = s};
+    if (s.n > f->width) emit_report_too_long(c->e, &b, f->width, !v->length_planned && v->length && v->length <= TEXT_MOST);
     if (ascii < s.n) emit_report_not_ascii(c->e, &b);
 }
 
-static inline void put_number(const struct cell *c, char *p, sm_val v) {
-    const struct xpt_number *n =
-        v == SM_MISSING ? NULL : number_of(c->e->state, c->e->study->texts, v);
-    uint64_t bits = n ? n->ibm : (uint64_t)'.' << 56;
-    if (n && !n->fine) report_number(c, v);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    bits = __builtin_bswap64(bits);
-#endif
-    memcpy(p, &bits, NUMBER);
+static inline void put_number(const struct cell *c, const struct xpt_field *f, char *p, sm_val v) {
+    uint64_t bits = (uint64_t)'.' << 56;
+    if (v != SM_MISSING) {
+        struct xpt *x = c->e->state;
+        struct xpt_number *n = &x->number[v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - NUMBER_BITS)];
+        if (n->v != v) make_number(n, c->e->study->texts, v);
+        bits = n->ibm;
+        if (bits == NOT_FINE) report_number(c, f, v);
+    }
+    emit_store_left(p, bits);
 }
 
 /* A text that is not simply as it should be: in ASCII if that is asked for, or a finding. */
-static void put_odd(const struct cell *c, char *p, struct sm_str s, uint32_t width) {
+static void put_odd(const struct cell *c, const struct xpt_field *f, char *p, struct sm_str s) {
     struct sm_str ascii = spell(c->e, s);
     uint32_t good = emit_ascii_length(ascii);
-    if (good < ascii.n) report_text(c, s, emit_ascii_length(s));
-    else if (ascii.n > width) report_text(c, ascii, good);
+    if (good < ascii.n) report_text(c, f, s, emit_ascii_length(s));
+    else if (ascii.n > f->width) report_text(c, f, ascii, good);
     else memcpy(p, ascii.p, ascii.n);
 }
 
@@ -261,46 +267,49 @@ static void make_ready(const struct sm_emitter *e, struct emit_ready *r, sm_val 
     if (r->mark == MARK_READY) memcpy(r->text, s.p, s.n);
 }
 
+/* A text that is longer than those that are ready, or odd. */
+static void put_any(const struct cell *c, const struct xpt_field *f, char *p, const struct emit_ready *r) {
+    struct sm_valbuf buf;
+    struct sm_str s = sm_val_text(c->e->study->texts, r->v, &buf);
+    if (r->mark == MARK_LONG && s.n <= f->width)
+        memcpy(p, s.p, s.n);
+    else
+        put_odd(c, f, p, s);
+}
+
+#define BLANKS(n) EMIT_FILL(' ', n)
+static const uint64_t blanks[8] = EMIT_BEHIND(BLANKS);
+
 /* p and what is behind it up to the end of the row is blank, and so it is when this is done. There
  * is room for EMIT_READY_TEXT bytes more. */
-static inline void put_value(const struct cell *c, char *p, sm_val v, uint32_t width) {
-    uint64_t bytes, filled;
+static inline void put_value(const struct cell *c, const struct xpt_field *f, char *p, sm_val v) {
+    uint64_t left;
     if (sm_val_is_inline(v)) {
-        size_t n = emit_short(v, &bytes, &filled);
-        uint64_t behind = ~UINT64_C(0) >> 8 * n;
-        if (n <= width && emit_word_ascii(filled)) {
-            emit_store_left(p, bytes | (behind & UINT64_C(0x2020202020202020)));
+        const uint64_t filled = blanks[emit_short(v, &left)] | left;
+        if (!(left & f->over) && emit_word_ascii(filled)) {
+            emit_store_left(p, filled);
             return;
         }
     }
     struct emit_ready *r = emit_ready_at(&((struct xpt *)c->e->state)->memo, v);
     if (r->v != v) make_ready(c->e, r, v);
-    if (r->mark == MARK_READY && r->n <= width) {
+    if (r->mark == MARK_READY && r->n <= f->width)
         (void)emit_ready_put(p, r);
-        return;
-    }
-    struct sm_valbuf buf;
-    struct sm_str s = sm_val_text(c->e->study->texts, v, &buf);
-    if (r->mark == MARK_LONG && s.n <= width)
-        memcpy(p, s.p, s.n);
     else
-        put_odd(c, p, s, width);
+        put_any(c, f, p, r);
 }
 
-static void put_row(const struct cell *at, char *p) {
-    struct cell c = *at;
-    const struct xpt *plan = c.e->plan;
-    const uint32_t nvar = c.e->ds->nvar;
-    const sm_val *row = c.b->cell + (size_t)c.row * c.b->ncol;
+static inline void put_row(const struct cell *c, char *p) {
+    const struct xpt *plan = c->e->plan;
+    const struct xpt_field *f = plan->field, *const end = f + c->e->ds->nvar;
+    const sm_val *row = c->b->cell + (size_t)c->row * c->b->ncol;
     memset(p, ' ', plan->row);
-    for (c.var = 0; c.var < nvar; c.var++) {
-        const struct xpt_field f = plan->field[c.var];
-        sm_val v = row[f.column];
-        if (f.is_num)
-            put_number(&c, p, v);
+    for (; f < end; p += f->width, f++) {
+        const sm_val v = row[f->column];
+        if (f->is_num)
+            put_number(c, f, p, v);
         else if (v != SM_MISSING)
-            put_value(&c, p, v, f.width);
-        p += f.width;
+            put_value(c, f, p, v);
     }
 }
 

@@ -228,6 +228,12 @@ static void numbers_are_spelled_as_json_wants_them(void **state) {
     assert_number("-0.0", "0", 0);
     assert_number("007", "7", 0);
     assert_number("+5", "5", 0);
+    assert_number("10", "10", 0);
+    assert_number("9876543", "9876543", 0);
+    assert_number("0000000", "0", 0);
+    assert_number("12:4", "null", 1);
+    assert_number("12/4", "null", 1);
+    assert_number("1 ", "null", 1);
     assert_number(".5", "0.5", 0);
     assert_number("5.", "null", 1);
     assert_number("39.0", "39", 0);

@@ -236,6 +236,41 @@ static void a_text_over_its_declared_length_is_a_finding(void **state) {
     kit_close(&k);
 }
 
+/* A text of n letters, one of them another byte. */
+static void assert_short(size_t n, size_t at, unsigned char byte) {
+    struct kit k;
+    struct sm_buf got;
+    char text[8] = "abcdefg";
+    sm_buf_init(&got, 0);
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    k.var[0].length = 9;
+    text[at] = (char)byte;
+    k.ds.rows = 1;
+    kit_cell(&k, 0, sm_str_n(text, n));
+    assert_int_equal(kit_emit(&k, "xpt"), SM_OK);
+    const bool fine = byte >= 0x20 && byte < 0x7F;
+    assert_int_equal(k.wrote, fine ? 1 : 0);
+    assert_int_equal(k.diags.n, fine ? 0 : 1);
+    if (fine) {
+        char want[80];
+        memset(want, ' ', sizeof want);
+        memcpy(want, text, n);
+        assert_true(tmp_slurp(kit_file(&k), &got));
+        assert_memory_equal(got.p + got.n - sizeof want, want, sizeof want);
+    }
+    sm_buf_free(&got);
+    kit_close(&k);
+}
+
+static void short_texts_are_written_or_found_whatever_byte_is_in_them(void **state) {
+    (void)state;
+    static const unsigned char byte[] = {1, 0x1F, ' ', '!', '"', '~', 0x7F, 0x80, 0xFF};
+    for (size_t n = 1; n <= 7; n++)
+        for (size_t at = 0; at < n; at++)
+            for (size_t i = 0; i < sizeof byte; i++) assert_short(n, at, byte[i]);
+}
+
 static void names_and_labels_have_their_limits(void **state) {
     (void)state;
     struct kit k;
@@ -411,6 +446,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_ascii_is_a_finding_and_no_file),
         cmocka_unit_test(a_text_over_200_bytes_is_a_finding_and_no_file),
         cmocka_unit_test(a_text_over_its_declared_length_is_a_finding),
+        cmocka_unit_test(short_texts_are_written_or_found_whatever_byte_is_in_them),
         cmocka_unit_test(names_and_labels_have_their_limits),
         cmocka_unit_test(numbers_out_of_range_are_findings),
         cmocka_unit_test(a_dataset_over_the_limit_is_written_in_parts_with_equal_heads),
