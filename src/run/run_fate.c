@@ -81,6 +81,17 @@ void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm
     if (!reason_set(in, record - 1, reason)) r->failed = true;
 }
 
+void run_fate_rows(struct run *r, struct run_input *in, const struct sm_batch *b) {
+    for (uint32_t i = 0; i < b->nrow; i++) {
+        const struct sm_verdict *v = &b->verdict[i];
+        const uint64_t at = b->record[i] - 1;
+        if (v->fate == SM_FATE_USED && at < in->nrecord && in->fate[at] == SM_FATE_NONE)
+            in->fate[at] = SM_FATE_USED; /* most are, and have no reason yet */
+        else
+            run_fate_mark(r, in, at + 1, (enum sm_fate)v->fate, v->code, v->where);
+    }
+}
+
 static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledger_row *row,
                       struct sm_run_result *ret, struct sm_err *err) {
     uint64_t *count = sm_alloc(r->nreason + 1, sizeof *count);

@@ -81,14 +81,6 @@ static bool feeds_domain(const struct run *r, const struct sm_source *s) {
     return false;
 }
 
-static void mark_verdicts(struct run *r, const struct run_job *j) {
-    const struct sm_batch *b = &j->batch;
-    for (uint32_t i = 0; i < b->nrow; i++) {
-        const struct sm_verdict *v = &b->verdict[i];
-        run_fate_mark(r, j->input, b->record[i], (enum sm_fate)v->fate, v->code, v->where);
-    }
-}
-
 /* Books one finished job: findings, fates, counts; then the pass takes its records. */
 static int job_take(struct run *r, const struct run_pass *p, struct run_job *j, bool first,
                     struct sm_err *err) {
@@ -107,7 +99,7 @@ static int job_take(struct run *r, const struct run_pass *p, struct run_job *j, 
                           b->lost[i].code, b->lost[i].where);
     }
     if (p->kind == RUN_DOMAIN || (p->kind == RUN_LOOKUP && !feeds_domain(r, p->source)))
-        mark_verdicts(r, j);
+        run_fate_rows(r, j->input, b);
     if (p->kind == RUN_DOMAIN) j->input->records_out += j->recs.nrow;
     r->progress.bytes += j->bytes;
     r->progress.rows += b->nrow;

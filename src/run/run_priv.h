@@ -147,6 +147,8 @@ void run_fate_free(struct run_input *in);
 int run_fate_reserve(struct run_input *in, uint64_t nrecord, struct sm_err *err) SM_MUST_CHECK;
 void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm_fate fate,
                    uint16_t code, const struct sm_where *where);
+/* The same for all rows of a batch, by their verdicts. */
+void run_fate_rows(struct run *r, struct run_input *in, const struct sm_batch *b);
 int run_ledger(struct run *r, struct sm_run_result *ret, struct sm_err *err) SM_MUST_CHECK;
 /* run_domain.c, run_dataset.c */
 int run_domain_make(struct run *r, uint32_t index, struct sm_err *err) SM_MUST_CHECK;
