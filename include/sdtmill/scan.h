@@ -1,97 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef SDTMILL_SCAN_H
 #define SDTMILL_SCAN_H
-/* scan.h - sixty-four bytes at a time as masks of bits: bit i stands for byte i. */
+/* scan.h - where records and fields of CSV end, sixty-four bytes at a time, as masks of bits: bit i
+ * stands for byte i. For usual CSV only: what is otherwise is told, not understood. There is one
+ * way of looking for each kind of processor; all see the same. */
 #include "sdtmill/common.h"
 
-/* Bytes looked at at once. So many must be readable from wherever a look starts, whatever they are;
- * where a text lies it is its buffer that has room for them behind the text. */
+/* Bytes looked at at once: a whole number of them is read, from wherever a look starts. */
 enum { SM_SCAN = 64 };
 
-#ifdef __SSE2__
-typedef char sm_scan_part __attribute__((vector_size(16)));
-struct sm_scan {
-    sm_scan_part a, b, c, d;
+struct sm_scan { /* what is looked for, and what is known of the bytes before: sm_scan_start */
+    char delimiter, quote, blank[2];
+    bool tab;                          /* the delimiter is a blank itself */
+    uint64_t signs;                    /* all bits: there is a quote sign */
+    uint64_t inside;                   /* all bits: within quotes */
+    uint64_t left, quotes, cr, blanks; /* signs of the bytes before, the last one in bit 63 */
 };
-static inline sm_scan_part sm_scan_part_at(const char *p) {
-    sm_scan_part part;
-    memcpy(&part, p, sizeof part);
-    return part;
-}
-#define SM_SCAN_BITS(part) ((uint64_t)(uint32_t)__builtin_ia32_pmovmskb128((sm_scan_part)(part)))
-/* The parts' masks behind each other; `of` makes the mask of one part x. */
-#define SM_SCAN_EACH(s, of)                                                                        \
-    (SM_SCAN_BITS(of((s)->a)) | SM_SCAN_BITS(of((s)->b)) << 16 | SM_SCAN_BITS(of((s)->c)) << 32 |  \
-     SM_SCAN_BITS(of((s)->d)) << 48)
-#else
-struct sm_scan {
-    char c[SM_SCAN];
+struct sm_scan_records {
+    uint64_t ends;   /* LFs that end a record, or a line of blanks */
+    uint64_t quotes; /* all of them */
+    uint64_t breaks; /* CRs and LFs within quotes */
+    uint64_t odd; /* quotes that are neither the bounds of a field nor doubled in one; behind a CR
+                     no LF stands */
 };
-#endif
 
-/* The first n <= SM_SCAN bytes at p; the others read as NUL. */
-static inline void sm_scan_load(struct sm_scan *s, const char *p, size_t n) {
-#define SM_SCAN_8 -1, -1, -1, -1, -1, -1, -1, -1
-    static const char keep[2 * SM_SCAN] = {SM_SCAN_8, SM_SCAN_8, SM_SCAN_8, SM_SCAN_8,
-                                           SM_SCAN_8, SM_SCAN_8, SM_SCAN_8, SM_SCAN_8};
-#undef SM_SCAN_8
-    const char *k = keep + (SM_SCAN - n);
-#ifdef __SSE2__
-    s->a = sm_scan_part_at(p) & sm_scan_part_at(k);
-    s->b = sm_scan_part_at(p + 16) & sm_scan_part_at(k + 16);
-    s->c = sm_scan_part_at(p + 32) & sm_scan_part_at(k + 32);
-    s->d = sm_scan_part_at(p + 48) & sm_scan_part_at(k + 48);
-#else
-    for (size_t i = 0; i < SM_SCAN; i++)
-        s->c[i] = (char)(p[i] & k[i]);
-#endif
+struct sm_scan_way {
+    /* to[n]: what stands in n times SM_SCAN bytes at p. */
+    void (*records)(struct sm_scan *s, const char *p, size_t n, struct sm_scan_records *to);
+    /* Fields that end in n times SM_SCAN bytes: to[] gets one more than the offset from p + origin
+     * of each end (delimiter, CR, LF; CR LF is one end), with SM_SCAN_QUOTED if a quote stands
+     * before it, for the number of ends before, `had`, and those. Room for n times SM_SCAN. Gives
+     * how many; the offset of the first byte that is odd, or SIZE_MAX: a blank or quote at the
+     * bounds of a field where it does not belong to them as it should, a byte that is not ASCII.
+     * Behind it nothing is sure. */
+    size_t (*fields)(struct sm_scan *s, const char *p, size_t n, uint32_t origin, size_t had,
+                     uint32_t *to, size_t *ret_odd);
+};
+/* Two marks in turns, so that where one of two neighbours has one their difference is great. */
+enum { SM_SCAN_OFFSET = 0x3FFFFFFF };
+static inline uint32_t sm_scan_quoted(size_t i) {
+    return UINT32_C(0x40000000) << (i & 1);
 }
 
-/* Where x stands. */
-static inline uint64_t sm_scan_eq(const struct sm_scan *s, char x) {
-#ifdef __SSE2__
-#define SM_SCAN_SAME(part) ((part) == x)
-    return SM_SCAN_EACH(s, SM_SCAN_SAME);
-#undef SM_SCAN_SAME
-#else
-    uint64_t bits = 0;
-    for (size_t i = 0; i < SM_SCAN; i++)
-        bits |= (uint64_t)(s->c[i] == x) << i;
-    return bits;
-#endif
-}
-
-/* Where x or y stands. */
-static inline uint64_t sm_scan_either(const struct sm_scan *s, char x, char y) {
-#ifdef __SSE2__
-#define SM_SCAN_ONE(part) (((part) == x) | ((part) == y))
-    return SM_SCAN_EACH(s, SM_SCAN_ONE);
-#undef SM_SCAN_ONE
-#else
-    return sm_scan_eq(s, x) | sm_scan_eq(s, y);
-#endif
-}
-
-/* Is there a byte that is not ASCII? */
-static inline bool sm_scan_high(const struct sm_scan *s) {
-#ifdef __SSE2__
-    return SM_SCAN_BITS(s->a | s->b | s->c | s->d) != 0;
-#else
-    unsigned all = 0;
-    for (size_t i = 0; i < SM_SCAN; i++)
-        all |= (unsigned char)s->c[i];
-    return all >= 0x80;
-#endif
-}
-
-/* Bit i is set where an odd number of bits is set up to it, itself included: between a first and a
- * second one, a third and a fourth, and so on. */
-static inline uint64_t sm_scan_between(uint64_t bits) {
-    bits ^= bits << 1;
-    bits ^= bits << 2;
-    bits ^= bits << 4;
-    bits ^= bits << 8;
-    bits ^= bits << 16;
-    return bits ^ bits << 32;
-}
+/* At the start of a record; quote 0 = there is no such sign. */
+struct sm_scan sm_scan_start(char delimiter, char quote);
+/* The ways that this processor knows, the best one first; NULL behind the last. */
+enum { SM_SCAN_WAYS = 5 };
+void sm_scan_ways(const struct sm_scan_way *ret[SM_SCAN_WAYS]);
+const struct sm_scan_way *sm_scan_best(void);
 #endif

@@ -10,6 +10,7 @@
  * record or a blank line. Works on any encoding in which the
  * bytes of CR, LF, blank, tab, delimiter and quote stand for nothing else. */
 #include "sdtmill/common.h"
+#include "sdtmill/scan.h"
 
 enum sm_span_flag {
     SM_SPAN_QUOTE = 1,  /* holds the quote sign somewhere */
@@ -29,6 +30,7 @@ struct sm_spans { /* growing array; zeroed is empty */
 struct sm_split {
     uint8_t cls[256]; /* class of each byte */
     char delimiter, quote;
+    const struct sm_scan_way *scan; /* the best one, unless set otherwise after init */
     uint8_t state, flags;
     bool after_cr;       /* the byte before `start` is a CR, whose LF may follow */
     size_t start;        /* offset at which the record under way begins */

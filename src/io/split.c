@@ -3,7 +3,6 @@
 
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
-#include "sdtmill/scan.h"
 
 enum split_class { CLS_OTHER, CLS_BLANK, CLS_CR, CLS_LF, CLS_DELIM, CLS_QUOTE, CLS_COUNT };
 enum split_state {
@@ -38,6 +37,7 @@ static bool split_is_reserved(char c) {
 int sm_split_init(struct sm_split *s, char delimiter, char quote, struct sm_err *err) {
     *s = (struct sm_split){.delimiter = delimiter,
                            .quote = quote,
+                           .scan = sm_scan_best(),
                            .line = 1,
                            .base_line = 1,
                            .start_line = 1,
@@ -125,126 +125,94 @@ static int split_bytes(struct sm_split *s, const char *p, size_t *at, size_t to,
     return SM_OK;
 }
 
-/* Offset of the next c in p[from..to), or `to`. */
-static size_t split_next(const char *p, size_t from, size_t to, char c) {
-    const char *q = memchr(p + from, c, to - from);
-    return q ? (size_t)(q - p) : to;
-}
-
 static bool split_is_blank(const struct sm_split *s, const char *p, size_t from, size_t to) {
     while (from < to && s->cls[(unsigned char)p[from]] == CLS_BLANK)
         from++;
     return from == to;
 }
 
-/* Where the next signs are that end a line or a field; moved on as they are passed. */
-struct split_ahead {
-    const char *p;
-    size_t to, lf, cr, quote;
+/* ---- whole records -----------------------------------------------------------------------------
+ * Nearly all records are whole lines whose quotes, if there are some, are the bounds of fields or
+ * doubled within them: their ends are found sixty-four bytes at a time. */
+enum { SPLIT_LOOK = 8 }; /* times SM_SCAN bytes looked at in one go */
+struct split_lines {     /* the record under way */
+    size_t start;
+    uint64_t line;
+    uint64_t quotes, breaks; /* not 0: it has some */
 };
 
-static size_t split_ahead(size_t known, const struct split_ahead *a, size_t at, char c) {
-    return known >= at ? known : split_next(a->p, at, a->to, c);
+static uint64_t split_count(const char *p, size_t from, size_t to) {
+    uint64_t n = 0;
+    for (; from < to; from++)
+        n += p[from] == '\n';
+    return n;
 }
 
-/* A record with quotes, sixty-four bytes at a time; *_was is 1 if the byte before was such a sign.
- */
-struct split_look {
-    uint64_t inside; /* all bits: within quotes */
-    uint64_t starts_was, close_was;
-    uint64_t lines; /* LFs within quotes */
-    uint64_t odd;   /* quotes that neither bound a field nor are doubled */
-    uint8_t flags;
-};
-
-/* Where the record ends among these bytes: one bit, or none. */
-static uint64_t split_look(struct split_look *k, const struct sm_split *s,
-                           const struct sm_scan *x) {
-    uint64_t quote = sm_scan_eq(x, s->quote), inside = sm_scan_between(quote) ^ k->inside;
-    uint64_t lf = sm_scan_eq(x, '\n'), breaks = lf | sm_scan_eq(x, '\r');
-    uint64_t end = breaks & ~inside, delim = sm_scan_eq(x, s->delimiter) & ~inside;
-    end &= 0 - end;
-    const uint64_t upto = end ? end | (end - 1) : UINT64_MAX;
-    uint64_t open = quote & inside, close = quote & ~inside, shut = close << 1 | k->close_was;
-    uint64_t starts = delim << 1 | k->starts_was;
-    lf &= inside & upto;
-    k->odd |= ((open & ~starts & ~shut) | (shut & ~(delim | end | open))) & upto;
-    if (breaks & inside & upto) k->flags |= SM_SPAN_BREAK;
-    if (lf) k->lines += (uint64_t)__builtin_popcountll(lf);
-    k->inside = 0 - (inside >> 63);
-    k->starts_was = delim >> 63;
-    k->close_was = close >> 63;
-    return end;
-}
-
-/* A whole record whose first quote is the one at *at, if all of its quotes are the bounds of fields
- * or doubled within them: *at is moved behind its line end. Otherwise it stays there: the record
- * has to be looked at byte by byte. */
-static int split_quoted(struct sm_split *s, const char *p, size_t *at, size_t to,
-                        struct sm_spans *out, struct sm_err *err) {
-    struct split_look k = {.starts_was = 1, .flags = SM_SPAN_QUOTE};
-    if (*at != s->start && p[*at - 1] != s->delimiter) return SM_OK;
-    for (size_t i = *at; i < to; i += SM_SCAN) {
-        char rest[SM_SCAN] = {0};
-        size_t left = to - i;
-        struct sm_scan x;
-        if (left < SM_SCAN) memcpy(rest, p + i, left);
-        sm_scan_load(&x, left < SM_SCAN ? rest : p + i, SM_SCAN);
-        uint64_t bit = split_look(&k, s, &x);
-        if (k.odd) return SM_OK;
-        if (!bit) continue;
-        size_t end = i + (size_t)__builtin_ctzll(bit), lf = p[end] == '\r' ? end + 1 : end;
-        if (lf >= to || p[lf] != '\n') return SM_OK;
-        s->flags = k.flags;
-        int rc = split_emit(s, end, out, err);
-        if (rc) return rc;
-        s->line += k.lines + 1;
-        *at = lf + 1;
-        split_begin(s, *at);
-        return SM_OK;
+/* The records that end among sixty-four bytes. */
+static struct sm_span *split_ends(const struct sm_split *s, struct split_lines *k,
+                                  struct sm_scan_records g, const char *p, size_t at,
+                                  struct sm_span *to) {
+    for (; g.ends; g.ends &= g.ends - 1) {
+        const uint64_t upto = g.ends ^ (g.ends - 1);
+        const size_t lf = at + (size_t)__builtin_ctzll(g.ends), start = k->start;
+        const size_t end = lf > start && p[lf - 1] == '\r' ? lf - 1 : lf;
+        to->at = (uint32_t)start;
+        to->n = (uint32_t)(end - start);
+        to->line = (uint32_t)(k->line - s->base_line);
+        to->flags = (k->quotes | (g.quotes & upto)) ? SM_SPAN_QUOTE : 0;
+        if (k->breaks | (g.breaks & upto)) {
+            to->flags |= SM_SPAN_BREAK;
+            k->line += split_count(p, start, end);
+        }
+        to += !split_is_blank(s, p, start, end);
+        g.quotes &= ~upto;
+        g.breaks &= ~upto;
+        *k = (struct split_lines){.start = lf + 1, .line = k->line + 1};
     }
+    k->quotes |= g.quotes;
+    k->breaks |= g.breaks;
+    return to;
+}
+
+/* Takes whole records from *at on, where one begins, up to the first that has to be looked at byte
+ * by byte; *at is moved there. */
+static int split_lines(struct sm_split *s, const char *p, size_t *at, size_t to,
+                       struct sm_spans *out, struct sm_err *err) {
+    struct sm_scan scan = sm_scan_start(s->delimiter, s->quote);
+    struct split_lines k = {.start = *at, .line = s->line};
+    struct sm_scan_records g[SPLIT_LOOK];
+    bool odd = false;
+    for (size_t i = *at; i < to && !odd;) {
+        char rest[SM_SCAN] = {0};
+        size_t left = to - i, n = left / SM_SCAN < SPLIT_LOOK ? left / SM_SCAN : SPLIT_LOOK;
+        const char *from = n ? p + i : memcpy(rest, p + i, left);
+        if (n == 0) n = 1;
+        int rc = sm_grow(&out->v, &out->cap, out->n + n * SM_SCAN, sizeof *out->v, err);
+        if (rc) return rc;
+        s->scan->records(&scan, from, n, g);
+        struct sm_span *span = out->v + out->n;
+        for (size_t b = 0; b < n && !odd; b++, i += SM_SCAN) {
+            odd = g[b].odd != 0;
+            if (odd) g[b].ends &= (g[b].odd & (0 - g[b].odd)) - 1;
+            span = split_ends(s, &k, g[b], p, i, span);
+        }
+        out->n = (size_t)(span - out->v);
+    }
+    *at = k.start;
+    s->line = k.line;
+    split_begin(s, k.start);
     return SM_OK;
 }
 
-/* Whole lines without quotes and lone CRs are by far the most common records: they are found by
- * their LF alone. */
 int sm_split_feed(struct sm_split *s, const char *p, size_t from, size_t to, struct sm_spans *out,
                   struct sm_err *err) {
     if (to > UINT32_MAX) return sm_fail(err, SM_ELIMIT, "more than 4 GiB of records in one piece");
-    struct split_ahead a = {p, to, 0, 0, 0};
-    size_t at = from;
-    if (at < to) {
-        a.lf = split_next(p, at, to, '\n');
-        a.cr = split_next(p, at, to, '\r');
-        a.quote = s->quote ? split_next(p, at, to, s->quote) : to;
-    }
-    while (at < to) {
-        if (s->state == ST_ROW && s->start == at) {
-            size_t quote = at;
-            if (!s->quote || p[at] != s->quote) {
-                a.lf = split_ahead(a.lf, &a, at, '\n');
-                a.quote = split_ahead(a.quote, &a, at, s->quote);
-                a.cr = split_ahead(a.cr, &a, at, '\r');
-                quote = a.quote;
-            }
-            size_t end = a.cr + 1 == a.lf ? a.cr : a.lf;
-            if (quote > at && a.lf < to && quote >= a.lf && a.cr >= end) {
-                int rc = split_is_blank(s, p, at, end) ? SM_OK : split_emit(s, end, out, err);
-                if (rc) return rc;
-                if (!(s->after_cr && a.lf == at)) s->line++;
-                at = a.lf + 1;
-                split_begin(s, at);
-                continue;
-            }
-            if (quote == at || (quote < a.lf && quote < a.cr)) {
-                size_t next = quote;
-                int rc = split_quoted(s, p, &next, to, out, err);
-                if (rc) return rc;
-                if (next > quote) at = next;
-                if (next > quote) continue;
-            }
-        }
-        int rc = split_bytes(s, p, &at, to, out, err);
+    for (size_t at = from; at < to;) {
+        const bool half = s->after_cr && p[at] == '\n';
+        int rc = SM_OK;
+        if (s->state == ST_ROW && s->start == at && !half)
+            rc = split_lines(s, p, &at, to, out, err);
+        if (!rc && at < to) rc = split_bytes(s, p, &at, to, out, err);
         if (rc) return rc;
     }
     return SM_OK;

@@ -316,6 +316,15 @@ static bool bind_rows(struct sm_reader *r) {
     return true;
 }
 
+/* How many records can be worked on together, and whether their cells need nothing but fields. */
+static void bind_many(struct sm_reader *r) {
+    r->many = r->nname < READ_FIELDS ? READ_FIELDS / r->nname : 1;
+    if (r->many > READ_ROWS) r->many = READ_ROWS;
+    r->apart = r->file->unpivot || r->file->nskip_when;
+    for (uint32_t i = 0; i < r->base.ncell; i++)
+        r->apart |= r->base.cell[i].way == READ_EXPR;
+}
+
 int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
     struct sm_err own = {0};
     struct bind b = {.r = r, .diags = diags, .err = err ? err : &own};
@@ -337,5 +346,6 @@ int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
     if (!bind_plans(r) || !bind_rest(&b) || !bind_rows(r) || b.err->code)
         return sm_fail(err, SM_ENOMEM, "out of memory");
     bind_subject(r);
+    bind_many(r);
     return SM_OK;
 }

@@ -116,43 +116,111 @@ static inline struct cell_key cell_key(struct sm_str s) {
     return (struct cell_key){cell_word(s.p) & cell_word(k), cell_word(s.p + 8) & cell_word(k + 8)};
 }
 
-/* A text that did not stand here the last time. Apart, so that the other case stays short. */
+/* A text may lie in the second place of its pair too, where what was met before the latest goes. */
+static inline bool short_is(const struct read_short *m, struct cell_key key, const void *who) {
+    return ((m->key[0] ^ key.a) | (m->key[1] ^ key.b)) == 0 && m->who == who;
+}
+
+/* A text of the kth record that was not the latest here. Apart, so that the other case stays short.
+ */
 __attribute__((noinline)) static sm_val cell_learn(struct read_job *j, const struct read_cell *cell,
-                                                   struct sm_str s, struct read_short *m) {
+                                                   uint32_t k, struct sm_str s, uint32_t at) {
+    struct read_short *m = &j->w->brief[at], *other = &j->w->brief[at ^ 1], was = *m;
     struct cell_key key = cell_key(s);
-    m->who = NULL;
+    if (short_is(other, key, cell->fc)) {
+        *m = *other;
+        *other = was;
+        return m->v;
+    }
+    read_at(j, k);
     j->found = false;
     sm_val v = cell_make(j, cell, s);
     if (j->found) return v;
+    *other = was;
     *m = (struct read_short){{key.a, key.b}, v, cell->fc};
     return v;
 }
 
+__attribute__((noinline)) static sm_val cell_long(struct read_job *j, const struct read_cell *cell,
+                                                  uint32_t k, struct sm_str s) {
+    read_at(j, k);
+    return cell_make(j, cell, s);
+}
+
 /* What a short text, as it stands in the file, became the last time. Records with NUL are no rows,
  * so the bytes say how many they are. */
-static inline sm_val cell_known(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
-    if (s.n > READ_SHORT) return cell_make(j, cell, s);
+static inline sm_val cell_known(struct read_job *j, const struct read_cell *cell, uint32_t k,
+                                struct sm_str s) {
+    if (s.n > READ_SHORT) return cell_long(j, cell, k, s);
     struct cell_key key = cell_key(s);
     uint64_t h = (key.a ^ key.b * UINT64_C(0x9E3779B97F4A7C15)) * UINT64_C(0xD6E8FEB86659FD93);
-    struct read_short *m = &j->w->brief[cell->brief + (h >> 40 & cell->mask)];
-    bool same = ((m->key[0] ^ key.a) | (m->key[1] ^ key.b)) == 0 && m->who == cell->fc;
-    return same ? m->v : cell_learn(j, cell, s, m);
+    const uint32_t at = cell->brief + (uint32_t)(h >> 40 & cell->mask);
+    const struct read_short *m = &j->w->brief[at];
+    return short_is(m, key, cell->fc) ? m->v : cell_learn(j, cell, k, s, at);
 }
 
 /* The value of a text of at most 7 bytes. */
-static inline sm_val cell_inline(struct sm_str s) {
-    uint64_t w = cell_key(s).a;
+static inline sm_val cell_inline(const char *p, size_t n) {
+#define CELL_KEEP(n) (~(UINT64_MAX >> 8 >> (n)*8) & UINT64_MAX >> 8)
+#define CELL_TAG     ((uint64_t)1 << 56)
+    static const struct {
+        uint64_t keep[8], tag[8];
+    } of = {{0, CELL_KEEP(1), CELL_KEEP(2), CELL_KEEP(3), CELL_KEEP(4), CELL_KEEP(5), CELL_KEEP(6),
+             CELL_KEEP(7)},
+            {SM_MISSING, CELL_TAG, CELL_TAG, CELL_TAG, CELL_TAG, CELL_TAG, CELL_TAG, CELL_TAG}};
+    uint64_t w = cell_word(p);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     w = __builtin_bswap64(w);
 #endif
-    return w ? w >> 8 | (uint64_t)1 << 56 : SM_MISSING;
+    return (w >> 8 & of.keep[n]) | of.tag[n];
 }
 
-static inline sm_val cell_text(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
-    if (s.n <= 7) return j->f->tidy ? cell_inline(s) : cell_known(j, cell, s);
-    if (!cell_is_late(j, cell)) return cell_known(j, cell, s);
-    if (!j->f->tidy || !cell_can_wait(j, s)) return cell_make(j, cell, s);
+static sm_val cell_text(struct read_job *j, const struct read_cell *cell, uint32_t k,
+                        struct sm_str s) {
+    if (s.n <= 7) return j->f->tidy ? cell_inline(s.p, s.n) : cell_known(j, cell, k, s);
+    if (!cell_is_late(j, cell)) return cell_known(j, cell, k, s);
+    if (!j->f->tidy || !cell_can_wait(j, s)) return cell_long(j, cell, k, s);
     return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
+}
+
+/* ---- cells of a column, one below the other, of records that were cut together ------------------
+ * Their places are those of read_fields_many, which make a field without quotes of its own known by
+ * its length. */
+struct cells {
+    const uint32_t *from, *next;
+    size_t from_step, step;
+};
+
+static struct cells cells_of(const struct read_fields *f, const struct read_cell *cell,
+                             uint32_t k) {
+    const uint32_t *next = f->next + (size_t)k * f->n + cell->field;
+    if (cell->field == 0) return (struct cells){f->start + k, next, 1, f->n};
+    return (struct cells){next - 1, next, f->n, f->n};
+}
+
+static void cells_text(struct read_job *j, const struct read_cell *cell, sm_val *to, uint32_t k,
+                       uint32_t n) {
+    struct cells c = cells_of(j->f, cell, k);
+    const char *data = j->c->data;
+    for (const uint32_t end = k + n; k < end; k++, c.from += c.from_step, c.next += c.step) {
+        const uint32_t length = *c.next - *c.from - 1;
+        if (length <= 7)
+            *to++ = cell_inline(data + *c.from, length);
+        else
+            *to++ = cell_text(j, cell, k, read_many_field(data, *c.from, *c.next));
+    }
+}
+
+static void cells_known(struct read_job *j, const struct read_cell *cell, sm_val *to, uint32_t k,
+                        uint32_t n) {
+    struct cells c = cells_of(j->f, cell, k);
+    const char *data = j->c->data;
+    for (const uint32_t end = k + n; k < end; k++, c.from += c.from_step, c.next += c.step) {
+        const uint32_t length = *c.next - *c.from - 1;
+        const struct sm_str s = {data + *c.from, length};
+        *to++ = cell_known(j, cell, k,
+                           length <= READ_SHORT ? s : read_many_field(data, *c.from, *c.next));
+    }
 }
 
 /* ---- expressions ------------------------------------------------------------------------------
@@ -165,7 +233,7 @@ void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n) {
             continue;
         const struct read_raw *raw = &j->r->raw[k];
         struct sm_str s = {NULL, 0};
-        if (raw->field != SM_NO) s = read_clean(j->f->v[raw->field], &w->clean);
+        if (raw->field != SM_NO) s = read_clean(read_field(j, raw->field), &w->clean);
         if (read_is_token(raw->token, raw->ntoken, s)) s.n = 0;
         w->raw[k] = sm_val_make(w->in, s);
         w->stamp[k] = w->tick;
@@ -190,8 +258,8 @@ void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, stru
     }
     j->found = true;
     bool known = field != SM_NO && field < j->f->n;
-    read_find(j, codes[what], SM_EFFECT_BLANK, known ? field + 1 : 0, known ? j->f->v[field] : text,
-              (struct sm_str){NULL, 0});
+    read_find(j, codes[what], SM_EFFECT_BLANK, known ? field + 1 : 0,
+              known ? read_field(j, field) : text, (struct sm_str){NULL, 0});
 }
 
 static sm_val cell_expr(struct read_job *j, const struct read_cell *cell) {
@@ -217,16 +285,22 @@ static sm_val cell_expr(struct read_job *j, const struct read_cell *cell) {
     return v;
 }
 
-void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row) {
-    const struct sm_str *v = j->f->v;
+void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row,
+                uint32_t k, uint32_t n) {
     for (const struct read_cell *cell = plan->cell, *end = cell + plan->ncell; cell < end; cell++) {
-        sm_val value = cell->constant;
-        if (cell->way == READ_TEXT)
-            value = cell_text(j, cell, v[cell->field]);
-        else if (cell->way == READ_KNOWN)
-            value = cell_known(j, cell, v[cell->field]);
+        sm_val *to = col[cell->to] + row;
+        if (cell->way == READ_CONSTANT)
+            for (uint32_t i = 0; i < n; i++)
+                to[i] = cell->constant;
         else if (cell->way == READ_EXPR)
-            value = cell_expr(j, cell);
-        col[cell->to][row] = value;
+            *to = cell_expr(j, cell);
+        else if (j->many && cell->way == READ_TEXT)
+            cells_text(j, cell, to, k, n);
+        else if (j->many)
+            cells_known(j, cell, to, k, n);
+        else if (cell->way == READ_TEXT)
+            *to = cell_text(j, cell, k, j->f->v[cell->field]);
+        else
+            *to = cell_known(j, cell, k, j->f->v[cell->field]);
     }
 }

@@ -89,6 +89,7 @@ static int chunk_keep(struct sm_reader *r, struct sm_chunk *c, size_t n, struct 
         line = c->line + c->rec.v[n].line;
     }
     sm_buf_add(&r->carry, c->data + cut, c->n - cut);
+    memset(c->data + c->n, 0, SM_SCAN); /* looked at, though it does not count */
     r->line = line;
     c->n = cut;
     c->rec.n = n;

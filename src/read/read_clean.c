@@ -168,7 +168,7 @@ struct clean_raw {
 /* Header position and text of the raw cell behind a cell, as findings name it. */
 static struct clean_raw clean_raw(const struct read_job *j, const struct read_cell *cell) {
     if (cell->field == SM_NO || cell->field >= j->f->n) return (struct clean_raw){0};
-    return (struct clean_raw){cell->field + 1, j->f->v[cell->field]};
+    return (struct clean_raw){cell->field + 1, read_field(j, cell->field)};
 }
 
 static void clean_find(struct read_job *j, const struct read_cell *cell, uint16_t code,
@@ -226,7 +226,7 @@ static sm_val clean_bad_date(struct read_job *j, const struct read_cell *cell, s
     (void)snprintf(text, sizeof text, "%s %s; formats: %.*s", fits ? "there is no such" : "not a",
                    time ? "time" : "date", SM_STR_FMT(formats));
     clean_find(j, cell, SM_D_INVALID_DATE, effect, s, sm_str(text));
-    if (cell->rejects) j->lose = SM_D_INVALID_DATE;
+    if (cell->rejects) read_loses(j, SM_D_INVALID_DATE);
     return SM_MISSING;
 }
 

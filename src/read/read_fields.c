@@ -5,8 +5,8 @@
 
 /* Records in which quotes stand for more than the bounds of a field are libcsv's. The others, where
  * its rules come down to cutting at delimiters and trimming blanks, are cut here without copying a
- * byte: sixty-four bytes at a time, blanks and quotes being looked at one by one only where they
- * stand otherwise than usual. */
+ * byte: sixty-four bytes at a time, many records in one go. Blanks and quotes are looked at one by
+ * one only where they stand otherwise than usual. */
 struct read_csv {
     struct csv_parser p;
     struct read_fields *f;
@@ -40,6 +40,7 @@ void read_fields_close(struct read_fields *f) {
         sm_free(f->csv);
     }
     sm_free(f->v);
+    sm_free(f->next);
     sm_buf_free(&f->decoded);
     sm_buf_free(&f->cells);
     *f = (struct read_fields){0};
@@ -83,118 +84,121 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
 
 /* ---- records cut here --------------------------------------------------------------------------
  */
-/* What is looked for in a record, and what is known of the byte before the next sixty-four. */
-#define SM_INLINE inline __attribute__((always_inline))
-struct cut {
-    char delim, quote, blank[2];
-    uint64_t delim_was, blank_was; /* 1 if it was such a sign */
-    uint64_t inside;               /* all bits: within quotes */
-    uint64_t space_was, open_was;  /* a blank, whatever else it is; a quote that opens */
-    uint64_t odd;                  /* blanks or quotes stand where they need a look */
-    uint64_t edge;                 /* blanks stand next to quotes that they are within */
-    bool high;
+enum { FIELDS_LOOK = 8 }; /* times SM_SCAN bytes looked at in one go */
+
+/* ---- many records ------------------------------------------------------------------------------
+ */
+struct fields_run {
+    const struct sm_scan_way *way;
+    struct sm_scan scan;
+    const struct sm_chunk *c;
+    size_t at;  /* of the next bytes */
+    size_t odd; /* of the first byte that is odd */
 };
 
-static struct cut cut_start(const struct sm_reader *r) {
-    char delim = r->file->delimiter;
-    return (struct cut){.delim = delim,
-                        .quote = r->file->quote,
-                        .blank = {delim == ' ' ? '\t' : ' ', delim == '\t' ? ' ' : '\t'},
-                        .delim_was = 1};
+/* Fields that end in the next bytes. False when nothing can be said of them. */
+static bool fields_more(struct read_fields *f, struct fields_run *u, size_t *n) {
+    if (u->at >= u->c->n || u->odd != SIZE_MAX) return false;
+    size_t look = (u->c->n - u->at + SM_SCAN - 1) / SM_SCAN, odd;
+    if (look > FIELDS_LOOK) look = FIELDS_LOOK;
+    *n +=
+        u->way->fields(&u->scan, u->c->data + u->at, look, (uint32_t)u->at, *n, f->next + *n, &odd);
+    if (odd != SIZE_MAX) u->odd = u->at + odd;
+    u->at += look * SM_SCAN;
+    return true;
 }
 
-/* Where fields end in the next n bytes, 64 at most; the end of the record is such a place. Behind a
- * quote that closes stands a delimiter, a blank or a quote: otherwise the record would be broken.
- */
-static SM_INLINE uint64_t cut_ends(struct cut *c, const char *p, size_t n, const bool quotes) {
-    struct sm_scan x;
-    sm_scan_load(&x, p, n < SM_SCAN ? n : SM_SCAN);
-    uint64_t ends = sm_scan_eq(&x, c->delim), blank = sm_scan_either(&x, c->blank[0], c->blank[1]);
-    c->high |= sm_scan_high(&x);
-    if (n < SM_SCAN) ends |= (uint64_t)1 << n;
-    if (!quotes) {
-        uint64_t starts = ends << 1 | c->delim_was;
-        c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was));
-        c->delim_was = ends >> 63;
-        c->blank_was = blank >> 63;
-        return ends;
-    }
-    uint64_t quote = sm_scan_eq(&x, c->quote), inside = sm_scan_between(quote) ^ c->inside;
-    uint64_t close = quote & ~inside, open = quote & inside;
-    uint64_t space = sm_is_blank(c->delim) ? blank | ends : blank;
-    c->edge |= (space & (open << 1 | c->open_was)) | (close & (space << 1 | c->space_was));
-    c->open_was = open >> 63;
-    c->space_was = space >> 63;
-    ends &= ~inside;
-    blank &= ~inside;
-    uint64_t starts = ends << 1 | c->delim_was;
-    c->odd |= (blank & starts) | (ends & (blank << 1 | c->blank_was)) | (open & ~starts);
-    c->inside = 0 - (inside >> 63);
-    c->delim_was = ends >> 63;
-    c->blank_was = blank >> 63;
-    return ends;
+/* Does the record end where it should, and begin so: lines of blanks before it look like fields? And
+ * does nothing speak against it, its first field, which is not empty, being no repeated header? */
+static bool fields_are_usual(const struct sm_reader *r, const struct sm_chunk *c,
+                             const struct sm_span *span, const uint32_t *next) {
+    const struct sm_str first = read_many_field(c->data, span->at, next[0]), name = r->name[0];
+    if ((next[r->nname - 1] & SM_SCAN_OFFSET) != span->at + span->n + 1) return false;
+    if (first.n - 1 >= span->n || span->n > r->opts.max_field) return false;
+    if (span->flags & (SM_SPAN_BROKEN | SM_SPAN_BREAK)) return false;
+    return first.n != name.n || memcmp(first.p, name.p, first.n) != 0;
 }
 
-/* Fields as they stand between delimiters that are not within quotes; with `bare`, those whose
- * first byte is a quote without their two quotes. False when not all of them are taken. */
-static SM_INLINE bool cut_all(struct read_fields *f, struct cut *c, uint32_t max, const bool quotes,
-                              const bool bare) {
-    const char *text = f->text.p, *from = text;
-    uint32_t n = 0;
-    for (size_t at = 0; at <= f->text.n; at += SM_SCAN) {
-        uint64_t ends = cut_ends(c, text + at, f->text.n - at, quotes);
-        if (n > max || !fields_room(f, (size_t)n + SM_SCAN)) return false;
-        struct sm_str *v = f->v + n;
-        for (; ends; ends &= ends - 1, v++) {
-            const char *to = text + at + __builtin_ctzll(ends);
-            const size_t quoted = bare && from < to && *from == c->quote;
-            *v = (struct sm_str){from + quoted, (size_t)(to - from) - 2 * quoted};
-            from = to + 1;
+uint32_t read_fields_many(struct read_fields *f, const struct sm_reader *r,
+                          const struct sm_chunk *c, size_t first, size_t most) {
+    const struct sm_span *span = &c->rec.v[first];
+    const size_t nname = r->nname, room = most * nname + FIELDS_LOOK * SM_SCAN;
+    struct fields_run u = {.way = r->split.scan,
+                           .scan = sm_scan_start(r->file->delimiter, r->file->quote),
+                           .c = c,
+                           .at = span->at,
+                           .odd = SIZE_MAX};
+    uint32_t k = 0;
+    if (c->n >= SM_SCAN_OFFSET || !fields_room(f, nname)) return 0;
+    if (sm_grow(&f->next, &f->cap_next, room, sizeof *f->next, NULL)) return 0;
+    for (size_t n = 0; k < most; k++, span++) {
+        while (n < (k + 1) * nname && fields_more(f, &u, &n)) {
         }
-        n = (uint32_t)(v - f->v);
-        if (bare && c->odd) return false;
+        if (n < (k + 1) * nname || u.odd <= span->at + (size_t)span->n) break;
+        if (!fields_are_usual(r, c, span, f->next + k * nname)) break;
+        f->start[k] = span->at;
     }
-    f->n = n;
-    return n <= max && from == text + f->text.n + 1;
+    f->n = r->nname;
+    f->ascii = f->tidy = true;
+    f->invalid = false;
+    return k;
 }
 
-/* A field that was cut at delimiters only: without blanks around it, without quotes around that.
- * False if quotes stand elsewhere. */
-static bool cut_tidy(const struct cut *c, bool quotes, struct sm_str *s) {
-    const char *from = s->p, *to = from + s->n;
-    while (from < to && (*from == c->blank[0] || *from == c->blank[1]))
-        from++;
-    while (to > from && (to[-1] == c->blank[0] || to[-1] == c->blank[1]))
-        to--;
-    if (quotes && from < to && *from == c->quote) {
-        if (to - from < 2 || to[-1] != c->quote) return false;
-        from++;
-        to--;
-    }
-    *s = (struct sm_str){from, (size_t)(to - from)};
-    return !quotes || from == to || !memchr(from, c->quote, s->n);
-}
-
-/* Blanks around fields. False when libcsv has to look at the record. */
-static bool fields_tidy(struct read_fields *f, const struct sm_reader *r, bool quotes) {
-    struct cut c = cut_start(r);
-    uint32_t max = r->opts.max_columns;
-    bool taken = cut_all(f, &c, max, quotes, false);
-    f->changed = true;
-    for (uint32_t i = 0; taken && i < f->n; i++)
-        taken = cut_tidy(&c, quotes, &f->v[i]);
-    return taken;
-}
-
-/* False when fields need another look than the usual one. */
+/* ---- one record --------------------------------------------------------------------------------
+ */
+/* Fields as they stand between delimiters that are not within quotes. False when not all of them
+ * are taken. */
 static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool quotes) {
-    struct cut c = cut_start(r);
-    uint32_t max = r->opts.max_columns;
-    bool taken = quotes ? cut_all(f, &c, max, true, true) : cut_all(f, &c, max, false, false);
-    f->changed = quotes;
-    f->ascii = !c.high;
-    f->tidy = !c.high && !c.edge;
-    return taken && !c.odd;
+    struct sm_scan scan = sm_scan_start(r->file->delimiter, quotes ? r->file->quote : '\0');
+    const char *text = f->text.p, *from = text;
+    const uint32_t max = r->opts.max_columns;
+    for (size_t at = 0; at <= f->text.n; at += SM_SCAN) {
+        const size_t left = f->text.n - at;
+        char end[SM_SCAN] = {0}; /* the record ends with a line end here */
+        uint32_t next[SM_SCAN];
+        size_t odd;
+        if (left < SM_SCAN) {
+            memcpy(end, text + at, left);
+            end[left] = '\n';
+        }
+        const char *look = left < SM_SCAN ? end : text + at;
+        const size_t n = r->split.scan->fields(&scan, look, 1, 0, 0, next, &odd);
+        if (f->n > max || !fields_room(f, (size_t)f->n + SM_SCAN)) return false;
+        for (size_t i = 0; i < n; i++) {
+            const char *to = text + at + (next[i] & SM_SCAN_OFFSET);
+            f->v[f->n++] = (struct sm_str){from, (size_t)(to - 1 - from)};
+            from = to;
+        }
+    }
+    return f->n <= max && from == text + f->text.n + 1;
+}
+
+/* A field without blanks around it, without quotes around that. False if quotes stand elsewhere. */
+static bool field_trim(const struct sm_scan *s, char quote, struct sm_str *v) {
+    const char *from = v->p, *to = from + v->n;
+    while (from < to && (*from == s->blank[0] || *from == s->blank[1]))
+        from++;
+    while (to > from && (to[-1] == s->blank[0] || to[-1] == s->blank[1]))
+        to--;
+    if (quote && from < to && *from == quote) {
+        if (to - from < 2 || to[-1] != quote) return false;
+        from++;
+        to--;
+    }
+    *v = (struct sm_str){from, (size_t)(to - from)};
+    return !quote || from == to || !memchr(from, quote, v->n);
+}
+
+/* False when libcsv has to look at the record. */
+static bool fields_tidy(struct read_fields *f, const struct sm_reader *r, bool quotes) {
+    const char quote = quotes ? r->file->quote : '\0';
+    const struct sm_scan s = sm_scan_start(r->file->delimiter, quote);
+    f->n = 0;
+    bool taken = fields_cut(f, r, quotes);
+    for (uint32_t i = 0; taken && i < f->n; i++)
+        taken = field_trim(&s, quote, &f->v[i]);
+    f->tidy = taken && f->ascii && !quotes;
+    return taken;
 }
 
 /* A byte that is no character becomes the mark that a converted file would hold. */
@@ -220,37 +224,20 @@ static bool fields_decode(struct read_fields *f, const struct sm_charmap *map, s
     return true;
 }
 
-/* A record that is not the usual one: bytes above ASCII, blanks around fields, libcsv's. */
-static bool fields_other(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
-                         uint32_t flags, bool taken) {
-    const bool broken = flags & SM_SPAN_BROKEN, quotes = flags & SM_SPAN_QUOTE;
-    if (!taken) f->ascii = sm_utf8_is_ascii(raw);
+bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
+                     uint32_t flags) {
+    f->text = raw;
+    f->ascii = sm_utf8_is_ascii(raw);
+    f->invalid = f->tidy = false;
+    f->changed = true;
     if (!f->ascii && r->map) {
         if (!fields_decode(f, r->map, raw)) return false;
-        taken = !broken && fields_cut(f, r, quotes);
-        f->ascii = false;
     } else if (!f->ascii) {
         f->invalid = sm_utf8_invalid(raw, NULL) != SIZE_MAX;
     }
-    f->tidy = false;
-    if (taken) return true;
-    if (!broken && fields_tidy(f, r, quotes)) {
-        f->tidy = f->ascii && !quotes;
-        return true;
-    }
+    if (!(flags & SM_SPAN_BROKEN) && fields_tidy(f, r, flags & SM_SPAN_QUOTE)) return true;
     f->n = 0;
     return fields_csv(f, r);
-}
-
-bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
-                     uint32_t flags) {
-    f->n = 0;
-    f->text = raw;
-    f->invalid = false;
-    bool taken = !(flags & SM_SPAN_BROKEN) && fields_cut(f, r, flags & SM_SPAN_QUOTE);
-    if (!taken || !f->ascii) return fields_other(f, r, raw, flags, taken);
-    if (flags & SM_SPAN_BREAK) f->tidy = false;
-    return true;
 }
 
 uint32_t read_fields_invalid(const struct read_fields *f, const struct sm_reader *r,

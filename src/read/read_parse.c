@@ -286,15 +286,6 @@ static bool parse_is_header(struct read_job *j) {
     return true;
 }
 
-/* Does nothing speak against the record at a first look? It is the usual one. */
-static inline bool parse_is_fine(const struct read_job *j) {
-    const struct sm_reader *r = j->r;
-    const struct read_fields *f = j->f;
-    if (!f->tidy || f->n != r->nname || f->text.n > r->opts.max_field) return false;
-    struct sm_str s = f->v[0], name = r->name[0];
-    return s.n && (s.n != name.n || memcmp(s.p, name.p, s.n) != 0);
-}
-
 /* True if the record has what rows are made of. */
 static bool parse_check(struct read_job *j, bool nul) {
     const struct sm_reader *r = j->r;
@@ -328,8 +319,8 @@ static void parse_unnamed(struct read_job *j) {
     const struct sm_reader *r = j->r;
     for (uint32_t i = 0; i < r->nunnamed; i++) {
         struct read_unnamed *u = &r->unnamed[i];
-        if (j->f->v[u->field].n == 0 || read_clean(j->f->v[u->field], &j->w->clean).n == 0)
-            continue;
+        const struct sm_str s = read_field(j, u->field);
+        if (s.n == 0 || read_clean(s, &j->w->clean).n == 0) continue;
         uint64_t was = atomic_load(&u->line);
         while (j->line < was && !atomic_compare_exchange_weak(&u->line, &was, j->line)) {
         }
@@ -356,25 +347,98 @@ static void parse_envs(struct read_job *j) {
     j->row_env.col = (const sm_val *const *)(uintptr_t)j->b->col;
 }
 
+void read_at(struct read_job *j, uint32_t k) {
+    if (k == j->k) return;
+    struct read_fields *f = j->f;
+    j->k = k;
+    j->span = &j->c->rec.v[j->first + k];
+    j->number = j->c->first_record + j->first + k;
+    j->line = j->c->line + j->span->line;
+    j->raw_env.pos = sm_pos_make(j->b->file, j->line, 0);
+    j->w->tick++;
+    if (!j->many) return;
+    f->text = (struct sm_str){j->c->data + j->span->at, j->span->n};
+    f->changed = j->span->flags & SM_SPAN_QUOTE;
+}
+
+struct sm_str read_field(const struct read_job *j, uint32_t i) {
+    const struct read_fields *f = j->f;
+    if (!j->many) return f->v[i];
+    const uint32_t *next = f->next + (size_t)j->k * f->n + i;
+    return read_many_field(j->c->data, i ? next[-1] : f->start[j->k], next[0]);
+}
+
+static void parse_start(struct read_job *j, size_t first, bool many) {
+    j->first = first;
+    j->many = many;
+    j->k = SM_NO;
+}
+
+/* Usual records from the first on; gives how many. */
+static uint32_t parse_many(struct read_job *j, size_t first, size_t most) {
+    const uint32_t n = read_fields_many(j->f, j->r, j->c, first, most);
+    parse_start(j, first, true);
+    for (uint32_t k = 0; k < n && (j->r->nunnamed || j->r->apart); k++) {
+        read_at(j, k);
+        if (j->r->nunnamed) parse_unnamed(j);
+        if (j->r->apart) read_rows(j, k, 1);
+    }
+    if (n && !j->r->apart) read_rows(j, 0, n);
+    return n;
+}
+
+/* Any record. False when out of memory. */
+static bool parse_one(struct read_job *j, size_t i, bool nul) {
+    parse_start(j, i, false);
+    read_at(j, 0);
+    struct sm_str raw = {j->c->data + j->span->at, j->span->n};
+    if (!read_fields_run(j->f, j->r, raw, j->span->flags)) return false;
+    if (!parse_check(j, nul)) return true;
+    if (j->r->nunnamed) parse_unnamed(j);
+    read_rows(j, 0, 1);
+    return true;
+}
+
+/* How many records from i on can be taken together. */
+static size_t parse_run(const struct read_job *j, const uint8_t *fate, uint64_t nfate, size_t i) {
+    const size_t left = j->c->rec.n - i, most = left < j->r->many ? left : j->r->many;
+    for (size_t n = 1; n < most && fate; n++)
+        if (parse_is_done(fate, nfate, j->c->first_record + i + n)) return n;
+    return most;
+}
+
+/* Where few records are usual, the look for them is taken less often. */
+struct parse_shy {
+    uint32_t left, next;
+};
+static bool shy_is_due(struct parse_shy *shy) {
+    if (shy->left == 0) return true;
+    shy->left--;
+    return false;
+}
+static void shy_learn(struct parse_shy *shy, size_t found) {
+    shy->next = found > 1 ? 0 : shy->next < READ_ROWS ? shy->next * 2 + 1 : shy->next;
+    shy->left = shy->next;
+}
+
 int sm_reader_parse(const struct sm_reader *r, struct sm_read_worker *w, const struct sm_chunk *c,
                     const uint8_t *fate, uint64_t nfate, struct sm_batch *b, struct sm_err *err) {
     int rc = batch_prepare(b, r, c, err);
     if (!rc) rc = worker_fit(w, r, err);
     if (rc) return rc;
     struct read_job j = {.r = r, .w = w, .c = c, .b = b, .f = &w->fields};
+    struct parse_shy shy = {0, 0};
     parse_envs(&j);
     bool nul = c->n && memchr(c->data, 0, c->n);
     for (size_t i = 0; i < c->rec.n; i++) {
-        j.span = &c->rec.v[i];
-        j.number = c->first_record + i;
-        j.line = c->line + j.span->line;
-        if (parse_is_done(fate, nfate, j.number)) continue;
-        struct sm_str raw = {c->data + j.span->at, j.span->n};
-        if (!read_fields_run(j.f, r, raw, j.span->flags))
-            return sm_fail(err, SM_ENOMEM, "out of memory");
-        if ((nul || !parse_is_fine(&j)) && !parse_check(&j, nul)) continue;
-        if (r->nunnamed) parse_unnamed(&j);
-        read_rows(&j);
+        if (parse_is_done(fate, nfate, c->first_record + i)) continue;
+        if (!nul && shy_is_due(&shy)) {
+            const size_t most = parse_run(&j, fate, nfate, i), n = parse_many(&j, i, most);
+            shy_learn(&shy, n);
+            i += n;
+            if (n == most && i-- > 0) continue;
+        }
+        if (!parse_one(&j, i, nul)) return sm_fail(err, SM_ENOMEM, "out of memory");
     }
     if (j.failed || sm_intern_failed(w->in) || w->clean.failed)
         return sm_fail(err, SM_ENOMEM, "out of memory, or a value is longer than 1 MiB");

@@ -20,7 +20,9 @@ enum {
     READ_KEY = 4,
     READ_SHORT = 16,
     READ_SAMPLE = 48,
-    READ_SOME = 65536
+    READ_SOME = 65536,
+    READ_ROWS = 64,    /* records that are worked on together, at most; */
+    READ_FIELDS = 1024 /* so many fields of them, unless one alone has more */
 };
 
 /* ---- one record as fields ----------------------------------------------------------------------
@@ -28,8 +30,11 @@ enum {
 struct read_csv; /* a libcsv parser */
 struct read_fields {
     struct sm_str *v; /* fields as UTF-8, uncleaned; at most max_columns of them */
+    uint32_t n;       /* how many there are */
     size_t cap;
-    uint32_t n;         /* how many there are */
+    uint32_t *next; /* of many records: where the next field begins, as sm_scan_way.fields says */
+    uint32_t start[READ_ROWS]; /* where each of them begins */
+    size_t cap_next;
     struct sm_str text; /* the record as UTF-8 */
     bool ascii;
     bool tidy;    /* all of its fields are clean as they stand; if not known, false */
@@ -44,6 +49,18 @@ void read_fields_close(struct read_fields *f);
  * they can behind each field. False when out of memory. */
 bool read_fields_run(struct read_fields *f, const struct sm_reader *r, struct sm_str raw,
                      uint32_t flags);
+/* Fields of the usual records from c->rec.v[first] on, at most `most` (READ_ROWS): as many as the
+ * header has, tidy, and nothing speaks against them at a first look. They are told by `start`, and
+ * by `next`, n for each record; v has room for one of them. Gives how many records; 0 too when out
+ * of memory. The chunk must not hold NULs. */
+uint32_t read_fields_many(struct read_fields *f, const struct sm_reader *r,
+                          const struct sm_chunk *c, size_t first, size_t most);
+/* A field that begins at `from`, and its entry in `next`. */
+static inline struct sm_str read_many_field(const char *data, uint32_t from, uint32_t next) {
+    const uint32_t to = next & SM_SCAN_OFFSET, quoted = to != next;
+    from &= SM_SCAN_OFFSET;
+    return (struct sm_str){data + from + quoted, (size_t)(to - from - 1 - 2 * quoted)};
+}
 /* Bytes of the record as UTF-8 where it is no character: the first such field (0-based), and the
  * byte as it stands in the file. */
 uint32_t read_fields_invalid(const struct read_fields *f, const struct sm_reader *r,
@@ -123,6 +140,8 @@ struct sm_reader {
     uint32_t *absent, nabsent;     /* columns that no cell of `base` supplies */
     struct read_subject subject[2];
     uint32_t subject_field; /* raw cell that names the subject; SM_NO = the first */
+    uint32_t many;          /* records whose fields are cut in one go */
+    bool apart;             /* each of them is made into rows for itself */
     struct read_unnamed *unnamed;
     uint32_t nunnamed;
     /* where reading stands */
@@ -187,8 +206,7 @@ struct sm_read_worker {
     uint64_t memo_room; /* bytes by which they may grow */
     struct read_short *brief;
     size_t nbrief;
-    struct read_memo subject[2]; /* the latest */
-    sm_val *raw;                 /* values of raw cells for expressions */
+    sm_val *raw; /* values of raw cells for expressions */
     const sm_val **rawcol;
     uint64_t *stamp; /* record for which raw[i] holds */
     size_t nraw;
@@ -203,14 +221,18 @@ struct read_job { /* one call of sm_reader_parse */
     const struct sm_chunk *c;
     struct sm_batch *b;
     struct read_fields *f;
+    size_t first; /* record of the chunk: the first under way */
+    bool many;    /* they come from read_fields_many */
+    uint32_t k;   /* which of them is looked at, see read_at */
     const struct sm_span *span;
     uint64_t number, line; /* the record's */
     struct sm_env raw_env, row_env;
     const struct read_cell *cell; /* being filled, for findings of expressions */
     bool found;                   /* a finding was made for this cell */
-    uint16_t lose;                /* code of the finding that loses the row; 0 = none */
     bool subject;                 /* a subject expression is being run */
     bool failed;
+    bool lost;                /* some of `lose` are set */
+    uint16_t lose[READ_ROWS]; /* codes of the findings that lose the rows under way; 0 = none */
     size_t lost_cap;
 };
 struct read_back { /* behind batch->reader */
@@ -220,7 +242,17 @@ struct read_back { /* behind batch->reader */
     const sm_val *subject; /* [nrow] cleaned raw cell naming the subject, with row_hash */
 };
 
-/* A finding about the record under way: field 1-based, 0 = the whole row. */
+/* The kth record under way is the one that is looked at, findings are about it. Only what is out of
+ * the ordinary asks for it. */
+void read_at(struct read_job *j, uint32_t k);
+/* A field of it. */
+struct sm_str read_field(const struct read_job *j, uint32_t i);
+/* The row of that record shall not be booked. */
+static inline void read_loses(struct read_job *j, uint16_t code) {
+    j->lose[j->k] = code;
+    j->lost = true;
+}
+/* A finding about the record looked at: field 1-based, 0 = the whole row. */
 void read_find(struct read_job *j, uint16_t code, enum sm_effect effect, uint32_t field,
                struct sm_str value, struct sm_str detail);
 /* The record becomes no row. */
@@ -233,8 +265,10 @@ struct sm_str read_clean(struct sm_str s, struct sm_buf *work);
 bool read_is_token(const struct sm_str *token, uint32_t n, struct sm_str s);
 /* s: cleaned text, not empty; v: the same as a value, if there is one. */
 sm_val read_convert(struct read_job *j, const struct read_cell *cell, sm_val v, struct sm_str s);
-/* The values of the record under way, each to col[its column][row]. */
-void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row);
+/* The values of n records under way from the kth on, each to col[its column][row] and below. Of the
+ * kth only, which is looked at, if the plan has expressions or its fields are not tidy. */
+void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row,
+                uint32_t k, uint32_t n);
 /* Values of the raw columns that an expression reads. */
 void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n);
 bool read_memo_open(struct read_memos *t, uint32_t size); /* empty; memory to be freed */
@@ -242,8 +276,9 @@ bool read_memo_open(struct read_memos *t, uint32_t size); /* empty; memory to be
 struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
                                  const uint64_t key[READ_KEY], size_t n, bool *ret_hit);
 void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot);
-/* The record under way to canonical rows. */
-void read_rows(struct read_job *j);
+/* n records under way from the kth on to canonical rows; the kth only, which is looked at, if they
+ * have to be taken apart from each other (reader.apart). */
+void read_rows(struct read_job *j, uint32_t k, uint32_t n);
 /* The cell that supplies a canonical column in the nth <from>; NULL if none. */
 const struct read_cell *read_cell_of(const struct sm_reader *r, uint32_t from, uint32_t column);
 #endif

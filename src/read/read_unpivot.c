@@ -12,26 +12,40 @@ const struct read_cell *read_cell_of(const struct sm_reader *r, uint32_t from, u
     return NULL;
 }
 
-static void rows_required(struct read_job *j, uint32_t row, uint32_t from) {
-    const struct sm_source *s = j->r->source;
+/* The record that became a row, which is one of those under way. */
+static uint32_t rows_record(const struct read_job *j, uint32_t row) {
+    return (uint32_t)(j->b->record[row] - j->c->first_record - j->first);
+}
+
+static void rows_lack(struct read_job *j, uint32_t c, uint32_t from, uint32_t k) {
+    read_at(j, k);
+    if (j->lose[k]) return; /* its bad value was reported */
+    const struct read_cell *cell = read_cell_of(j->r, from, c);
+    bool known = cell && cell->field != SM_NO && cell->field < j->f->n;
+    char text[160];
+    struct sm_str name = j->r->source->column[c].name;
+    (void)snprintf(text, sizeof text, "required column %.*s is empty",
+                   (int)(name.n > 100 ? 100 : name.n), name.p);
+    read_find(j, SM_D_REQUIRED_EMPTY, SM_EFFECT_DROPPED, known ? cell->field + 1 : 0,
+              known ? read_field(j, cell->field) : read_sample(j->f), sm_str(text));
+    read_loses(j, SM_D_REQUIRED_EMPTY);
+}
+
+static void rows_required(struct read_job *j, uint32_t row, uint32_t from, uint32_t k, uint32_t n) {
     for (uint32_t i = 0; i < j->r->nrequired; i++) {
         const uint32_t c = j->r->required[i];
-        if (j->b->col[c][row] != SM_MISSING) continue;
-        const struct read_cell *cell = read_cell_of(j->r, from, c);
-        bool known = cell && cell->field != SM_NO && cell->field < j->f->n;
-        if (j->lose) continue; /* its bad value was reported */
-        char text[160];
-        struct sm_str name = s->column[c].name;
-        (void)snprintf(text, sizeof text, "required column %.*s is empty",
-                       (int)(name.n > 100 ? 100 : name.n), name.p);
-        read_find(j, SM_D_REQUIRED_EMPTY, SM_EFFECT_DROPPED, known ? cell->field + 1 : 0,
-                  known ? j->f->v[cell->field] : read_sample(j->f), sm_str(text));
-        j->lose = SM_D_REQUIRED_EMPTY;
+        const sm_val *v = j->b->col[c] + row;
+        for (uint32_t at = 0; at < n; at++)
+            if (v[at] == SM_MISSING) rows_lack(j, c, from, k + at);
     }
 }
 
 static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
     const struct read_subject *s = &j->r->subject[which];
+    read_at(j, rows_record(j, row));
+    j->row_env.row = row;
+    j->row_env.pos = j->b->pos[row];
+    j->row_env.usubjid = which ? j->b->col[j->r->source->ncolumn][row] : SM_MISSING;
     if (!s->keep) return sm_expr_eval(s->e, &j->row_env);
     uint64_t key[READ_KEY] = {0};
     for (uint32_t i = 0; i < s->ncol; i++)
@@ -43,65 +57,81 @@ static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
         m->v = sm_expr_eval(s->e, &j->row_env);
         if (!j->found) m->who = s->e;
     }
-    j->w->subject[which] = *m;
     return m->v;
 }
 
-/* A subject's rows stand together, so what it is made of mostly stands in the row before too. */
-static inline sm_val rows_subject(struct read_job *j, uint32_t which, uint32_t row) {
+/* USUBJID or SUBJID behind the canonical columns. A subject's rows stand together, so what it is
+ * made of mostly stands in the row above too. */
+static void rows_subject(struct read_job *j, uint32_t which, uint32_t row, uint32_t n) {
     const struct read_subject *s = &j->r->subject[which];
-    if (s->same) return j->b->col[s->col[0]][row];
-    const struct read_memo *last = &j->w->subject[which];
-    uint64_t differ = (uint64_t)(uintptr_t)s->e ^ (uint64_t)(uintptr_t)last->who;
-    for (uint32_t i = 0; i < s->ncol; i++)
-        differ |= j->b->col[s->col[i]][row] ^ last->key[i];
-    return s->keep && differ == 0 ? last->v : rows_name(j, which, row);
-}
-
-/* USUBJID and SUBJID behind the canonical columns. */
-static inline void rows_subjects(struct read_job *j, uint32_t row) {
-    const struct read_subject *s = j->r->subject;
-    sm_val **col = j->b->col + j->r->source->ncolumn;
-    col[0][row] = col[1][row] = SM_MISSING;
-    if (!s[0].e && !s[1].e) return;
-    j->row_env.row = row;
-    j->row_env.pos = j->b->pos[row];
-    j->row_env.usubjid = SM_MISSING;
+    sm_val *const *col = j->b->col, *to = col[j->r->source->ncolumn + which] + row;
+    if (!s->e || s->same) {
+        for (uint32_t i = 0; i < n; i++)
+            to[i] = s->e ? col[s->col[0]][row + i] : SM_MISSING;
+        return;
+    }
+    const sm_val *key[READ_KEY];
+    for (uint32_t i = 0; i < READ_KEY; i++)
+        key[i] = col[s->col[i < s->ncol ? i : 0]] + row;
     j->subject = true;
-    if (s[0].e) col[0][row] = rows_subject(j, 0, row);
-    j->row_env.usubjid = col[0][row];
-    if (s[1].e) col[1][row] = rows_subject(j, 1, row);
+    for (uint32_t i = 0; i < n; i++) {
+        bool same = i > 0 && s->keep;
+        if (same)
+            same = ((key[0][i] ^ key[0][i - 1]) | (key[1][i] ^ key[1][i - 1]) |
+                    (key[2][i] ^ key[2][i - 1]) | (key[3][i] ^ key[3][i - 1])) == 0;
+        to[i] = same ? to[i - 1] : rows_name(j, which, row + i);
+    }
     j->subject = false;
 }
 
-/* Books the row at b->nrow if nothing speaks against it. */
-static inline void rows_finish(struct read_job *j, uint32_t from, uint32_t copy) {
+/* Closes the gaps that lost rows leave. Gives how many there are left. */
+static uint32_t rows_keep(struct read_job *j, uint32_t row, uint32_t k, uint32_t n) {
     struct sm_batch *b = j->b;
-    uint32_t row = b->nrow;
-    if (j->r->nrequired) rows_required(j, row, from);
-    if (j->lose) return;
-    b->pos[row] = sm_pos_make(b->file, j->line, copy);
-    b->record[row] = j->number;
-    rows_subjects(j, row);
-    b->nrow++;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (j->lose[k + i]) continue;
+        for (uint32_t c = 0; kept < i && c < j->r->source->ncolumn; c++)
+            b->col[c][row + kept] = b->col[c][row + i];
+        b->pos[row + kept] = b->pos[row + i];
+        b->record[row + kept++] = b->record[row + i];
+    }
+    return kept;
+}
+
+/* Books the rows from b->nrow on, of n records under way from the kth on, if nothing speaks against
+ * them. */
+static void rows_finish(struct read_job *j, uint32_t from, uint32_t copy, uint32_t k, uint32_t n) {
+    struct sm_batch *b = j->b;
+    const uint32_t row = b->nrow;
+    const struct sm_span *span = &j->c->rec.v[j->first + k];
+    for (uint32_t i = 0; i < n; i++) {
+        b->pos[row + i] = sm_pos_make(b->file, j->c->line + span[i].line, copy);
+        b->record[row + i] = j->c->first_record + j->first + k + i;
+    }
+    rows_required(j, row, from, k, n);
+    if (j->lost) n = rows_keep(j, row, k, n);
+    rows_subject(j, 0, row, n);
+    rows_subject(j, 1, row, n);
+    b->nrow += n;
 }
 
 static void rows_unpivot(struct read_job *j, const struct sm_unpivot *u, uint32_t *from_of) {
     struct sm_batch *b = j->b;
     uint32_t first = b->nrow, ncol = j->r->source->ncolumn;
+    const uint32_t k = j->k;
     uint16_t lost = 0;
     sm_val *const *base = j->w->row, *const *row = base + ncol;
-    for (uint32_t k = 0; k < u->nfrom; k++) {
+    for (uint32_t at = 0; at < u->nfrom; at++) {
         for (uint32_t c = 0; c < ncol; c++)
             *row[c] = *base[c];
-        j->lose = 0;
-        read_cells(j, &j->r->from[k], row, 0);
-        if (u->skip_empty && *row[u->from[k].value_col] == SM_MISSING && !j->lose) continue;
+        j->lose[k] = 0;
+        read_cells(j, &j->r->from[at], row, 0, k, 1);
+        if (u->skip_empty && *row[u->from[at].value_col] == SM_MISSING && !j->lose[k]) continue;
         for (uint32_t c = 0; c < ncol; c++)
             b->col[c][b->nrow] = *row[c];
-        from_of[b->nrow] = k;
-        rows_finish(j, k, b->nrow - first);
-        if (j->lose) lost = j->lose;
+        from_of[b->nrow] = at;
+        rows_finish(j, at, b->nrow - first, k, 1);
+        if (j->lose[k]) lost = j->lose[k];
     }
     if (b->nrow > first) return;
     if (lost)
@@ -127,34 +157,47 @@ static bool rows_skipped(struct read_job *j) {
 static void rows_hash(struct read_job *j, uint32_t first) {
     struct sm_batch *b = j->b;
     const struct read_back *back = b->reader;
-    struct sm_hash128 hash;
-    if (!read_fields_hash(j->f, j->r, &hash)) j->failed = true;
-    uint32_t field = j->r->subject_field == SM_NO ? 0 : j->r->subject_field;
-    struct sm_str who = read_clean(j->f->v[field], &j->w->clean);
     sm_val *subject = (sm_val *)(uintptr_t)back->subject;
-    sm_val value = sm_val_make(j->w->in, who.n > READ_SAMPLE * 4 ? (struct sm_str){NULL, 0} : who);
+    uint32_t field = j->r->subject_field == SM_NO ? 0 : j->r->subject_field;
     for (uint32_t row = first; row < b->nrow; row++) {
-        b->row_hash[row] = hash;
-        subject[row] = value;
+        if (row > first && b->record[row] == b->record[row - 1]) {
+            b->row_hash[row] = b->row_hash[row - 1];
+            subject[row] = subject[row - 1];
+            continue;
+        }
+        read_at(j, rows_record(j, row));
+        for (uint32_t i = 0; i < j->f->n && j->many && j->f->changed; i++)
+            j->f->v[i] = read_field(j, i);
+        if (!read_fields_hash(j->f, j->r, &b->row_hash[row])) j->failed = true;
+        struct sm_str who = read_clean(read_field(j, field), &j->w->clean);
+        if (who.n > READ_SAMPLE * 4) who.n = 0;
+        subject[row] = sm_val_make(j->w->in, who);
     }
 }
 
-void read_rows(struct read_job *j) {
+static void rows_lose(struct read_job *j, uint32_t k, uint32_t n) {
+    for (const uint32_t end = k + n; k < end; k++) {
+        if (!j->lose[k]) continue;
+        read_at(j, k);
+        read_lose(j, SM_FATE_UNREADABLE, j->lose[k], NULL);
+    }
+}
+
+void read_rows(struct read_job *j, uint32_t k, uint32_t n) {
     struct sm_batch *b = j->b;
     const struct sm_reader *r = j->r;
     const struct read_back *back = b->reader;
     uint32_t first = b->nrow;
-    j->w->tick++;
-    j->raw_env.pos = sm_pos_make(b->file, j->line, 0);
-    if (rows_skipped(j)) return;
-    j->lose = 0;
-    if (r->file->unpivot) read_cells(j, &r->base, j->w->row, 0);
-    if (!j->lose && r->file->unpivot) {
+    if (r->file->nskip_when && rows_skipped(j)) return;
+    if (j->lost) memset(j->lose, 0, sizeof j->lose);
+    j->lost = false;
+    if (r->file->unpivot) read_cells(j, &r->base, j->w->row, 0, k, 1);
+    if (!j->lost && r->file->unpivot) {
         rows_unpivot(j, r->file->unpivot, (uint32_t *)(uintptr_t)back->from);
     } else {
-        if (!r->file->unpivot) read_cells(j, &r->base, b->col, first);
-        rows_finish(j, 0, 0);
-        if (j->lose) read_lose(j, SM_FATE_UNREADABLE, j->lose, NULL);
+        if (!r->file->unpivot) read_cells(j, &r->base, b->col, first, k, n);
+        rows_finish(j, 0, 0, k, n);
+        if (j->lost) rows_lose(j, k, n);
     }
     if (b->row_hash && b->nrow > first) rows_hash(j, first);
 }

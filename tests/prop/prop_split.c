@@ -45,6 +45,7 @@ static void take_all(struct taken *t, const char *p, size_t n, char delimiter, c
 
 struct way {
     char delimiter, quote;
+    const struct sm_scan_way *scan;
     size_t step; /* bytes given at once; 0 = all but cut once at `at` */
     size_t at;
     size_t restart; /* start anew at a record end after so many records; 0 = never */
@@ -54,6 +55,7 @@ static void split_all(const char *p, size_t n, const struct way *w, struct sm_sp
                       bool *ret_open, uint64_t *ret_line) {
     struct sm_split s;
     assert_int_equal(sm_split_init(&s, w->delimiter, w->quote, NULL), SM_OK);
+    if (w->scan) s.scan = w->scan;
     size_t since = 0;
     for (size_t at = 0; at < n;) {
         size_t to = w->step ? at + w->step : at < w->at ? w->at : n;
@@ -105,11 +107,15 @@ static void check(const char *p, size_t n, char delimiter, char quote) {
     if (open) take_all(&parts, p + end, n - end, delimiter, quote);
     if (whole.n != parts.n || memcmp(whole.v, parts.v, whole.n) != 0)
         fail_msg("libcsv reads it otherwise: %.*s", (int)n, p);
-    for (way.step = 1; way.step < 9; way.step += 2) {
+    const struct sm_scan_way *scan[SM_SCAN_WAYS];
+    sm_scan_ways(scan);
+    for (size_t i = 0; i < SM_SCAN_WAYS && scan[i]; i++) {
+        way = (struct way){.delimiter = delimiter, .quote = quote, .at = n, .scan = scan[i]};
         compare(p, n, &way, &spans);
-        way.restart = way.step;
-        compare(p, n, &way, &spans);
-        way.restart = 0;
+        for (way.step = 1; way.step < 9; way.step += 2) {
+            way.restart = way.restart ? 0 : way.step;
+            compare(p, n, &way, &spans);
+        }
     }
     sm_spans_free(&spans);
 }
@@ -121,8 +127,13 @@ static void check_cuts(const char *p, size_t n, char delimiter, char quote) {
     uint64_t line;
     check(p, n, delimiter, quote);
     split_all(p, n, &way, &spans, &open, &line);
-    for (way.at = 1; way.at < n; way.at++)
-        compare(p, n, &way, &spans);
+    const struct sm_scan_way *scan[SM_SCAN_WAYS];
+    sm_scan_ways(scan);
+    for (size_t i = 0; i < SM_SCAN_WAYS && scan[i]; i++) {
+        way.scan = scan[i];
+        for (way.at = 1; way.at < n; way.at++)
+            compare(p, n, &way, &spans);
+    }
     sm_spans_free(&spans);
 }
 
