@@ -51,6 +51,17 @@ int sm_sorter_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *
 /* Is the memory full? The owner then waits until no front packs, and spills. */
 bool sm_sorter_is_full(const struct sm_sorter *s);
 int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
+/* The same in *ret_n parts, as long as nothing is packed or taken otherwise: a part is put in order
+ * and packed in the thread of a front, different parts at once by different fronts; the owner takes
+ * them in their order. *ret_n = 0: there was nothing to spill, and nothing is to be closed. */
+int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
+int sm_sorter_spill_part(struct sm_sorter *s, unsigned front, size_t part,
+                         struct sm_sort_packs **ret, struct sm_err *err) SM_MUST_CHECK;
+/* Takes over p, also when it fails. */
+int sm_sorter_spill_take(struct sm_sorter *s, struct sm_sort_packs *p,
+                         struct sm_err *err) SM_MUST_CHECK;
+/* good: all parts were taken, and memory is empty now; else only sm_sorter_close may follow. */
+void sm_sorter_spill_close(struct sm_sorter *s, bool good);
 
 /* ---- records out ----------------------------------------------------------------------------- */
 /* After the last add or take. The blocks come from here; ctx is s. */
@@ -76,4 +87,20 @@ int sm_sort_part_open(struct sm_sort_part **ret, struct sm_sorter *s,
 int sm_sort_part_read(struct sm_sort_part *p, size_t part, struct sm_block *ret,
                       struct sm_err *err) SM_MUST_CHECK;
 void sm_sort_part_close(struct sm_sort_part *p);
+
+/* ---- spilled records by several threads ------------------------------------------------------ */
+/* After finish: were records spilled, and can they be had in slices? Not when the first `lead` keys
+ * (0: all) hold what cannot be ordered without being looked at. */
+bool sm_sorter_slices(const struct sm_sorter *s, uint32_t lead);
+struct sm_sort_slice;
+/* For the owner: the next records in key order, about `rows` of them, more where records equal in
+ * the first `lead` keys would be in two slices otherwise. SM_EOF at the end. Each record is in one
+ * slice; the blocks are there as before. */
+int sm_sorter_slice(struct sm_sorter *s, uint32_t lead, uint32_t rows, struct sm_sort_slice **ret,
+                    struct sm_err *err) SM_MUST_CHECK;
+/* In any thread: the records of a slice in order, as sm_sort_part_read gives those of a part. */
+int sm_sort_part_slice(struct sm_sort_part *p, const struct sm_sort_slice *slice,
+                       struct sm_block *ret, struct sm_err *err) SM_MUST_CHECK;
+/* For the owner, before the sorter is closed; accepts NULL. */
+void sm_sort_slice_free(struct sm_sort_slice *slice);
 #endif

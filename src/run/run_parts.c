@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* run_parts.c - a domain's sorted records to all writers, part by part: a worker sorts, derives,
- * checks and formats a part; the owner's thread takes the parts in order, merges facts and writes.
- * Writers that need facts, which are not there before the rows, get the parts in a second reading. */
+/* run_parts.c - a domain's sorted records to all writers, part by part: a worker sorts a part, or
+ * merges it when it was spilled, derives, checks and formats it; the owner's thread takes the parts
+ * in order, merges facts and writes. Writers that need facts, which are not there before the rows,
+ * get the parts in a second reading. */
 #include "run_priv.h"
 #include "sdtmill/check.h"
 #include "sdtmill/err.h"
@@ -57,7 +58,7 @@ static int hand_open(struct parts *f, struct run_job *j, struct run_worker *w, s
     const struct sm_domain *d = f->p->domain;
     struct sm_diags *diags = &j->batch.diags;
     int rc = sm_dsinfo_part_open(&h->info, f->out.info, &j->err);
-    if (!rc && f->p->n) rc = sm_sort_part_open(&h->part, f->p->sorter, &j->err);
+    if (!rc) rc = sm_sort_part_open(&h->part, f->p->sorter, &j->err);
     if (!rc)
         rc = sm_deriver_open(&h->deriver, r->spec, d, r->refs, r->rt.lut, w->in,
                              (struct sm_blocks){hand_next, h}, r->files, diags, &j->err);
@@ -89,7 +90,9 @@ void run_parts_work(struct run_job *j, struct run_worker *w) {
     sm_deriver_restart(h->deriver, &j->batch.diags);
     sm_row_checks_restart(h->checks, &j->batch.diags);
     int rc = SM_OK;
-    if (f->p->n)
+    if (j->slice)
+        rc = sm_sort_part_slice(h->part, j->slice, &h->block, &j->err);
+    else if (f->p->n)
         rc = sm_sort_part_read(h->part, j->part, &h->block, &j->err);
     else
         h->block = j->raw.block;
@@ -170,6 +173,22 @@ static int read_parts(struct parts *f, struct sm_err *err) {
     return rc;
 }
 
+/* What was spilled, slice by slice. */
+static int read_slices(struct parts *f, struct sm_err *err) {
+    int rc = SM_OK;
+    while (!rc) {
+        struct run_job *j = NULL;
+        rc = next_job(f, &j, err);
+        if (rc) break;
+        rc = sm_sorter_slice(f->p->sorter, f->p->lead, f->p->rows, &j->slice, err);
+        if (rc)
+            run_job_release(f->r, j);
+        else
+            sm_pool_put(f->r->pool, j);
+    }
+    return rc == SM_EOF ? SM_OK : rc;
+}
+
 /* May a part end before row i of b? */
 static bool is_cut(const struct parts *f, const struct run_job *j, const struct sm_block *b,
                    uint32_t i) {
@@ -242,7 +261,10 @@ int run_write_parts(struct run *r, struct sm_dsinfo *info, const struct run_part
     int rc = f.hand ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     if (!rc) rc = run_out_begin(&f.out, info, keep != NULL, err);
     f.keeps = !rc && keeps_cells(&f);
-    if (!rc) rc = p->n ? read_parts(&f, err) : cut_parts(&f, err);
+    if (!rc)
+        rc = p->n                                   ? read_parts(&f, err)
+             : sm_sorter_slices(p->sorter, p->lead) ? read_slices(&f, err)
+                                                    : cut_parts(&f, err);
     rc = take_rest(&f, rc, err);
     for (unsigned i = 0; f.hand && i < r->threads; i++)
         if (!rc && f.hand[i].checks) sm_dsinfo_merge(info, &f.hand[i].info);

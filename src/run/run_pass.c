@@ -22,6 +22,8 @@ int run_job_new(struct run *r, struct run_job **ret, struct sm_err *err) {
 void run_job_release(struct run *r, struct run_job *j) {
     sm_sort_packs_free(j->packs);
     j->packs = NULL;
+    sm_sort_slice_free(j->slice);
+    j->slice = NULL;
     j->next = r->free_jobs;
     r->free_jobs = j;
 }
@@ -51,6 +53,10 @@ void run_job_work(void *job, void *state) {
     }
     if (p->kind == RUN_PART) {
         run_parts_work(j, w);
+        return;
+    }
+    if (p->kind == RUN_SPILL) {
+        j->err.code = sm_sorter_spill_part(p->sorter, w->index, j->part, &j->packs, &j->err);
         return;
     }
     sm_recs_clear(&j->recs);
@@ -139,6 +145,50 @@ static int put_one(struct run *r, const struct run_pass *p, struct run_input *in
     return SM_OK;
 }
 
+/* ---- spilling -------------------------------------------------------------------------------- */
+
+static int spill_oldest(struct run *r, const struct run_pass *p, int rc, struct sm_err *err) {
+    struct run_job *j = sm_pool_get(r->pool);
+    if (!j) return rc;
+    if (!rc && j->err.code) {
+        *err = j->err;
+        rc = err->code;
+    }
+    if (!rc) {
+        rc = sm_sorter_spill_take(p->sorter, j->packs, err);
+        j->packs = NULL;
+    }
+    run_job_release(r, j);
+    return rc;
+}
+
+static int spill_one(struct run *r, const struct run_pass *p, size_t part, struct sm_err *err) {
+    struct run_job *j = NULL;
+    int rc = SM_OK;
+    while (!rc && sm_pool_full(r->pool))
+        rc = spill_oldest(r, p, rc, err);
+    if (rc) return rc;
+    rc = run_job_new(r, &j, err);
+    if (rc || !j) return rc;
+    j->pass = p;
+    j->part = part;
+    sm_pool_put(r->pool, j);
+    return SM_OK;
+}
+
+int run_spill(struct run *r, struct sm_sorter *s, struct sm_err *err) {
+    const struct run_pass p = {.kind = RUN_SPILL, .sorter = s};
+    size_t n = 0;
+    int rc = sm_sorter_spill_open(s, &n, err);
+    if (rc || !n) return rc;
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = spill_one(r, &p, i, err);
+    while (sm_pool_busy(r->pool))
+        rc = spill_oldest(r, &p, rc, err);
+    sm_sorter_spill_close(s, !rc);
+    return rc;
+}
+
 static int pass_chunks(struct run *r, const struct run_pass *p, struct run_input *in,
                        struct sm_reader *reader, struct sm_err *err) {
     int rc = SM_OK;
@@ -150,7 +200,7 @@ static int pass_chunks(struct run *r, const struct run_pass *p, struct run_input
         bool full = p->sorter && sm_sorter_is_full(p->sorter);
         while (!rc && (full ? sm_pool_busy(r->pool) : sm_pool_full(r->pool)))
             rc = drain_one(r, p, !in->seen, err);
-        if (!rc && full) rc = sm_sorter_spill(p->sorter, err);
+        if (!rc && full) rc = run_spill(r, p->sorter, err);
         if (!rc) rc = put_one(r, p, in, reader, err);
     }
     bool end = rc == SM_EOF;

@@ -36,7 +36,7 @@ struct run_worker { /* one thread's state, kept for the whole run */
     struct sm_map_worker *map;
 };
 enum { RUN_EMITTERS = 16 };
-enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_BLOCK, RUN_PART };
+enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_SPILL, RUN_BLOCK, RUN_PART };
 struct run_pass;
 /* A block with memory of its own, to which rows are added; zeroed is empty. */
 struct run_cells {
@@ -55,9 +55,10 @@ struct run_job { /* one chunk, block or part on its way through a pass */
     uint64_t bytes;
     struct sm_batch batch; /* RUN_PART: its findings only */
     struct sm_recs recs;
-    struct sm_sort_packs *packs; /* RUN_DOMAIN: recs, packed for the pass's sorter */
+    struct sm_sort_packs *packs; /* RUN_DOMAIN: recs, packed for the pass's sorter; RUN_SPILL */
+    size_t part;                 /* RUN_PART, RUN_SPILL */
     /* RUN_BLOCK, RUN_PART */
-    size_t part;
+    struct sm_sort_slice *slice; /* RUN_PART of records that were spilled */
     struct run_cells cells;
     struct run_cells raw; /* RUN_PART cut out of blocks: its records as they were sorted */
     struct sm_emit_apart apart[RUN_EMITTERS];
@@ -71,7 +72,7 @@ struct run_pass { /* one reading of one source */
     const struct sm_lookup_from *lookup_from;
     const struct sm_domain *domain;
     const struct sm_from *from;
-    struct sm_sorter *sorter; /* RUN_DOMAIN: what the records are packed for */
+    struct sm_sorter *sorter; /* RUN_DOMAIN, RUN_SPILL: what the records are packed for */
     /* where results go, in file and record order */
     int (*take)(void *ctx, struct run_job *job, struct sm_err *err);
     void *ctx;
@@ -138,6 +139,8 @@ int run_place_check(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 int run_keep_check(struct run *r, struct sm_err *err) SM_MUST_CHECK;
 /* run_pass.c */
 int run_pass_all(struct run *r, const struct run_pass *p, struct sm_err *err) SM_MUST_CHECK;
+/* Spills what the sorter holds, in all threads; no job is under way. */
+int run_spill(struct run *r, struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
 int run_survey(struct run *r, struct sm_err *err) SM_MUST_CHECK;      /* keys, subjects */
 int run_survey_rest(struct run *r, struct sm_err *err) SM_MUST_CHECK; /* files nobody read */
 int run_lookup(struct run *r, const struct sm_lookup *l, struct sm_err *err) SM_MUST_CHECK;

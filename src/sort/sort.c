@@ -4,10 +4,8 @@
 #include "sort/sort_priv.h"
 
 enum {
-    PACKS_FULL = SORT_PACKS_MOST / 2,
     BUCKET_MOST = 65536, /* records sorted at a time */
     BUCKET_LEAST = 256,
-    SCRATCH_MOST = 32 * 1024 * 1024, /* bytes left for the writing of a run */
     FAN_LEAST = 4 /* runs merged at a time, however little memory there is */
 };
 
@@ -38,7 +36,7 @@ int sm_sorter_open(struct sm_sorter **ret, const struct sm_texts *t, const struc
     return SM_OK;
 }
 
-static void drop_packs(struct sm_sorter *s) {
+void sort_drop_packs(struct sm_sorter *s) {
     for (size_t i = 0; i < s->npack; i++)
         sm_free(s->pack[i]);
     s->npack = 0;
@@ -48,11 +46,13 @@ static void drop_packs(struct sm_sorter *s) {
 
 void sm_sorter_close(struct sm_sorter *s) {
     if (!s) return;
-    drop_packs(s);
+    sort_drop_packs(s);
     sm_free(s->pack);
     sm_free(s->run);
     sm_recs_free(&s->few);
     sort_merge_close(s->merge);
+    sort_cutter_free(s);
+    sort_spiller_free(s);
     sort_index_free(&s->index);
     sort_scratch_free(&s->reader.scratch);
     sort_plan_free(&s->plan);
@@ -93,47 +93,14 @@ static uint32_t bucket_most(const struct sm_sorter *s) {
     return n < BUCKET_LEAST ? BUCKET_LEAST : n > BUCKET_MOST ? BUCKET_MOST : (uint32_t)n;
 }
 
-/* What is held, with the numbers the sort itself will need; the rest of the program counts, too, but
- * never takes more than three quarters. */
-bool sm_sorter_is_full(const struct sm_sorter *s) {
-    if (s->npack >= PACKS_FULL) return true;
-    if (!s->o.memory || !s->npack) return false;
-    uint64_t used = s->bytes + s->npack * sizeof *s->pack + s->held * sizeof(uint32_t);
-    for (uint32_t i = 0; i <= s->o.threads; i++)
-        used += s->packer_bytes[i];
-    if (used > s->o.memory - s->o.memory / 8) return true;
-    uint64_t scratch = s->o.memory / 4 < SCRATCH_MOST ? s->o.memory / 4 : SCRATCH_MOST;
-    return used > s->o.memory / 4 && sm_mem_now() > s->o.memory - scratch;
-}
-
-static int index_packs(struct sm_sorter *s, struct sm_err *err) {
+int sort_index_packs(struct sm_sorter *s, struct sm_err *err) {
     struct sort_makers by = {s->packer, s->o.threads + 1};
     int rc = sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
     if (rc != SM_OK) return rc;
     const struct sort_limits limits = {bucket_most(s), s->o.threads};
     rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, limits, err);
-    s->reader = (struct sort_reader){.x = &s->index};
+    s->reader = (struct sort_reader){.x = &s->index, .end = s->index.n};
     return rc;
-}
-
-int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) {
-    struct sm_packer *p = NULL;
-    if (!s->npack) return SM_OK;
-    int rc = s->file.fd < 0 ? sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err) : SM_OK;
-    if (rc == SM_OK) rc = sm_grow(&s->run, &s->cap_run, s->nrun + 1, sizeof *s->run, err);
-    if (rc == SM_OK) rc = index_packs(s, err);
-    if (rc == SM_OK) rc = sort_packer(s, SORT_OWNER, &p, err);
-    if (rc == SM_OK)
-        rc = sort_run_write(&s->run[s->nrun], &s->file, p,
-                            (struct sort_from){sort_reader_next, &s->reader}, err);
-    sort_scratch_free(&s->reader.scratch);
-    sort_index_free(&s->index);
-    sort_plan_free(&s->plan);
-    if (rc != SM_OK) return rc;
-    s->packer_bytes[SORT_OWNER] = p->bytes;
-    s->nrun++;
-    drop_packs(s);
-    return SM_OK;
 }
 
 /* Keeps a pack; it is freed if that fails. */
@@ -172,9 +139,12 @@ static int pack_all(struct sm_sorter *s, const struct sm_recs *r, bool may_spill
     return rc;
 }
 
-static int pack_few(struct sm_sorter *s, bool may_spill, struct sm_err *err) {
-    int rc = s->few.nrow ? pack_all(s, &s->few, may_spill, err) : SM_OK;
-    sm_recs_clear(&s->few);
+int sort_pack_few(struct sm_sorter *s, bool may_spill, struct sm_err *err) {
+    struct sm_recs few = s->few;
+    s->few = (struct sm_recs){0}; /* spilling would take them once more */
+    int rc = few.nrow ? pack_all(s, &few, may_spill, err) : SM_OK;
+    sm_recs_clear(&few);
+    s->few = few;
     return rc;
 }
 
@@ -183,13 +153,13 @@ static int add(struct sm_sorter *s, const struct sm_recs *r, bool may_spill, str
     if (s->finished || (r->nrow && r->ncol != s->o.ncol))
         return sm_fail(err, SM_ESTATE, "records do not fit the sorter");
     if (r->nrow >= SORT_FEW) {
-        int rc = pack_few(s, may_spill, err);
+        int rc = sort_pack_few(s, may_spill, err);
         return rc == SM_OK ? pack_all(s, r, may_spill, err) : rc;
     }
     if (r->nrow == 0) return SM_OK;
     int rc = sm_recs_append(&s->few, r, err);
     if (rc != SM_OK) return rc;
-    return s->few.nrow >= SORT_FEW * 4 ? pack_few(s, may_spill, err) : SM_OK;
+    return s->few.nrow >= SORT_FEW * 4 ? sort_pack_few(s, may_spill, err) : SM_OK;
 }
 
 int sm_sorter_add(struct sm_sorter *s, const struct sm_recs *r, struct sm_err *err) {
@@ -200,7 +170,7 @@ int sm_sorter_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *
     if (!p) return SM_OK;
     int rc = s->finished ? sm_fail(err, SM_ESTATE, "the sorter was finished before") : SM_OK;
     if (rc == SM_OK) rc = add(s, &p->few, false, err);
-    if (rc == SM_OK && p->npack) rc = pack_few(s, false, err);
+    if (rc == SM_OK && p->npack) rc = sort_pack_few(s, false, err);
     for (uint32_t i = 0; i < p->npack && rc == SM_OK; i++) {
         rc = keep(s, p->pack[i], err);
         p->pack[i] = NULL;
@@ -213,57 +183,60 @@ int sm_sorter_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *
 
 /* ---- records out ----------------------------------------------------------------------------- */
 
+static int plan_runs(struct sm_sorter *s, struct sm_err *err) {
+    struct sort_makers by = {s->packer, s->o.threads + 1};
+    sort_plan_free(&s->plan);
+    return sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
+}
+
 /* Merges groups of runs until `fan` or fewer are left. */
 static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
+    struct sm_packer *p = NULL;
     size_t n = 0;
-    for (size_t i = 0; i < s->nrun; i += fan) {
+    int rc = sort_packer(s, SORT_OWNER, &p, err);
+    for (size_t i = 0; i < s->nrun && rc == SM_OK; i += fan) {
         uint32_t k = (uint32_t)(s->nrun - i < fan ? s->nrun - i : fan);
         struct sort_run one = s->run[i];
+        struct sort_merge *m = NULL;
         if (k > 1) {
-            int rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run + i, k, err);
+            rc = sort_merge_open(&m, &s->plan, &s->file, s->run + i, k, err);
             if (rc == SM_OK)
-                rc = sort_run_write(&one, &s->file, s->packer[SORT_OWNER],
-                                    (struct sort_from){sort_merge_next, s->merge}, err);
-            sort_merge_close(s->merge);
-            s->merge = NULL;
-            if (rc != SM_OK) return rc;
+                rc = sort_run_write(&one, &s->file, p, (struct sort_from){sort_merge_next, m}, err);
+            sort_merge_close(m);
         }
         s->run[n++] = one;
     }
     s->nrun = n;
-    return SM_OK;
+    return rc == SM_OK ? plan_runs(s, err) : rc; /* the packer may have learned more */
 }
 
+/* A run has a pack being read, and one more with those who are not done with it. */
 static size_t fan_in(const struct sm_sorter *s) {
     uint64_t widest = 1;
     for (size_t i = 0; i < s->nrun; i++)
         widest = s->run[i].widest > widest ? s->run[i].widest : widest;
-    uint64_t n = s->o.memory ? s->o.memory / 4 / widest : s->nrun;
+    uint64_t n = s->o.memory ? s->o.memory / 8 / widest : s->nrun;
     return n < FAN_LEAST ? FAN_LEAST : (size_t)n;
 }
 
 static int finish_runs(struct sm_sorter *s, struct sm_err *err) {
     int rc = sm_sorter_spill(s, err);
-    for (uint32_t i = 0; i <= s->o.threads; i++) {
-        if (i == SORT_OWNER) continue;
-        sm_packer_close(s->packer[i]);
-        s->packer[i] = NULL;
-    }
-    struct sort_makers by = {s->packer, 1};
-    if (rc == SM_OK) rc = sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
+    if (rc == SM_OK) rc = plan_runs(s, err);
     sm_free(s->pack);
     s->pack = NULL;
     while (rc == SM_OK && s->nrun > fan_in(s))
         rc = merge_some(s, fan_in(s), err);
-    if (rc == SM_OK)
-        rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, err);
     return rc;
 }
 
 static int next_block(void *ctx, struct sm_block *ret, struct sm_err *err) {
     struct sm_sorter *s = ctx;
     uint32_t n = 0;
-    int rc = s->merge ? sort_merge_next(s->merge, s->cell, s->pos, SORT_OUT_ROWS, &n, err)
+    int rc = SM_OK;
+    if (s->nrun && !s->merge)
+        rc = sort_merge_open(&s->merge, &s->plan, &s->file, s->run, (uint32_t)s->nrun, err);
+    if (rc == SM_OK)
+        rc = s->merge ? sort_merge_next(s->merge, s->cell, s->pos, SORT_OUT_ROWS, &n, err)
                       : sort_reader_next(&s->reader, s->cell, s->pos, SORT_OUT_ROWS, &n, err);
     if (rc != SM_OK) return rc;
     if (n == 0) return SM_EOF;
@@ -274,12 +247,12 @@ static int next_block(void *ctx, struct sm_block *ret, struct sm_err *err) {
 int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *err) {
     if (s->finished) return sm_fail(err, SM_ESTATE, "the sorter was finished before");
     s->finished = true;
-    int rc = pack_few(s, true, err);
+    int rc = sort_pack_few(s, true, err);
     sm_recs_free(&s->few);
     if (rc == SM_OK && s->nrun) {
         rc = finish_runs(s, err);
     } else if (rc == SM_OK) {
-        rc = index_packs(s, err);
+        rc = sort_index_packs(s, err);
     }
     if (rc == SM_OK)
         rc = sm_resize(&s->cell, (size_t)SORT_OUT_ROWS * (s->o.ncol ? s->o.ncol : 1),

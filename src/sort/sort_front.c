@@ -24,8 +24,9 @@ int sort_pack_new(struct sm_sorter *s, struct sm_packer *p, const struct sm_pack
     return rc;
 }
 
-uint32_t sort_pack_rows(const struct sm_packer *p, uint32_t left) {
-    return left <= p->rows ? left : left < p->rows * 2 ? (left + 1) / 2 : p->rows;
+uint32_t sort_pack_rows(const struct sm_packer *p, uint64_t left) {
+    if (left >= (uint64_t)p->rows * 2) return p->rows;
+    return (uint32_t)(left <= p->rows ? left : (left + 1) / 2);
 }
 
 static int pack_many(struct sm_sorter *s, struct sm_packer *by, struct sm_sort_packs *p,

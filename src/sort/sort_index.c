@@ -385,8 +385,8 @@ int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uin
                      struct sm_err *err) {
     struct sort_reader *r = reader;
     const struct sort_index *x = r->x;
-    if (x->as_is) r->sorted = x->n;
-    while (r->sorted < x->n && r->sorted < r->given + want) {
+    if (x->as_is) r->sorted = r->end;
+    while (r->sorted < r->end && r->sorted < r->given + want) {
         int rc = sort_index_bucket(x, &r->scratch, r->bucket, err);
         if (rc != SM_OK) return rc;
         r->sorted = x->end[r->bucket++];

@@ -234,6 +234,16 @@ static void field_free(struct sort_field *f) {
     sm_free(f->of);
 }
 
+/* A packer that goes on encoding may put its values elsewhere; these stay good. */
+static int keep_values(struct sort_plan *p, struct sm_err *err) {
+    p->val = sm_alloc((size_t)p->by.n * p->ncol + 1, sizeof *p->val);
+    if (!p->val) return sm_fail(err, SM_ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < p->by.n; i++)
+        for (uint32_t c = 0; p->by.packer[i] && c < p->ncol; c++)
+            p->val[(size_t)i * p->ncol + c] = p->by.packer[i]->dict[c].val;
+    return SM_OK;
+}
+
 int sort_plan_make(struct sort_plan *p, struct sort_makers by, const struct sm_texts *t,
                    const struct sm_sort_opts *o, const struct sort_span *span, struct sm_err *err) {
     *p = (struct sort_plan){
@@ -241,6 +251,7 @@ int sort_plan_make(struct sort_plan *p, struct sort_makers by, const struct sm_t
     p->field = sm_alloc((size_t)o->nkey + 1, sizeof *p->field);
     p->first = sm_alloc((size_t)o->nkey + 3, sizeof *p->first);
     int rc = p->field && p->first ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK) rc = keep_values(p, err);
     for (uint32_t i = 0; i < o->nkey && rc == SM_OK && p->exact; i++) {
         struct sort_field *f = &p->field[p->nfield];
         rc = field_of_key(p, i, f, err);
@@ -268,6 +279,7 @@ void sort_plan_free(struct sort_plan *p) {
         field_free(&p->field[i]);
     sm_free(p->field);
     sm_free(p->first);
+    sm_free(p->val);
     *p = (struct sort_plan){0};
 }
 
@@ -337,7 +349,10 @@ static sm_pos pos_of(const struct sm_pack *k, uint32_t row) {
 
 static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, uint32_t row,
                       uint32_t column) {
-    return sm_pack_cell(p->by.packer[k->maker], k, row, column);
+    const struct sm_pack_field *f = &k->field[column];
+    const uint64_t x = sm_pack_bits(f, sort_record(k, row));
+    if (!f->coded) return sm_pack_plain(f, x);
+    return p->val[(size_t)k->maker * p->ncol + column - f->like][f->base + x];
 }
 
 uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,

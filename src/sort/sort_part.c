@@ -7,14 +7,10 @@
 
 enum { PART_MOST = 1 << 20 }; /* records beyond those asked for that equal keys may bring in */
 
-struct sort_cut {       /* where a part begins */
-    uint64_t from;      /* records before it */
-    uint32_t bucket;    /* its first bucket */
-    uint32_t pack, row; /* as they came: its first record */
-};
 struct sm_sort_part {
     const struct sm_sorter *s;
     struct sort_scratch scratch;
+    struct sort_tree tree; /* of slices */
     sm_val *cell;
     sm_pos *pos;
     uint32_t cap;
@@ -35,8 +31,8 @@ static unsigned lead_bits(const struct sort_plan *p, uint32_t lead, unsigned top
 }
 
 /* SM_EOF: a part would be too large. */
-static int cut_buckets(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t *cap,
-                       struct sm_err *err) {
+static int cut_buckets(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64_t most,
+                       size_t *cap, struct sm_err *err) {
     const struct sort_index *x = &s->index;
     const unsigned free_bits = x->top - lead_bits(&s->plan, lead, x->top);
     struct sort_cut last = {0};
@@ -45,7 +41,7 @@ static int cut_buckets(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t
         bool may = b + 1 == x->nbucket || b >> free_bits != (b + 1) >> free_bits;
         uint64_t n = x->end[b] - last.from;
         if (!may || n == 0 || (n < rows && x->end[b] < x->n)) continue;
-        if (n > (uint64_t)rows + PART_MOST) return SM_EOF;
+        if (n > most) return SM_EOF;
         last = (struct sort_cut){.from = x->end[b], .bucket = b + 1};
         rc = cut_here(s, cap, last, err);
     }
@@ -69,11 +65,13 @@ static void step_on(const struct sort_index *x, struct sort_cut *at) {
     at->pack++;
 }
 
-/* The same for records that came in order; key: room for two. */
-static int cut_run(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t *cap, uint64_t *key,
+/* The same for records that came in order. */
+static int cut_run(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64_t most, size_t *cap,
                    struct sm_err *err) {
     const struct sort_index *x = &s->index;
-    const size_t width = s->plan.words * sizeof *key;
+    const size_t width = s->plan.words * sizeof(uint64_t);
+    uint64_t *key = sm_alloc((size_t)s->plan.words * 2, sizeof *key);
+    if (!key) return sm_fail(err, SM_ENOMEM, "out of memory");
     struct sort_cut at = {0};
     int rc = SM_OK;
     while (at.from < x->n && rc == SM_OK) {
@@ -86,35 +84,35 @@ static int cut_run(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t *ca
             lead_key(x, &at, lead, key + s->plan.words);
             if (memcmp(key, key + s->plan.words, width) != 0) break;
         }
-        if (at.from - begin > (uint64_t)rows + PART_MOST) return SM_EOF;
-        rc = cut_here(s, cap, at, err);
+        rc = at.from - begin > most ? SM_EOF : cut_here(s, cap, at, err);
     }
+    sm_free(key);
+    return rc;
+}
+
+int sort_cuts_make(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64_t most,
+                   struct sm_err *err) {
+    size_t cap = 0;
+    sm_free(s->cut);
+    s->cut = NULL;
+    s->nparts = 0;
+    int rc = sm_grow(&s->cut, &cap, 1, sizeof *s->cut, err);
+    if (rc != SM_OK) return rc;
+    s->cut[0] = (struct sort_cut){0};
+    rc = s->index.as_is ? cut_run(s, lead, rows, most, &cap, err)
+                        : cut_buckets(s, lead, rows, most, &cap, err);
+    if (rc != SM_OK) s->nparts = 0;
     return rc;
 }
 
 int sm_sorter_parts(struct sm_sorter *s, uint32_t lead, uint32_t rows, size_t *ret_n,
                     struct sm_err *err) {
-    size_t cap = 0;
     *ret_n = 0;
     if (!s->finished) return sm_fail(err, SM_ESTATE, "the sorter is not finished");
-    sm_free(s->cut);
-    s->cut = NULL;
-    s->nparts = 0;
     if (s->nrun || s->index.n == 0) return SM_OK;
-    uint64_t *key = sm_alloc((size_t)s->plan.words * 2, sizeof *key);
-    int rc = key ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK) rc = sm_grow(&s->cut, &cap, 1, sizeof *s->cut, err);
-    if (rc == SM_OK) {
-        s->cut[0] = (struct sort_cut){0};
-        if (rows == 0) rows = 1;
-        rc = s->index.as_is ? cut_run(s, lead, rows, &cap, key, err)
-                            : cut_buckets(s, lead, rows, &cap, err);
-    }
-    sm_free(key);
-    if (rc == SM_OK)
-        *ret_n = s->nparts;
-    else
-        s->nparts = 0;
+    if (rows == 0) rows = 1;
+    int rc = sort_cuts_make(s, lead, rows, (uint64_t)rows + PART_MOST, err);
+    *ret_n = s->nparts;
     return rc == SM_EOF ? SM_OK : rc;
 }
 
@@ -174,9 +172,19 @@ int sm_sort_part_read(struct sm_sort_part *p, size_t part, struct sm_block *ret,
     return SM_OK;
 }
 
+int sm_sort_part_slice(struct sm_sort_part *p, const struct sm_sort_slice *slice,
+                       struct sm_block *ret, struct sm_err *err) {
+    const uint32_t n = sort_slice_rows(slice);
+    int rc = part_room(p, n, err);
+    if (rc == SM_OK) rc = sort_slice_merge(slice, &p->tree, p->cell, p->pos, err);
+    if (rc == SM_OK) *ret = (struct sm_block){p->cell, p->pos, n, p->s->o.ncol};
+    return rc;
+}
+
 void sm_sort_part_close(struct sm_sort_part *p) {
     if (!p) return;
     sort_scratch_free(&p->scratch);
+    sort_tree_close(&p->tree);
     sm_free(p->cell);
     sm_free(p->pos);
     sm_free(p);

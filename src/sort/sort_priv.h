@@ -5,10 +5,13 @@
  *
  *   sort_key    what a record's key is: columns to bits whose numeric order is the order wanted
  *   sort_index  the records in memory, put in order through their numbers
- *   sort_merge  runs in the temporary file, merged
  *   sort_deal   the making of an index
  *   sort_front  records packed in several threads
  *   sort_part   the records in memory, cut into parts that several threads read
+ *   sort_run    runs in the temporary file: written, and read pack by pack
+ *   sort_spill  the records in memory to a run, by several threads
+ *   sort_merge  runs merged
+ *   sort_slice  runs cut by key into slices that several threads merge
  *   sort        the owner's side: takes, spills, decides where the blocks come from */
 #include "sdtmill/pack.h"
 #include "sdtmill/sort.h"
@@ -18,6 +21,7 @@ enum {
     SORT_OUT_ROWS = 1024,  /* records of a block that goes out */
     SORT_NUMBER_BITS = 13, /* low bits of a record's number: its place in the pack */
     SORT_PACKS_MOST = 1 << (32 - SORT_NUMBER_BITS),
+    SORT_INTAKE_ROWS = 128, /* that stay near while they are turned into columns */
     SORT_OWNER = 0 /* number of the owner's packer; front f has f + 1 */
 };
 _Static_assert(SM_PACK_ROWS <= 1 << SORT_NUMBER_BITS, "a record's number must fit");
@@ -45,6 +49,7 @@ struct sort_makers {                 /* whoever makes packs: a packer's place is
 };
 struct sort_plan {
     struct sort_makers by;
+    const sm_val **val; /* [by.n][ncol] values of the codes, which stay when the packers go on */
     const struct sm_texts *texts;
     const struct sm_sort_key *key;
     uint32_t nkey, ncol;
@@ -152,11 +157,12 @@ struct sort_scratch { /* of one thread that sorts */
         uint32_t at;
     } * a, *b;
 };
-struct sort_reader { /* gives out an index from its start */
-    struct sort_index *x;
+struct sort_reader { /* gives out an index, or what lies between two cuts of it */
+    const struct sort_index *x;
     struct sort_scratch scratch;
-    uint64_t sorted, given;     /* how many from the start are in their place; were given out */
-    uint32_t bucket, pack, row; /* the next bucket; as_is: the next record */
+    uint64_t sorted, given, end; /* how many from the start are in their place; were given out;
+                                    are to be */
+    uint32_t bucket, pack, row;  /* the next bucket; as_is: the next record */
 };
 struct sort_limits {
     uint32_t most;    /* records to sort at a time with all their key words */
@@ -200,10 +206,66 @@ struct sort_from {
                 struct sm_err *err);
     void *ctx;
 };
+struct sort_intake {    /* records on their way into a pack; zeroed is closed */
+    sm_val *few;        /* [SORT_INTAKE_ROWS][ncol] */
+    sm_val *cell;       /* [ncol][rows] */
+    const sm_val **col; /* [ncol] in cell */
+    sm_pos *pos;        /* [rows] */
+    uint32_t ncol, rows;
+};
+int sort_intake_open(struct sort_intake *t, const struct sm_packer *p,
+                     struct sm_err *err) SM_MUST_CHECK;
+void sort_intake_close(struct sort_intake *t);
+/* A pack of up to `want` records (p->rows at most); *ret = NULL: there were none. */
+int sort_intake_pack(struct sort_intake *t, struct sort_from from, struct sm_packer *p,
+                     uint32_t want, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
+/* Nothing in it yet; what is added begins at the end of the file. */
+struct sort_run sort_run_begin(const struct sm_tmpfile *f);
+int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, const struct sm_pack *k,
+                 struct sm_err *err) SM_MUST_CHECK;
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
                    struct sort_from from, struct sm_err *err) SM_MUST_CHECK;
-struct sort_merge;
-/* The runs are of the first packer of the plan. */
+struct sort_loaded { /* a pack of a run, ready to be read */
+    struct sm_pack *pack;
+    struct sort_step *step; /* [nfield] */
+    struct sm_unpack *view;
+    uint64_t room;            /* bytes there are for the pack */
+    uint32_t users;           /* sort_slice.c: slices that it is in, and the cutter */
+    struct sort_loaded *next; /* sort_slice.c: spare ones */
+};
+int sort_loaded_new(struct sort_loaded **ret, const struct sort_plan *plan,
+                    struct sm_err *err) SM_MUST_CHECK;
+void sort_loaded_free(struct sort_loaded *k);
+/* The first pack of what is left of a run, which has one; *left gets shorter. */
+int sort_loaded_read(struct sort_loaded *k, const struct sort_plan *plan,
+                     const struct sm_tmpfile *f, struct sort_run *left, struct sm_err *err) SM_MUST_CHECK;
+
+/* ---- merging --------------------------------------------------------------------------------- */
+struct sort_cursor {             /* in one of the sequences that are merged */
+    const struct sort_loaded *k; /* NULL: it is over */
+    uint32_t row, end;
+};
+struct sort_more { /* where sequence i goes on, or that it is over */
+    int (*fn)(void *ctx, uint32_t i, struct sort_cursor *c, struct sm_err *err);
+    void *ctx;
+};
+struct sort_tree { /* of losers */
+    const struct sort_plan *plan;
+    struct sort_cursor *c; /* [n] */
+    uint32_t n;
+    uint64_t *key;  /* [n][words] of each cursor's record */
+    uint32_t *tree; /* [2n] [0]: the winner; below n: the loser of that match; scratch */
+};
+int sort_tree_open(struct sort_tree *t, const struct sort_plan *plan, uint32_t n,
+                   struct sm_err *err) SM_MUST_CHECK;
+/* Asks for the first records of all sequences. Of records that tie the one of the earlier sequence
+ * comes first. */
+int sort_tree_start(struct sort_tree *t, struct sort_more more, struct sm_err *err) SM_MUST_CHECK;
+int sort_tree_next(struct sort_tree *t, struct sort_more more, sm_val *cell, sm_pos *pos,
+                   uint32_t want, uint32_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
+void sort_tree_close(struct sort_tree *t);
+
+struct sort_merge; /* of runs, from their starts to their ends */
 int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan,
                     const struct sm_tmpfile *f, const struct sort_run *run, uint32_t nrun,
                     struct sm_err *err) SM_MUST_CHECK;
@@ -238,17 +300,24 @@ struct sm_sorter {
     struct sm_tmpfile file;
     struct sort_run *run;
     size_t nrun, cap_run;
-    /* after finish */
-    bool finished;
+    /* while memory is spilled, and after finish */
     struct sort_plan plan;
     struct sort_index index;
-    struct sort_reader reader;
-    struct sort_merge *merge;
-    sm_val *cell;
-    sm_pos *pos;
     struct sort_cut *cut; /* [nparts + 1] where the parts begin */
     size_t nparts;
+    struct sort_spiller *spiller; /* [o.threads], or NULL */
+    /* after finish */
+    bool finished;
+    struct sort_reader reader;
+    struct sort_merge *merge;
+    struct sort_cutter *cutter;
+    sm_val *cell;
+    sm_pos *pos;
 };
+/* sort.c */
+int sort_index_packs(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
+int sort_pack_few(struct sm_sorter *s, bool may_spill, struct sm_err *err) SM_MUST_CHECK;
+void sort_drop_packs(struct sm_sorter *s);
 enum { SORT_FEW = 512 }; /* fewer records than these are gathered before they are packed */
 /* The packer of that number, made at its first use. */
 int sort_packer(struct sm_sorter *s, uint32_t number, struct sm_packer **ret,
@@ -258,5 +327,21 @@ int sort_pack_new(struct sm_sorter *s, struct sm_packer *p, const struct sm_pack
                   struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
 /* How many of `left` records go into the next pack: two packs of one size rather than a full one
  * and a rest. */
-uint32_t sort_pack_rows(const struct sm_packer *p, uint32_t left);
+uint32_t sort_pack_rows(const struct sm_packer *p, uint64_t left);
+
+struct sort_cut {       /* where a part begins */
+    uint64_t from;      /* records before it */
+    uint32_t bucket;    /* its first bucket */
+    uint32_t pack, row; /* as they came: its first record */
+};
+/* Fills s->cut with parts of the index as sm_sorter_parts says. SM_EOF: one would have more than
+ * `most` records. */
+int sort_cuts_make(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64_t most,
+                   struct sm_err *err) SM_MUST_CHECK;
+void sort_spiller_free(struct sm_sorter *s);
+void sort_cutter_free(struct sm_sorter *s);
+/* sort_slice.c: records of a slice, and all of them in order; t is zeroed at first. */
+uint32_t sort_slice_rows(const struct sm_sort_slice *c);
+int sort_slice_merge(const struct sm_sort_slice *c, struct sort_tree *t, sm_val *cell, sm_pos *pos,
+                     struct sm_err *err) SM_MUST_CHECK;
 #endif

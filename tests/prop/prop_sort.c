@@ -367,6 +367,8 @@ struct field { /* where fronts, owner and readers meet */
     size_t nparts;
     uint32_t lead;
     uint32_t part_rows[100000];
+    struct sm_sort_slice *slice[100000]; /* NULL: a part */
+    struct sm_sort_packs **spilled;      /* [nparts] */
 };
 struct hand {
     struct field *f;
@@ -414,6 +416,27 @@ static void *pack_some(void *hand) {
     return NULL;
 }
 
+static void run_hands(struct field *f, void *(*work)(void *), void (*meanwhile)(struct field *));
+
+static void *spill_some(void *hand) {
+    struct hand *h = hand;
+    for (size_t i = h->number; i < h->f->nparts; i += h->f->fronts)
+        if (sm_sorter_spill_part(h->f->s, h->number, i, &h->f->spilled[i], NULL) != SM_OK)
+            h->bad = "a part cannot be spilled";
+    return NULL;
+}
+
+static void spill_by_all(struct field *f) {
+    assert_int_equal(sm_sorter_spill_open(f->s, &f->nparts, NULL), SM_OK);
+    assert_true(f->nparts > 0);
+    f->spilled = sm_alloc(f->nparts, sizeof(void *));
+    run_hands(f, spill_some, NULL);
+    for (size_t i = 0; i < f->nparts; i++)
+        assert_int_equal(sm_sorter_spill_take(f->s, f->spilled[i], NULL), SM_OK);
+    sm_sorter_spill_close(f->s, true);
+    sm_free(f->spilled);
+}
+
 static void take_all(struct field *f) {
     for (unsigned i = 0; i < f->nchunk; i++) {
         pthread_mutex_lock(&f->lock);
@@ -423,7 +446,10 @@ static void take_all(struct field *f) {
         assert_int_equal(sm_sorter_take(f->s, f->packs[i], NULL), SM_OK);
         if (!sm_sorter_is_full(f->s)) continue;
         pthread_rwlock_wrlock(&f->packing);
-        assert_int_equal(sm_sorter_spill(f->s, NULL), SM_OK);
+        if (i % 2)
+            spill_by_all(f);
+        else
+            assert_int_equal(sm_sorter_spill(f->s, NULL), SM_OK);
         pthread_rwlock_unlock(&f->packing);
     }
 }
@@ -452,6 +478,11 @@ static bool block_is_next(const struct world *w, uint32_t at, const struct sm_bl
     return true;
 }
 
+static int read_part(const struct field *f, struct sm_sort_part *p, size_t i, struct sm_block *b) {
+    return f->slice[i] ? sm_sort_part_slice(p, f->slice[i], b, NULL)
+                       : sm_sort_part_read(p, i, b, NULL);
+}
+
 /* First for the sizes of the parts, then, when it is known where they begin, for their records. */
 static void *read_sizes(void *hand) {
     struct hand *h = hand;
@@ -459,7 +490,7 @@ static void *read_sizes(void *hand) {
     struct sm_block b;
     if (sm_sort_part_open(&p, h->f->s, NULL) != SM_OK) h->bad = "no memory";
     for (size_t i = h->number; i < h->f->nparts; i += h->f->fronts) {
-        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK)
+        if (read_part(h->f, p, i, &b) != SM_OK)
             h->bad = "a part cannot be read";
         else
             h->f->part_rows[i] = b.nrow;
@@ -477,7 +508,7 @@ static void *read_records(void *hand) {
     if (sm_sort_part_open(&p, f->s, NULL) != SM_OK) h->bad = "no memory";
     for (size_t i = 0; i < f->nparts; at += f->part_rows[i], i++) {
         if ((i + 1) % f->fronts != h->number) continue;
-        if (sm_sort_part_read(p, i, &b, NULL) != SM_OK || b.nrow != f->part_rows[i])
+        if (read_part(f, p, i, &b) != SM_OK || b.nrow != f->part_rows[i])
             h->bad = "a part cannot be read again";
         else if (!block_is_next(f->w, at, &b))
             h->bad = "a part has other records";
@@ -494,14 +525,8 @@ static void *read_records(void *hand) {
     return NULL;
 }
 
-static void parts_are_right(struct field *f, uint32_t lead, uint32_t rows) {
+static void pieces_are_right(struct field *f, uint32_t lead) {
     uint64_t sum = 0;
-    assert_int_equal(sm_sorter_parts(f->s, lead, rows, &f->nparts, NULL), SM_OK);
-    if (sm_sorter_spilled(f->s) || f->w->n == 0)
-        assert_int_equal(f->nparts, 0);
-    else
-        assert_true(f->nparts > 0 && f->nparts <= SM_ARRAY_LEN(f->part_rows));
-    if (f->nparts == 0) return;
     f->lead = lead;
     run_hands(f, read_sizes, NULL);
     for (size_t i = 0; i < f->nparts; i++) {
@@ -511,6 +536,34 @@ static void parts_are_right(struct field *f, uint32_t lead, uint32_t rows) {
     assert_int_equal(sum, f->w->n);
     run_hands(f, read_records, NULL);
 }
+
+static void parts_are_right(struct field *f, uint32_t lead, uint32_t rows) {
+    assert_int_equal(sm_sorter_parts(f->s, lead, rows, &f->nparts, NULL), SM_OK);
+    if (sm_sorter_spilled(f->s) || f->w->n == 0)
+        assert_int_equal(f->nparts, 0);
+    else
+        assert_true(f->nparts > 0 && f->nparts <= SM_ARRAY_LEN(f->part_rows));
+    if (f->nparts) pieces_are_right(f, lead);
+}
+
+/* False: there are none. */
+static bool slices_are_right(struct field *f, uint32_t lead, uint32_t rows) {
+    int rc;
+    if (!sm_sorter_slices(f->s, lead)) return false;
+    assert_true(sm_sorter_spilled(f->s) > 0);
+    f->nparts = 0;
+    while ((rc = sm_sorter_slice(f->s, lead, rows, &f->slice[f->nparts], NULL)) == SM_OK) {
+        f->nparts++;
+        assert_true(f->nparts < SM_ARRAY_LEN(f->slice));
+    }
+    assert_int_equal(rc, SM_EOF);
+    pieces_are_right(f, lead);
+    for (size_t i = 0; i < f->nparts; i++)
+        sm_sort_slice_free(f->slice[i]);
+    return true;
+}
+
+static unsigned sliced; /* sorters that gave slices */
 
 static uint64_t fronts_sort_like_one(struct world *w, uint64_t memory, unsigned fronts) {
     struct facts facts;
@@ -540,6 +593,8 @@ static uint64_t fronts_sort_like_one(struct world *w, uint64_t memory, unsigned 
     parts_are_right(&f, 0, 1 + w->n / 7);
     parts_are_right(&f, 1, 1 + w->n / 50);
     parts_are_right(&f, w->nkey, 1);
+    const uint32_t lead = fronts % 2 ? 0 : fronts / 2 < w->nkey ? fronts / 2 : w->nkey;
+    sliced += slices_are_right(&f, lead, 1 + w->n / (lead ? 50 : 7));
     for (; (rc = in.next(in.ctx, &b, &err)) == SM_OK; at += b.nrow)
         if (!block_is_next(w, at, &b))
             fail_msg("a record from %u on is not the right one (memory %" PRIu64
@@ -573,6 +628,7 @@ static void any_number_of_fronts_gives_one_order_and_parts_are_pieces_of_it(void
         world_close(&w);
     }
     assert_true(most > 0);
+    assert_true(sliced > 0);
 }
 
 static void many_records_from_fronts_with_full_dictionaries_are_sorted_too(void **state) {

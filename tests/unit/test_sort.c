@@ -319,6 +319,95 @@ static void a_front_that_fills_the_memory_is_heard_of_and_the_owner_spills(void 
     world_close(&w);
 }
 
+/* ---- several threads, spilled -------------------------------------------------------------------
+ */
+
+static void open_with(struct world *w, struct sm_sorter **s, const struct sm_sort_key *key,
+                      uint64_t memory) {
+    world_open(w);
+    struct sm_sort_opts o = {
+        .ncol = 2, .key = key, .nkey = 1, .memory = memory, .tmpdir = "/tmp", .threads = 1};
+    assert_int_equal(sm_sorter_open(s, w->texts, &o, NULL), SM_OK);
+}
+
+static void what_is_not_being_spilled_has_no_parts_to_spill(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_sorter *s = NULL;
+    struct sm_sort_packs *p = NULL;
+    const struct sm_sort_key key = {0, SM_SORT_NUM};
+    size_t n = 7;
+    open_with(&w, &s, &key, 0);
+    assert_int_equal(sm_sorter_spill_open(s, &n, NULL), SM_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(sm_sorter_spill_part(s, 0, 0, &p, NULL), SM_ESTATE);
+    add_range(&w, s, 1, 700); /* few wait to be packed, and are spilled, too */
+    add_range(&w, s, 2, 300);
+    assert_int_equal(sm_sorter_spill_open(s, &n, NULL), SM_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(sm_sorter_spill_part(s, 1, 0, &p, NULL), SM_ESTATE);
+    assert_int_equal(sm_sorter_spill_part(s, 0, 1, &p, NULL), SM_ESTATE);
+    assert_int_equal(sm_sorter_spill_part(s, 0, 0, &p, NULL), SM_OK);
+    assert_int_equal(sm_sorter_spill_take(s, p, NULL), SM_OK);
+    sm_sorter_spill_close(s, true);
+    assert_int_equal(sm_sorter_spill_open(s, &n, NULL), SM_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(sm_sorter_rows(s), 1000);
+    sm_sorter_close(s);
+    world_close(&w);
+}
+
+static void slices_end_where_the_key_changes_and_hold_every_record_once(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_sorter *s = NULL;
+    struct sm_sort_part *p = NULL;
+    struct sm_sort_slice *slice = NULL;
+    struct sm_blocks in;
+    struct sm_block b;
+    const struct sm_sort_key key = {0, SM_SORT_NUM};
+    sm_val last = SM_MISSING;
+    uint64_t n = 0;
+    int rc;
+    open_with(&w, &s, &key, 100000);
+    for (uint32_t file = 0; file < 4; file++)
+        add_range(&w, s, file, 3000);
+    assert_false(sm_sorter_slices(s, 1));
+    assert_int_equal(sm_sorter_slice(s, 1, 10, &slice, NULL), SM_ESTATE);
+    assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+    assert_true(sm_sorter_slices(s, 1) && sm_sorter_slices(s, 0));
+    assert_int_equal(sm_sort_part_open(&p, s, NULL), SM_OK);
+    while ((rc = sm_sorter_slice(s, 1, 50, &slice, NULL)) == SM_OK) {
+        assert_int_equal(sm_sort_part_slice(p, slice, &b, NULL), SM_OK);
+        assert_true(b.nrow > 0 && b.cell[0] != last);
+        n += b.nrow;
+        last = b.cell[(size_t)(b.nrow - 1) * b.ncol];
+        sm_sort_slice_free(slice);
+    }
+    assert_int_equal(rc, SM_EOF);
+    assert_int_equal(n, 12000);
+    sm_sort_part_close(p);
+    sm_sorter_close(s);
+    world_close(&w);
+}
+
+static void what_was_not_spilled_has_no_slices(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_sorter *s = NULL;
+    struct sm_sort_slice *slice = NULL;
+    struct sm_blocks in;
+    const struct sm_sort_key key = {0, SM_SORT_NUM};
+    open_with(&w, &s, &key, 0);
+    add_range(&w, s, 1, 3000);
+    assert_int_equal(sm_sorter_finish(s, &in, NULL), SM_OK);
+    assert_false(sm_sorter_slices(s, 1));
+    assert_int_equal(sm_sorter_slice(s, 1, 10, &slice, NULL), SM_ESTATE);
+    sm_sort_slice_free(NULL);
+    sm_sorter_close(s);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_sort_by_bytes_and_missing_comes_first),
@@ -332,6 +421,9 @@ int main(void) {
         cmocka_unit_test(what_does_not_fit_is_refused_and_nothing_leaks),
         cmocka_unit_test(parts_of_records_that_came_in_order_end_where_the_key_changes),
         cmocka_unit_test(a_front_that_fills_the_memory_is_heard_of_and_the_owner_spills),
+        cmocka_unit_test(what_is_not_being_spilled_has_no_parts_to_spill),
+        cmocka_unit_test(slices_end_where_the_key_changes_and_hold_every_record_once),
+        cmocka_unit_test(what_was_not_spilled_has_no_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
