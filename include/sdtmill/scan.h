@@ -45,7 +45,7 @@ static inline uint32_t sm_scan_quoted(size_t i) {
 /* At the start of a record; quote 0 = there is no such sign. */
 struct sm_scan sm_scan_start(char delimiter, char quote);
 /* The ways that this processor knows, the best one first; NULL behind the last. */
-enum { SM_SCAN_WAYS = 5 };
+enum { SM_SCAN_WAYS = 4 };
 void sm_scan_ways(const struct sm_scan_way *ret[SM_SCAN_WAYS]);
 const struct sm_scan_way *sm_scan_best(void);
 #endif

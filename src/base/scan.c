@@ -69,20 +69,27 @@ SCAN_INLINE struct scan_ends scan_ends(struct sm_scan *s, uint64_t lf, uint64_t 
     return (struct scan_ends){ends, quoted, odd};
 }
 
-SCAN_INLINE uint32_t *scan_put(struct scan_ends e, uint32_t at, size_t had, uint32_t *to) {
-    uint32_t *next = to;
-    for (uint64_t ends = e.ends; ends; ends &= ends - 1)
-        *next++ = at + 1 + (uint32_t)__builtin_ctzll(ends);
+/* Where two quotes bound a field, which is one of those that were put. */
+SCAN_INLINE void scan_mark(struct scan_ends e, size_t had, uint32_t *to) {
     for (uint64_t q = e.quoted; q; q &= q - 1) {
         const size_t i = (size_t)__builtin_popcountll(e.ends & (q ^ (q - 1)) >> 1);
         to[i] |= sm_scan_quoted(had + i);
     }
-    return next;
 }
 
+/* The ends of a mask. There are mostly some but not many, and a processor cannot guess how many: so
+ * a number of them is put that is nearly always enough. */
+enum { SCAN_MOSTLY = 12 };
+#define SCAN_PUT(i, FIRST)                                                                         \
+    to[i] = at + FIRST(ends);                                                                      \
+    ends &= ends - 1;
+#define SCAN_PUT_4(i, FIRST)                                                                       \
+    SCAN_PUT((i), FIRST) SCAN_PUT((i) + 1, FIRST) SCAN_PUT((i) + 2, FIRST) SCAN_PUT((i) + 3, FIRST)
+
 /* The same in all of them: TYPE holds sixty-four bytes, LOAD reads them, SAME compares them with a
- * sign, HIGH tells bytes from 0x80 on, BETWEEN is scan_between. */
-#define SCAN_WAY(NAME, TARGET, TYPE, LOAD, SAME, HIGH, BETWEEN)                                    \
+ * sign, HIGH tells bytes from 0x80 on, BETWEEN is scan_between, FIRST the first bit, or any number
+ * if none is set. */
+#define SCAN_WAY(NAME, TARGET, TYPE, LOAD, SAME, HIGH, BETWEEN, FIRST)                             \
     TARGET static void NAME##_records(struct sm_scan *state, const char *p, size_t n,              \
                                       struct sm_scan_records *to) {                                \
         struct sm_scan s = *state;                                                                 \
@@ -94,12 +101,18 @@ SCAN_INLINE uint32_t *scan_put(struct scan_ends e, uint32_t at, size_t had, uint
         }                                                                                          \
         *state = s;                                                                                \
     }                                                                                              \
+    TARGET static inline void NAME##_put(uint64_t ends, uint32_t at, uint32_t *to) {               \
+        for (; ends; to += SCAN_MOSTLY) {                                                          \
+            SCAN_PUT_4(0, FIRST)                                                                   \
+            SCAN_PUT_4(4, FIRST)                                                                   \
+            SCAN_PUT_4(8, FIRST)                                                                   \
+        }                                                                                          \
+    }                                                                                              \
     TARGET static size_t NAME##_fields(struct sm_scan *state, const char *p, size_t n,             \
                                        uint32_t origin, size_t had, uint32_t *to,                  \
                                        size_t *ret_odd) {                                          \
         struct sm_scan s = *state;                                                                 \
-        uint32_t *next = to;                                                                       \
-        size_t odd = SIZE_MAX;                                                                     \
+        size_t ends = 0, odd = SIZE_MAX;                                                           \
         for (size_t at = 0; at < n * SM_SCAN && odd == SIZE_MAX; at += SM_SCAN) {                  \
             const TYPE x = LOAD(p + at);                                                           \
             const uint64_t quote = SAME(x, s.quote) & s.signs;                                     \
@@ -107,17 +120,22 @@ SCAN_INLINE uint32_t *scan_put(struct scan_ends e, uint32_t at, size_t had, uint
                 scan_ends(&s, SAME(x, '\n'), SAME(x, '\r'), SAME(x, s.delimiter), quote,           \
                           BETWEEN(quote), SAME(x, s.blank[0]) | SAME(x, s.blank[1]));              \
             const uint64_t bad = e.odd | HIGH(x);                                                  \
-            next = scan_put(e, origin + (uint32_t)at, had + (size_t)(next - to), next);            \
+            NAME##_put(e.ends, origin + (uint32_t)at + 1, to + ends);                              \
+            scan_mark(e, had + ends, to + ends);                                                   \
+            ends += (size_t)__builtin_popcountll(e.ends);                                          \
             if (bad) odd = at + (size_t)__builtin_ctzll(bad);                                      \
         }                                                                                          \
         *state = s;                                                                                \
         *ret_odd = odd;                                                                            \
-        return (size_t)(next - to);                                                                \
+        return ends;                                                                               \
     }                                                                                              \
     static const struct sm_scan_way NAME = {NAME##_records, NAME##_fields};
+#define SCAN_ANY
+SCAN_INLINE uint32_t scan_first(uint64_t bits) {
+    return (uint32_t)__builtin_ctzll(bits | (uint64_t)1 << 63);
+}
 
-/* ---- any processor: eight bytes as a number
- * ------------------------------------------------------
+/* ---- any processor: eight bytes as a number ----------------------------------------------------
  */
 struct scan_words {
     uint64_t w[SM_SCAN / 8];
@@ -149,8 +167,8 @@ SCAN_INLINE uint64_t words_same(struct scan_words x, char c) {
     }
     return words_high(x);
 }
-#define SCAN_ANY
-SCAN_WAY(scan_words, SCAN_ANY, struct scan_words, words_load, words_same, words_high, scan_between)
+SCAN_WAY(scan_words, SCAN_ANY, struct scan_words, words_load, words_same, words_high, scan_between,
+         scan_first)
 
 #if defined(__x86_64__)
 /* ---- SSE2, which all of them have --------------------------------------------------------------
@@ -174,7 +192,8 @@ SCAN_INLINE uint64_t sse2_same(struct scan_sse2 x, char c) {
     return sse2_high((struct scan_sse2){_mm_cmpeq_epi8(x.a, sign), _mm_cmpeq_epi8(x.b, sign),
                                         _mm_cmpeq_epi8(x.c, sign), _mm_cmpeq_epi8(x.d, sign)});
 }
-SCAN_WAY(scan_sse2, SCAN_ANY, struct scan_sse2, sse2_load, sse2_same, sse2_high, scan_between)
+SCAN_WAY(scan_sse2, SCAN_ANY, struct scan_sse2, sse2_load, sse2_same, sse2_high, scan_between,
+         scan_first)
 
 /* ---- AVX2 --------------------------------------------------------------------------------------
  */
@@ -200,21 +219,11 @@ SCAN_AVX2 static inline uint64_t avx2_between(uint64_t bits) {
     const __m128i x = _mm_set_epi64x(0, (long long)bits), ones = _mm_set1_epi8(-1);
     return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(x, ones, 0));
 }
-SCAN_WAY(scan_avx2, SCAN_AVX2, struct scan_avx2, avx2_load, avx2_same, avx2_high, avx2_between)
-
-/* ---- AVX-512 -----------------------------------------------------------------------------------
- */
-#define SCAN_AVX512 __attribute__((target("avx512f,avx512bw,avx2,bmi,bmi2,popcnt,pclmul")))
-SCAN_AVX512 static inline __m512i avx512_load(const char *p) {
-    return _mm512_loadu_si512(p);
+SCAN_AVX2 static inline uint32_t avx2_first(uint64_t bits) {
+    return (uint32_t)_tzcnt_u64(bits);
 }
-SCAN_AVX512 static inline uint64_t avx512_same(__m512i x, char c) {
-    return _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8(c));
-}
-SCAN_AVX512 static inline uint64_t avx512_high(__m512i x) {
-    return _mm512_movepi8_mask(x);
-}
-SCAN_WAY(scan_avx512, SCAN_AVX512, __m512i, avx512_load, avx512_same, avx512_high, avx2_between)
+SCAN_WAY(scan_avx2, SCAN_AVX2, struct scan_avx2, avx2_load, avx2_same, avx2_high, avx2_between,
+         avx2_first)
 #endif
 
 struct sm_scan sm_scan_start(char delimiter, char quote) {
@@ -230,10 +239,9 @@ struct sm_scan sm_scan_start(char delimiter, char quote) {
 void sm_scan_ways(const struct sm_scan_way *ret[SM_SCAN_WAYS]) {
     size_t n = 0;
 #if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-                      __builtin_cpu_supports("pclmul");
-    if (avx2 && __builtin_cpu_supports("avx512bw")) ret[n++] = &scan_avx512;
-    if (avx2) ret[n++] = &scan_avx2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("pclmul"))
+        ret[n++] = &scan_avx2;
     ret[n++] = &scan_sse2;
 #endif
     ret[n++] = &scan_words;

@@ -73,7 +73,8 @@ static inline bool cell_can_wait(const struct read_job *j, struct sm_str s) {
 }
 
 static struct sm_str cell_clean(const struct read_job *j, struct sm_str s) {
-    if (!j->f->ascii || j->span->flags & SM_SPAN_BREAK) return read_clean(s, &j->w->clean);
+    if (j->span->flags & SM_SPAN_BREAK || !(j->f->ascii || sm_utf8_is_ascii(s)))
+        return read_clean(s, &j->w->clean);
     while (s.n && sm_is_blank(s.p[0]))
         s = (struct sm_str){s.p + 1, s.n - 1};
     while (s.n && sm_is_blank(s.p[s.n - 1]))
@@ -175,8 +176,8 @@ static inline sm_val cell_inline(const char *p, size_t n) {
     return (w >> 8 & of.keep[n]) | of.tag[n];
 }
 
-static sm_val cell_text(struct read_job *j, const struct read_cell *cell, uint32_t k,
-                        struct sm_str s) {
+static inline sm_val cell_text(struct read_job *j, const struct read_cell *cell, uint32_t k,
+                               struct sm_str s) {
     if (s.n <= 7) return j->f->tidy ? cell_inline(s.p, s.n) : cell_known(j, cell, k, s);
     if (!cell_is_late(j, cell)) return cell_known(j, cell, k, s);
     if (!j->f->tidy || !cell_can_wait(j, s)) return cell_long(j, cell, k, s);

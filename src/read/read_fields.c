@@ -3,10 +3,10 @@
 
 #include "read_priv.h"
 
-/* Records in which quotes stand for more than the bounds of a field are libcsv's. The others, where
- * its rules come down to cutting at delimiters and trimming blanks, are cut here without copying a
- * byte: sixty-four bytes at a time, many records in one go. Blanks and quotes are looked at one by
- * one only where they stand otherwise than usual. */
+/* Records in which quotes stand for more than the bounds of a field and themselves are libcsv's.
+ * The others, where its rules come down to cutting at delimiters and trimming blanks, are cut here,
+ * mostly without copying a byte: sixty-four bytes at a time, many records in one go. Blanks and
+ * quotes are looked at one by one only where they stand otherwise than usual. */
 struct read_csv {
     struct csv_parser p;
     struct read_fields *f;
@@ -108,8 +108,9 @@ static bool fields_more(struct read_fields *f, struct fields_run *u, size_t *n) 
     return true;
 }
 
-/* Does the record end where it should, and begin so: lines of blanks before it look like fields? And
- * does nothing speak against it, its first field, which is not empty, being no repeated header? */
+/* Does the record end where it should, and begin so: lines of blanks before it look like fields?
+ * And does nothing speak against it, its first field, which is not empty, being no repeated header?
+ */
 static bool fields_are_usual(const struct sm_reader *r, const struct sm_chunk *c,
                              const struct sm_span *span, const uint32_t *next) {
     const struct sm_str first = read_many_field(c->data, span->at, next[0]), name = r->name[0];
@@ -173,20 +174,35 @@ static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool qu
     return f->n <= max && from == text + f->text.n + 1;
 }
 
+/* Two quotes stand for one. False if one stands alone. */
+static bool field_double(struct sm_buf *cells, char quote, struct sm_str *v) {
+    char *to = cells->p + cells->n, *start = to;
+    for (size_t i = 0; i < v->n; i++) {
+        if (v->p[i] == quote && (++i == v->n || v->p[i] != quote)) return false;
+        *to++ = v->p[i];
+    }
+    *v = (struct sm_str){start, (size_t)(to - start)};
+    cells->n += v->n;
+    return true;
+}
+
 /* A field without blanks around it, without quotes around that. False if quotes stand elsewhere. */
-static bool field_trim(const struct sm_scan *s, char quote, struct sm_str *v) {
+static bool field_trim(const struct sm_scan *s, struct sm_buf *cells, char quote,
+                       struct sm_str *v) {
     const char *from = v->p, *to = from + v->n;
     while (from < to && (*from == s->blank[0] || *from == s->blank[1]))
         from++;
     while (to > from && (to[-1] == s->blank[0] || to[-1] == s->blank[1]))
         to--;
-    if (quote && from < to && *from == quote) {
+    const bool quoted = quote && from < to && *from == quote;
+    if (quoted) {
         if (to - from < 2 || to[-1] != quote) return false;
         from++;
         to--;
     }
     *v = (struct sm_str){from, (size_t)(to - from)};
-    return !quote || from == to || !memchr(from, quote, v->n);
+    if (!quote || from == to || !memchr(from, quote, v->n)) return true;
+    return quoted && field_double(cells, quote, v);
 }
 
 /* False when libcsv has to look at the record. */
@@ -194,9 +210,11 @@ static bool fields_tidy(struct read_fields *f, const struct sm_reader *r, bool q
     const char quote = quotes ? r->file->quote : '\0';
     const struct sm_scan s = sm_scan_start(r->file->delimiter, quote);
     f->n = 0;
-    bool taken = fields_cut(f, r, quotes);
+    sm_buf_clear(&f->cells);
+    bool taken =
+        (!quotes || sm_buf_reserve(&f->cells, f->text.n + SM_SCAN)) && fields_cut(f, r, quotes);
     for (uint32_t i = 0; taken && i < f->n; i++)
-        taken = field_trim(&s, quote, &f->v[i]);
+        taken = field_trim(&s, &f->cells, quote, &f->v[i]);
     f->tidy = taken && f->ascii && !quotes;
     return taken;
 }

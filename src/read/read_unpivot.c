@@ -40,13 +40,17 @@ static void rows_required(struct read_job *j, uint32_t row, uint32_t from, uint3
     }
 }
 
-static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
-    const struct read_subject *s = &j->r->subject[which];
+static sm_val rows_eval(struct read_job *j, uint32_t which, uint32_t row) {
     read_at(j, rows_record(j, row));
     j->row_env.row = row;
     j->row_env.pos = j->b->pos[row];
     j->row_env.usubjid = which ? j->b->col[j->r->source->ncolumn][row] : SM_MISSING;
-    if (!s->keep) return sm_expr_eval(s->e, &j->row_env);
+    return sm_expr_eval(j->r->subject[which].e, &j->row_env);
+}
+
+static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
+    const struct read_subject *s = &j->r->subject[which];
+    if (!s->keep) return rows_eval(j, which, row);
     uint64_t key[READ_KEY] = {0};
     for (uint32_t i = 0; i < s->ncol; i++)
         key[i] = j->b->col[s->col[i]][row];
@@ -54,7 +58,7 @@ static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
     struct read_memo *m = read_memo_find(j->w, &j->w->memo[s->memo], s->e, key, SIZE_MAX, &hit);
     if (!hit) {
         j->found = false;
-        m->v = sm_expr_eval(s->e, &j->row_env);
+        m->v = rows_eval(j, which, row);
         if (!j->found) m->who = s->e;
     }
     return m->v;
