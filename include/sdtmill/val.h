@@ -105,6 +105,16 @@ static inline bool sm_val_is_inline(sm_val v) {
 static inline bool sm_val_is_pooled(sm_val v) {
     return (v >> 56) == 2;
 }
+/* Bytes of an inline value's text; is it made of digits alone? */
+static inline unsigned sm_val_inline_length(sm_val v) {
+    return 8 - ((unsigned)__builtin_ctzll(v << 8) >> 3); /* v << 8 is never 0 */
+}
+static inline bool sm_val_is_digits(sm_val v) {
+    const uint64_t ones = UINT64_C(0x0101010101010101), left = v << 8;
+    const unsigned behind = (unsigned)__builtin_ctzll(left) & ~7u;
+    const uint64_t digits = (left ^ ones * '0') >> behind;
+    return ((digits | (digits + ones * 6)) & ones * 0xF0) == 0;
+}
 static inline uint64_t sm_val_packed(sm_val v) {
     return v & ~((uint64_t)3 << 62);
 }

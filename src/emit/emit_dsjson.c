@@ -279,8 +279,6 @@ static char *put_long_text(char *p, struct cell *c, const struct emit_ready *r) 
     return p;
 }
 
-#define ZEROS(n) EMIT_FILL('0', n)
-static const uint64_t zeros[8] = EMIT_BEHIND(ZEROS);
 static const struct {
     char text[8];
     uint32_t n;
@@ -301,11 +299,9 @@ static inline bool put_short_text(char **p, sm_val v) {
 
 /* The same for a whole number that begins with no 0. */
 static inline bool put_short_number(char **p, sm_val v) {
-    const uint64_t sixes = UINT64_C(0x0606060606060606), upper = UINT64_C(0xF0F0F0F0F0F0F0F0);
     uint64_t left;
     const unsigned behind = emit_short(v, &left);
-    const uint64_t digits = (left | zeros[behind]) ^ EMIT_FILL('0', 0);
-    if (((digits | (digits + sixes)) & upper) || digits >> 56 == 0) return false;
+    if (!sm_val_is_digits(v) || left >> 56 == '0') return false;
     emit_store_left(*p, left | emit_comma[behind]);
     *p += 9 - behind;
     return true;

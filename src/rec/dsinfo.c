@@ -86,25 +86,20 @@ static void fold_text(struct sm_dsvar *v, struct sm_str s) {
     if (chars > v->max_chars) v->max_chars = cap32(chars);
 }
 
-/* An inline text of nothing but digits, as most numbers are. */
-static bool fold_digits(struct sm_dsvar *v, sm_val x, bool number) {
-    const uint64_t sixes = UINT64_C(0x0606060606060606), upper = UINT64_C(0xF0F0F0F0F0F0F0F0);
-    const uint64_t left = x << 8; /* never 0 */
-    const unsigned behind = (unsigned)__builtin_ctzll(left) & ~7u;
-    const uint64_t zeros = UINT64_C(0x3030303030303030), fill = ((uint64_t)1 << behind) - 1;
-    const uint64_t digits = (left | (zeros & fill)) ^ zeros;
-    const uint32_t n = 8 - behind / 8;
-    if ((digits | (digits + sixes)) & upper) return false;
+/* n digits, as most numbers are. */
+static void fold_digits(struct sm_dsvar *v, uint32_t n, bool number) {
     v->max_bytes = max32(v->max_bytes, n);
     v->max_ascii = max32(v->max_ascii, n);
     v->max_chars = max32(v->max_chars, n);
     if (number) v->int_digits = max32(v->int_digits, n);
-    return true;
 }
 
 void rec_fold_value(struct sm_dsvar *v, const struct sm_texts *t, sm_val x, bool number) {
     struct sm_valbuf b;
-    if (!v->is_dtc && sm_val_is_inline(x) && fold_digits(v, x, number)) return;
+    if (!v->is_dtc && sm_val_is_inline(x) && sm_val_is_digits(x)) {
+        fold_digits(v, sm_val_inline_length(x), number);
+        return;
+    }
     if (v->is_dtc && sm_val_is_dtc(x)) {
         struct sm_dtc d = sm_dtc_unpack(sm_val_packed(x));
         v->date_shapes |= shape_of_dtc(&d);

@@ -12,18 +12,13 @@ sm_val sm_val_make(struct sm_intern *in, struct sm_str s) {
     return pool_make(in, s);
 }
 
-static size_t short_len(sm_val v) {
-    uint64_t bytes = v << 8; /* never 0 */
-    return 8 - (size_t)__builtin_ctzll(bytes) / 8;
-}
-
 static size_t short_text(sm_val v, char out[8]) {
     uint64_t bytes = v << 8;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     bytes = __builtin_bswap64(bytes);
 #endif
     memcpy(out, &bytes, 8);
-    return short_len(v);
+    return sm_val_inline_length(v);
 }
 
 struct sm_str sm_val_text(const struct sm_texts *t, sm_val v, struct sm_valbuf *buf) {

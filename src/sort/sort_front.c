@@ -8,13 +8,16 @@ int sort_packer(struct sm_sorter *s, uint32_t number, struct sm_packer **ret, st
     *ret = s->packer[number];
     if (*ret) return SM_OK;
     uint64_t memory = s->o.memory / 4 / (number == SORT_OWNER ? 1 : s->o.threads) + 1;
-    int rc = sm_packer_open(ret, s->o.ncol, s->o.memory ? memory : 0, err);
+    int rc = SM_OK;
+    if (s->facts && !s->facts[number].var)
+        rc = sm_dsinfo_part_open(&s->facts[number], s->o.facts, err);
+    if (rc == SM_OK) rc = sm_packer_open(ret, s->o.ncol, s->o.memory ? memory : 0, err);
     if (rc != SM_OK) return rc;
     (*ret)->id = number;
     for (uint32_t i = 0; i < s->o.nkey; i++)
         sm_packer_prefer(*ret, s->o.key[i].column);
     s->packer[number] = *ret;
-    return s->facts ? sm_dsinfo_part_open(&s->facts[number], s->o.facts, err) : SM_OK;
+    return SM_OK;
 }
 
 int sort_pack_new(struct sm_sorter *s, struct sm_packer *p, const struct sm_pack_in *in,

@@ -50,6 +50,19 @@ static sm_val date(struct fix *f, const char *s) {
     return v;
 }
 
+static void digits_are_told_from_other_short_texts(void **state) {
+    struct fix *f = *state;
+    for (size_t n = 1; n <= 7; n++)
+        for (size_t at = 0; at < n; at++)
+            for (unsigned c = 1; c < 256; c++) {
+                char text[] = "0918273";
+                text[at] = (char)c;
+                sm_val v = sm_val_make(f->in, sm_str_n(text, n));
+                assert_int_equal(sm_val_is_digits(v), sm_is_digit((char)c));
+                assert_int_equal(sm_val_inline_length(v), n);
+            }
+}
+
 static void every_length_reads_back(void **state) {
     struct fix *f = *state;
     char text[40];
@@ -190,6 +203,7 @@ static void position_keeps_its_parts_and_orders_by_them(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(digits_are_told_from_other_short_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(every_length_reads_back, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_and_no_value_are_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(high_bytes_stay_inline_text, setup, teardown),
