@@ -6,8 +6,9 @@
  * way of looking for each kind of processor; all see the same. */
 #include "sdtmill/common.h"
 
-/* Bytes looked at at once: a whole number of them is read, from wherever a look starts. */
-enum { SM_SCAN = 64 };
+/* Bytes looked at at once: a whole number of them is read, from wherever a look starts. And the
+ * room that is written to behind the ends of fields. */
+enum { SM_SCAN = 64, SM_SCAN_MORE = 12 };
 
 struct sm_scan { /* what is looked for, and what is known of the bytes before: sm_scan_start */
     char delimiter, quote, blank[2];
@@ -28,11 +29,11 @@ struct sm_scan_way {
     /* to[n]: what stands in n times SM_SCAN bytes at p. */
     void (*records)(struct sm_scan *s, const char *p, size_t n, struct sm_scan_records *to);
     /* Fields that end in n times SM_SCAN bytes: to[] gets one more than the offset from p + origin
-     * of each end (delimiter, CR, LF; CR LF is one end), with SM_SCAN_QUOTED if a quote stands
-     * before it, for the number of ends before, `had`, and those. Room for n times SM_SCAN. Gives
-     * how many; the offset of the first byte that is odd, or SIZE_MAX: a blank or quote at the
-     * bounds of a field where it does not belong to them as it should, a byte that is not ASCII.
-     * Behind it nothing is sure. */
+     * of each end (delimiter, CR, LF; CR LF is one end), with sm_scan_quoted() if a quote stands
+     * before it, for the number of ends before, `had`, and those. Room for n times SM_SCAN and
+     * SM_SCAN_MORE. Gives how many; the offset of the first byte that is odd, or SIZE_MAX: a blank
+     * or quote at the bounds of a field where it does not belong to them as it should, a byte that
+     * is not ASCII. Behind it nothing is sure. */
     size_t (*fields)(struct sm_scan *s, const char *p, size_t n, uint32_t origin, size_t had,
                      uint32_t *to, size_t *ret_odd);
 };

@@ -79,7 +79,6 @@ SCAN_INLINE void scan_mark(struct scan_ends e, size_t had, uint32_t *to) {
 
 /* The ends of a mask. There are mostly some but not many, and a processor cannot guess how many: so
  * a number of them is put that is nearly always enough. */
-enum { SCAN_MOSTLY = 12 };
 #define SCAN_PUT(i, FIRST)                                                                         \
     to[i] = at + FIRST(ends);                                                                      \
     ends &= ends - 1;
@@ -102,7 +101,7 @@ enum { SCAN_MOSTLY = 12 };
         *state = s;                                                                                \
     }                                                                                              \
     TARGET static inline void NAME##_put(uint64_t ends, uint32_t at, uint32_t *to) {               \
-        for (; ends; to += SCAN_MOSTLY) {                                                          \
+        for (; ends; to += SM_SCAN_MORE) {                                                         \
             SCAN_PUT_4(0, FIRST)                                                                   \
             SCAN_PUT_4(4, FIRST)                                                                   \
             SCAN_PUT_4(8, FIRST)                                                                   \

@@ -82,12 +82,9 @@ static bool fields_csv(struct read_fields *f, const struct sm_reader *r) {
     return true;
 }
 
-/* ---- records cut here --------------------------------------------------------------------------
- */
-enum { FIELDS_LOOK = 8 }; /* times SM_SCAN bytes looked at in one go */
-
 /* ---- many records ------------------------------------------------------------------------------
  */
+enum { FIELDS_LOOK = 8 }; /* times SM_SCAN bytes looked at in one go */
 struct fields_run {
     const struct sm_scan_way *way;
     struct sm_scan scan;
@@ -108,9 +105,9 @@ static bool fields_more(struct read_fields *f, struct fields_run *u, size_t *n) 
     return true;
 }
 
-/* Does the record end where it should, and begin so: lines of blanks before it look like fields?
- * And does nothing speak against it, its first field, which is not empty, being no repeated header?
- */
+/* Does the record end where it should, and its first field begin where it should (a line of blanks
+ * before it looks like a field)? And does nothing else speak against it, such as an empty first
+ * field, or that of the header? */
 static bool fields_are_usual(const struct sm_reader *r, const struct sm_chunk *c,
                              const struct sm_span *span, const uint32_t *next) {
     const struct sm_str first = read_many_field(c->data, span->at, next[0]), name = r->name[0];
@@ -123,7 +120,7 @@ static bool fields_are_usual(const struct sm_reader *r, const struct sm_chunk *c
 uint32_t read_fields_many(struct read_fields *f, const struct sm_reader *r,
                           const struct sm_chunk *c, size_t first, size_t most) {
     const struct sm_span *span = &c->rec.v[first];
-    const size_t nname = r->nname, room = most * nname + FIELDS_LOOK * SM_SCAN;
+    const size_t nname = r->nname, room = most * nname + FIELDS_LOOK * SM_SCAN + SM_SCAN_MORE;
     struct fields_run u = {.way = r->split.scan,
                            .scan = sm_scan_start(r->file->delimiter, r->file->quote),
                            .c = c,
@@ -156,7 +153,7 @@ static bool fields_cut(struct read_fields *f, const struct sm_reader *r, bool qu
     for (size_t at = 0; at <= f->text.n; at += SM_SCAN) {
         const size_t left = f->text.n - at;
         char end[SM_SCAN] = {0}; /* the record ends with a line end here */
-        uint32_t next[SM_SCAN];
+        uint32_t next[SM_SCAN + SM_SCAN_MORE];
         size_t odd;
         if (left < SM_SCAN) {
             memcpy(end, text + at, left);

@@ -417,7 +417,7 @@ static bool shy_is_due(struct parse_shy *shy) {
     return false;
 }
 static void shy_learn(struct parse_shy *shy, size_t found) {
-    shy->next = found > 1 ? 0 : shy->next < READ_ROWS ? shy->next * 2 + 1 : shy->next;
+    shy->next = found ? 0 : shy->next < READ_ROWS ? shy->next * 2 + 1 : shy->next;
     shy->left = shy->next;
 }
 
