@@ -120,8 +120,11 @@ struct mem_region {
 };
 
 #ifndef __SANITIZE_ADDRESS__ /* which looks after single blocks */
-static _Thread_local struct mem_region *region; /* being filled */
-static _Thread_local size_t region_used;
+struct mem_filling {
+    struct mem_region *region;
+    size_t used;
+};
+static _Thread_local struct mem_filling filling[SM_DENSE_KINDS];
 
 static void region_leave(struct mem_region *r) {
     if (r && atomic_fetch_sub_explicit(&r->users, 1, memory_order_acq_rel) == 1)
@@ -142,30 +145,34 @@ static struct mem_region *region_open(void) {
 }
 
 /* NULL: the block has to be had another way. */
-static struct mem_head *region_block(size_t total) {
+static struct mem_head *region_block(enum sm_dense kind, size_t total) {
+    struct mem_filling *f = &filling[kind];
     const size_t unit = _Alignof(struct mem_head), need = (total + unit - 1) / unit * unit;
     if (need > REGION_SHARE || !atomic_load_explicit(&mem_large, memory_order_relaxed)) return NULL;
-    if (!region || need > REGION - region_used) {
+    if (!f->region || need > REGION - f->used) {
         struct mem_region *next = region_open();
         if (!next) return NULL;
-        region_leave(region);
-        region = next;
-        region_used = (sizeof *next + unit - 1) / unit * unit;
+        region_leave(f->region);
+        *f = (struct mem_filling){next, (sizeof *next + unit - 1) / unit * unit};
     }
-    struct mem_head *h = (struct mem_head *)(void *)((char *)region + region_used);
-    region_used += need;
-    atomic_fetch_add_explicit(&region->users, 1, memory_order_relaxed);
+    struct mem_head *h = (struct mem_head *)(void *)((char *)f->region + f->used);
+    f->used += need;
+    atomic_fetch_add_explicit(&f->region->users, 1, memory_order_relaxed);
     return h;
 }
 #else
 static void region_leave(struct mem_region *r) { (void)r; }
-static struct mem_head *region_block(size_t total) { (void)total; return NULL; }
+static struct mem_head *region_block(enum sm_dense kind, size_t total) {
+    (void)kind;
+    (void)total;
+    return NULL;
+}
 #endif
 
-void *sm_alloc_dense(size_t size) {
+void *sm_alloc_dense(enum sm_dense kind, size_t size) {
     size_t bytes, total;
     if (!mem_total(1, size, &bytes, &total) || mem_faulty()) return NULL;
-    struct mem_head *h = region_block(total);
+    struct mem_head *h = region_block(kind, total);
     const bool dense = h != NULL;
     if (!dense) h = malloc(total);
     if (!h) return NULL;

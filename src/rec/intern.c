@@ -135,7 +135,7 @@ static bool shard_room(struct sm_texts *t, size_t which, size_t units) {
     size_t first = s->room / CHUNK_UNITS;
     if (chunks > POOL_CHUNKS - first) return false;
     size_t bytes = sizeof(struct block) + chunks * CHUNK_UNITS * UNIT;
-    struct block *b = sm_alloc_dense(bytes);
+    struct block *b = sm_alloc_dense(SM_DENSE_TEXTS, bytes);
     if (!b) return false;
     b->next = s->blocks;
     s->blocks = b;

@@ -473,7 +473,7 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
     const uint32_t stride = fields_place(f, nfield);
     const size_t head = sizeof(struct sm_pack) + nfield * sizeof *f;
     const size_t bytes = head + (size_t)stride * in->nrow + 8;
-    struct sm_pack *k = sm_alloc_dense(bytes);
+    struct sm_pack *k = sm_alloc_dense(SM_DENSE_RECORDS, bytes);
     if (!k) return sm_fail(err, SM_ENOMEM, "out of memory (%zu bytes wanted)", bytes);
     *k = (struct sm_pack){
         .nrow = in->nrow, .ncol = p->ncol, .stride = stride, .maker = p->id, .bytes = bytes};

@@ -84,7 +84,7 @@ static size_t dense_size(size_t i) { return i % 100 == 99 ? 700000 : i * 977 % 6
 static void *make_dense(void *arg) {
     unsigned char **p = arg;
     for (size_t i = 0; i < DENSE; i++) {
-        p[i] = sm_alloc_dense(dense_size(i));
+        p[i] = sm_alloc_dense((enum sm_dense)(i % SM_DENSE_KINDS), dense_size(i));
         if (p[i]) memset(p[i], (int)(i & 255), dense_size(i));
     }
     return NULL;
