@@ -17,7 +17,11 @@
 
 /* What is shorter than MOVE_LEAST is copied rather than handed over. */
 enum { BUFFER_SIZE = 1024 * 1024, MOVE_LEAST = BUFFER_SIZE / 8, PUSH_LEAST = 8 * BUFFER_SIZE };
-enum { WRITE_SOON = 2 }; /* SYNC_FILE_RANGE_WRITE */
+enum { WAIT_BEFORE = 1, WRITE_SOON = 2, WAIT_AFTER = 4 }; /* SYNC_FILE_RANGE_* */
+/* Of a file so long, what comes after its first bytes is dropped from memory when the disk has it. */
+#define KEEP_FIRST (UINT64_C(2) << 30)
+#define DROP_LEAST (UINT64_C(32) << 20)
+#define DROP_LATER (UINT64_C(128) << 20) /* the disk has been told of so many bytes since */
 
 struct sink;
 struct hand { /* a thread that does one thing with every full buffer */
@@ -42,6 +46,7 @@ struct sink {
     struct buffer now, next;
     uint64_t flushed;
     uint64_t written, pushed; /* bytes of the file, and those that the disk was told of */
+    uint64_t dropped;         /* where what is dropped ends, at least KEEP_FIRST */
     int fd, dir;
     bool ours;  /* fd is closed here */
     bool kept;  /* nothing is written anywhere: the buffer grows */
@@ -70,15 +75,34 @@ static void latch(struct sink *o, enum sm_rc code, int sys) {
     o->pub.at = o->pub.end = NULL;
 }
 
+#if defined SYS_sync_file_range && defined __LP64__
+static void tell_disk(const struct sink *o, uint64_t from, uint64_t end, unsigned how) {
+    (void)syscall(SYS_sync_file_range, o->fd, from, end - from, how);
+}
+
+/* Pages that were just given back are the fastest to write to, and what others have in memory is
+ * left alone. */
+static void drop_old(struct sink *o) {
+    if (o->pushed < o->dropped + DROP_LATER + DROP_LEAST) return;
+    const uint64_t end = o->pushed - DROP_LATER;
+    tell_disk(o, o->dropped, end, WAIT_BEFORE | WRITE_SOON | WAIT_AFTER);
+    (void)posix_fadvise(o->fd, (off_t)o->dropped, (off_t)(end - o->dropped), POSIX_FADV_DONTNEED);
+    o->dropped = end;
+}
+
 /* The disk begins while the file grows: it would have to wait for the commit otherwise. */
 static void push(struct sink *o, size_t n) {
     o->written += n;
     if (!o->ours || o->written - o->pushed < PUSH_LEAST) return;
-#if defined SYS_sync_file_range && defined __LP64__
-    (void)syscall(SYS_sync_file_range, o->fd, o->pushed, o->written - o->pushed, WRITE_SOON);
-#endif
+    tell_disk(o, o->pushed, o->written, WRITE_SOON);
     o->pushed = o->written;
+    drop_old(o);
 }
+#else
+static void push(struct sink *o, size_t n) {
+    o->written += n;
+}
+#endif
 
 static int write_bytes(struct sink *o, const char *p, size_t n) {
     while (n > 0) {
@@ -325,6 +349,7 @@ static int sink_new(struct sink **ret, const char *name, struct sm_err *err) {
     }
     memcpy(o->name, name, n);
     o->now.cap = BUFFER_SIZE;
+    o->dropped = KEEP_FIRST;
     o->pub.at = o->now.p;
     o->pub.end = o->now.p + o->now.cap;
     *ret = o;
