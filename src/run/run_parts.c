@@ -248,7 +248,8 @@ static int read_again(struct parts *f, struct sm_err *err) {
     f->again = true;
     f->keeps = keeps_cells(f);
     for (size_t i = 0; i < r->nemitter && !rc; i++)
-        if (run_waits_for_facts(&f->out, r->emitter[i])) rc = sm_emitter_begin(r->emitter[i], f->out.info, err);
+        if (run_waits_for_facts(&f->out, r->emitter[i]))
+            rc = sm_emitter_begin(r->emitter[i], f->out.info, err);
     if (!rc) rc = read_parts(f, err);
     return take_rest(f, rc, err);
 }

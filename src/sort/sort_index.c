@@ -93,12 +93,6 @@ void sort_scratch_free(struct sort_scratch *s) {
     *s = (struct sort_scratch){0};
 }
 
-static inline int cmp_words(const uint64_t *a, const uint64_t *b, uint32_t words) {
-    for (uint32_t w = 0; w < words; w++)
-        if (a[w] != b[w]) return a[w] < b[w] ? -1 : 1;
-    return 0;
-}
-
 /* True when the keys ascend already. */
 static bool bucket_keys(const struct bucket *b) {
     const struct sort_index *x = b->x;
@@ -111,7 +105,7 @@ static bool bucket_keys(const struct bucket *b) {
         const struct sort_place *at = &x->place[pack_of(number)];
         sort_plan_key(x->plan, sort_index_step(x, pack_of(number)), pack_at(x, number),
                       row_of(number), at->data + (size_t)row_of(number) * at->stride, key);
-        if (ascending && i) ascending = cmp_words(key - words, key, words) <= 0;
+        if (ascending && i) ascending = sort_cmp_words(key - words, key, words) <= 0;
     }
     return ascending;
 }
@@ -121,7 +115,7 @@ static inline bool is_after(const struct bucket *b, const struct sort_item *x,
     if (x->key != y->key) return x->key > y->key;
     const uint32_t words = b->x->plan->words;
     if (words == 1) return false;
-    return cmp_words(b->s->key + (size_t)x->at * words, b->s->key + (size_t)y->at * words, words) >
+    return sort_cmp_words(b->s->key + (size_t)x->at * words, b->s->key + (size_t)y->at * words, words) >
            0;
 }
 
@@ -214,7 +208,7 @@ static int bucket_ties(const struct bucket *b, struct sm_err *err) {
     int rc = sm_resize(&tmp, n, sizeof *tmp, err);
     for (uint32_t i = 0, j; i < n && rc == SM_OK; i = j) {
         const uint64_t *key = b->s->key + (size_t)a[i].at * words;
-        for (j = i + 1; j < n && cmp_words(key, b->s->key + (size_t)a[j].at * words, words) == 0;)
+        for (j = i + 1; j < n && sort_cmp_words(key, b->s->key + (size_t)a[j].at * words, words) == 0;)
             j++;
         if (j - i > 1) sort_ties(b->x, b->number + i, tmp, j - i);
     }
@@ -319,7 +313,7 @@ static bool all_ascend(const struct sort_index *x, uint64_t *key) {
         const struct sm_pack *k = x->pack[i];
         for (uint32_t r = 0; r < k->nrow; r++) {
             sort_plan_key(x->plan, sort_index_step(x, i), k, r, sort_record(k, r), key);
-            if (cmp_words(last, key, words) > 0) return false;
+            if (sort_cmp_words(last, key, words) > 0) return false;
             memcpy(last, key, words * sizeof *last);
         }
     }

@@ -33,10 +33,8 @@ static inline bool comes_before(const struct sort_tree *t, uint32_t i, uint32_t 
     const struct sort_cursor *a = &t->c[i], *b = &t->c[j];
     if (!a->k || !b->k) return !a->k == !b->k ? i < j : !b->k;
     const uint32_t words = t->plan->words;
-    const uint64_t *x = t->key + (size_t)i * words, *y = t->key + (size_t)j * words;
-    for (uint32_t w = 0; w < words; w++)
-        if (x[w] != y[w]) return x[w] < y[w];
-    int c = sort_plan_tie(t->plan, a->k->pack, a->row, b->k->pack, b->row);
+    int c = sort_cmp_words(t->key + (size_t)i * words, t->key + (size_t)j * words, words);
+    if (!c) c = sort_plan_tie(t->plan, a->k->pack, a->row, b->k->pack, b->row);
     return c ? c < 0 : i < j;
 }
 

@@ -114,6 +114,11 @@ static inline void sort_plan_key(const struct sort_plan *p, const struct sort_st
     }
     *out = x;
 }
+static inline int sort_cmp_words(const uint64_t *a, const uint64_t *b, uint32_t words) {
+    for (uint32_t w = 0; w < words; w++)
+        if (a[w] != b[w]) return a[w] < b[w] ? -1 : 1;
+    return 0;
+}
 /* `bits` (at most 16) bits of the key from bit `bit` on, counted from the most significant of the
  * first word; they do not cross words. */
 uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step,

@@ -94,12 +94,6 @@ void sort_cutter_free(struct sm_sorter *s) {
 
 /* ---- where a slice ends ---------------------------------------------------------------------- */
 
-static int cmp_words(const uint64_t *a, const uint64_t *b, uint32_t words) {
-    for (uint32_t w = 0; w < words; w++)
-        if (a[w] != b[w]) return a[w] < b[w] ? -1 : 1;
-    return 0;
-}
-
 /* What leads in the key of a record. */
 static void lead_key(const struct sm_sorter *s, const struct sort_loaded *k, uint32_t row,
                      uint64_t *out) {
@@ -123,7 +117,7 @@ static int find_bound(struct sm_sorter *s, uint32_t lead, uint32_t rows) {
         const uint32_t left = t->at[i]->pack->nrow - t->row[i];
         const uint32_t step = rows / runs ? rows / runs : 1;
         lead_key(s, t->at[i], t->row[i] + (step < left ? step : left) - 1, t->key);
-        if (any && cmp_words(t->key, t->bound, s->plan.words) >= 0) continue;
+        if (any && sort_cmp_words(t->key, t->bound, s->plan.words) >= 0) continue;
         memcpy(t->bound, t->key, s->plan.words * sizeof *t->key);
         any = true;
     }
@@ -136,7 +130,7 @@ static uint32_t find_end(const struct sm_sorter *s, const struct sort_loaded *k,
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
         lead_key(s, k, middle, s->cutter->key);
-        if (cmp_words(s->cutter->key, s->cutter->bound, s->plan.words) <= 0)
+        if (sort_cmp_words(s->cutter->key, s->cutter->bound, s->plan.words) <= 0)
             low = middle + 1;
         else
             high = middle;
