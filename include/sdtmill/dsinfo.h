@@ -81,7 +81,8 @@ int sm_dsinfo_by_value(struct sm_dsinfo *d, struct sm_arena *a, struct sm_err *e
 /* Folds one block into the facts. Cheap facts only unless `widths`. */
 void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
                     bool widths);
-/* The same dataset without values and records, in memory of its own: to fold some of the records into. */
+/* The same dataset without d->values, its facts in memory of their own: to fold some of the records into.
+ * d has no records yet, or what it has is `ahead`. */
 int sm_dsinfo_part_open(struct sm_dsinfo *ret, const struct sm_dsinfo *d,
                         struct sm_err *err) SM_MUST_CHECK;
 void sm_dsinfo_part_close(struct sm_dsinfo *part); /* accepts a zeroed one */

@@ -79,6 +79,7 @@ SCAN_INLINE void scan_mark(struct scan_ends e, size_t had, uint32_t *to) {
 
 /* The ends of a mask. There are mostly some but not many, and a processor cannot guess how many: so
  * a number of them is put that is nearly always enough. */
+_Static_assert(SM_SCAN_MORE == 12, "NAME##_put puts so many at a time, wherever the last end is");
 #define SCAN_PUT(i, FIRST)                                                                         \
     to[i] = at + FIRST(ends);                                                                      \
     ends &= ends - 1;
