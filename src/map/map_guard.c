@@ -31,16 +31,22 @@ bool map_pick(struct map_run *m, const struct map_sel *from, const uint32_t *at,
     return ret->rec && ret->row;
 }
 
-static bool split(struct map_run *m, struct map_rule *test, const struct map_sel *from,
-                  struct map_split *ret) {
+static bool split_room(struct map_run *m, uint32_t n, struct map_split *ret) {
     *ret = (struct map_split){.at = {NULL, NULL}};
-    return pairs(m, from->n, &ret->at[0], &ret->at[1]) && map_memo_test(m, test, from, ret);
+    return pairs(m, n, &ret->at[0], &ret->at[1]);
 }
 
 static bool select_where(struct map_run *m, struct map_rule *test, struct map_sel *sel) {
     struct map_split part;
     struct map_sel from = *sel;
-    return split(m, test, &from, &part) && map_pick(m, &from, part.at[1], part.n[1], sel);
+    return split_room(m, from.n, &part) && map_memo_test(m, test, &from, &part) &&
+           map_pick(m, &from, part.at[1], part.n[1], sel);
+}
+
+static bool split(struct map_run *m, struct map_guard *it, const struct map_sel *from,
+                  struct map_split *ret) {
+    if (!split_room(m, from->n, ret)) return false;
+    return map_kinds_test(m, it, from, ret) || (!m->nomem && map_memo_test(m, &it->test, from, ret));
 }
 
 /* The twin has the rest, unless there were findings: it has its own then. */
@@ -49,7 +55,7 @@ static bool guard_run(struct map_run *m, struct map_guards *g, struct map_guard 
     struct map_split part;
     bool want = !it->guard->negate;
     m->found = false;
-    if (!split(m, &it->test, from, &part) ||
+    if (!split(m, it, from, &part) ||
         !map_pick(m, from, part.at[want], part.n[want], &it->sel))
         return false;
     it->ready = true;

@@ -231,6 +231,13 @@ const uint8_t *sm_map_late(struct sm_map_worker *w, const struct sm_domain *d,
     return p ? p->late : NULL;
 }
 
+/* Conditions about columns of the rows. */
+static void plan_kinds(struct plan_maker *k) {
+    struct map_plan *p = k->plan;
+    for (uint32_t t = 0; t < p->ntpl && !k->nomem && !k->w->memo_none; t++)
+        k->nomem = !map_kinds_plan(k->w, p, &p->tpl[t].guards);
+}
+
 /* A plan that could not be finished is never found again. */
 static struct map_plan *plan_done(struct plan_maker *k, struct sm_err *err) {
     if (!k->nomem) return k->plan;
@@ -257,6 +264,7 @@ struct map_plan *map_plan_get(struct sm_map_worker *w, const struct sm_domain *d
     if (!k.nomem) plan_rules(&k, &p->post, d->post, d->npost);
     if (!k.nomem) plan_zero(&k);
     if (!k.nomem) plan_late(&k);
+    if (!k.nomem) plan_kinds(&k);
     return plan_done(&k, err);
 }
 
@@ -292,8 +300,10 @@ static void forget_by_file(struct map_rule *rule, uint32_t n) {
 
 static void forget_template(struct map_template *t) {
     forget_by_file(t->rule, t->nrule);
-    for (size_t i = 0; i < t->guards.n; i++)
+    for (size_t i = 0; i < t->guards.n; i++) {
         forget_by_file(&t->guards.item[i].test, 1);
+        if (t->guards.item[i].test.by_file) map_kinds_forget(&t->guards.item[i]);
+    }
 }
 
 void map_plan_file(struct map_plan *p, const struct sm_file *file) {

@@ -18,6 +18,7 @@ enum {
 
 struct map_run;
 struct map_rule;
+struct map_kinds;
 
 /* Pairs (record, row), ascending; NULL stands for 0, 1, 2 ... */
 struct map_sel {
@@ -86,7 +87,9 @@ struct map_guard {
     uint32_t parent; /* SM_NO = none; always smaller than its own index */
     uint32_t twin;   /* the same test negated, of nothing that rules write; SM_NO = none */
     struct map_rule test;
-    bool ready; /* sel is that of this batch */
+    struct map_kinds *kinds; /* of the columns it asks about; NULL = each value by itself */
+    uint8_t *known;          /* with kinds: what it says of each */
+    bool ready;              /* sel is that of this batch */
     struct map_sel sel;
 };
 struct map_guards {
@@ -117,6 +120,7 @@ struct map_plan {
     uint32_t copies, copy;      /* records a row may give in all, number of the first of these */
     const struct sm_file *file; /* last file seen */
     uint8_t *late;              /* [source->ncolumn] see sm_map_late */
+    struct map_kinds *kinds;    /* columns that several conditions ask about */
 };
 
 struct sm_map_worker {
@@ -244,6 +248,18 @@ bool map_sources(struct map_run *m, const struct map_rule *r, const struct map_s
 bool map_memo_may(const struct sm_map_worker *w, uint64_t bytes);
 void map_memo_forget(struct map_memo *memo);
 void map_memo_free(struct map_memo *memo);
+
+/* ---- map_kinds.c ---- */
+/* Finds the guards that ask about columns alone, and about the same ones as another. False: no memory. */
+bool map_kinds_plan(struct sm_map_worker *w, struct map_plan *p, struct map_guards *g);
+/* A batch begins: kinds of the one before are forgotten. */
+void map_kinds_begin(struct map_plan *p);
+/* What the guard's condition says of its kinds is forgotten. */
+void map_kinds_forget(struct map_guard *g);
+/* As map_memo_test; ret has no entries yet, and where all go to one side `at` is left as it is. False: not by
+ * kinds (or no memory), nothing was done. */
+bool map_kinds_test(struct map_run *m, struct map_guard *g, const struct map_sel *from,
+                    struct map_split *ret);
 
 /* ---- map_guard.c ---- */
 /* The entries of `from` at these places; all of them, or n < from->n. */

@@ -193,6 +193,7 @@ static int run_begin(struct map_run *m, struct sm_map_worker *w, uint32_t nvar,
                              .problem_ctx = m};
     if (m->batch) m->env.file_name = m->batch->file_name;
     map_plan_file(m->plan, m->file);
+    map_kinds_begin(m->plan);
     return SM_OK;
 }
 

@@ -57,7 +57,8 @@ static const char *const exprs[] = {"concat(A, B)",
                                     "concat(AEX, 'x')"};
 enum { OF_COLUMNS = SM_ARRAY_LEN(exprs) - 2 };
 static const char *const guards[] = {"A != ''", "B = 'MILD'",       "number(C) > 5",
-                                     "D = E",   "contains(F, 'i')", "AEX != ''"};
+                                     "D = E",   "contains(F, 'i')", "contains(C, '7')",
+                                     "AEX != ''"};
 
 /* A guard of its own, or what the one before leaves. */
 static const struct sm_guard *random_guard(const struct sm_guard *parent, bool of_columns) {

@@ -35,6 +35,32 @@ static void each_row_gives_one_record_in_order(void **state) {
     assert_int_equal(kit.batch.verdict[1].fate, SM_FATE_USED);
 }
 
+/* Conditions about one column are asked once for each of its first values, and of the others each time. */
+static void conditions_tell_values_that_come_late(void **state) {
+    (void)state;
+    enum { EARLY = 255, ROWS = 1000, LATE = 500 };
+    const uint32_t a = kit_column(&kit, "A", SM_COL_TEXT), x = kit_var(&kit, "AEX"), y = kit_var(&kit, "AEY");
+    char text[16];
+    kit_assign(&kit, x, a)->guard = kit_guard(&kit, "contains(A, '-')", false, NULL);
+    kit_assign(&kit, y, a)->guard = kit_guard(&kit, "A = 'e7'", false, NULL);
+    for (uint32_t i = 0; i < EARLY; i++) {
+        (void)snprintf(text, sizeof text, "e%u", i);
+        KIT_ROW(&kit, "", text);
+    }
+    kit_run(&kit);
+    sm_recs_clear(&kit.out);
+    kit.batch.nrow = 0;
+    for (uint32_t i = 0; i < ROWS; i++)
+        KIT_ROW(&kit, "", i == LATE || i == LATE + 2 ? "new-one" : i == LATE + 1 ? "other" : i % 2 ? "e7" : "e1");
+    kit_run(&kit);
+    assert_int_equal(kit.out.nrow, ROWS);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        const bool late = i >= LATE && i <= LATE + 2;
+        assert_string_equal(kit_out(&kit, i, x), late && i != LATE + 1 ? "new-one" : "");
+        assert_string_equal(kit_out(&kit, i, y), !late && i % 2 ? "e7" : "");
+    }
+}
+
 static void a_second_batch_is_appended(void **state) {
     (void)state;
     uint32_t term = kit_column(&kit, "TERM", SM_COL_TEXT), v = kit_var(&kit, "AETERM"),
@@ -343,6 +369,7 @@ static void lookup_leaves_unknown_subjects_out_in_silence(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_row_gives_one_record_in_order, open_kit, close_kit),
+        cmocka_unit_test_setup_teardown(conditions_tell_values_that_come_late, open_kit, close_kit),
         cmocka_unit_test_setup_teardown(a_second_batch_is_appended, open_kit, close_kit),
         cmocka_unit_test_setup_teardown(filtered_rows_say_which_rule_left_them_out, open_kit,
                                         close_kit),
