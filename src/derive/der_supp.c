@@ -89,11 +89,19 @@ static int put_pieces(struct supp *s, const struct sm_var *var, sm_val rest, sm_
     return SM_OK;
 }
 
+/* Supplements are the last variables, and what goes on of split texts stands behind them. */
+static bool has_any(const struct sm_domain *d, const struct sm_block *b, const sm_val *row) {
+    sm_val any = SM_MISSING;
+    for (uint32_t c = d->nvar - d->nsupp; c < b->ncol; c++) any |= row[c];
+    return any != SM_MISSING;
+}
+
 static int put_record(struct supp *s, const struct sm_block *b, uint32_t i, struct sm_err *err) {
     const struct sm_domain *d = s->d;
     const sm_val *row = b->cell + (size_t)i * b->ncol;
     uint32_t more = d->nvar;
     int rc = SM_OK;
+    if (!has_any(d, b, row)) return SM_OK;
     if (s->studyid != SM_NO) s->fixed[SM_SUPP_STUDYID] = row[s->studyid];
     s->fixed[SM_SUPP_USUBJID] = d->usubjid == SM_NO ? SM_MISSING : row[d->usubjid];
     s->fixed[SM_SUPP_IDVARVAL] = s->fixed[SM_SUPP_IDVAR] == SM_MISSING ? SM_MISSING : row[d->seq];

@@ -295,17 +295,11 @@ static int field_values(const struct sm_pack_in *in, uint32_t c, struct sm_pack_
     return SM_OK;
 }
 
-APART static bool is_constant(const sm_val *v, size_t step, uint32_t n) {
-    const sm_val first = *v;
-    uint32_t i = 0;
-    for (; step == 1 && i + TILE <= n; i += TILE) {
-        sm_val differ = 0;
-        for (uint32_t k = 0; k < TILE; k++)
-            differ |= v[i + k] ^ first;
-        if (differ) return false;
-    }
-    for (; i < n; i++)
-        if (v[i * step] != first) return false;
+static bool is_constant(const sm_val *v, size_t step, uint32_t n) {
+    if (v[(n - 1) * step] != *v) return false;
+    if (step == 1) return memcmp(v, v + 1, (n - 1) * sizeof *v) == 0;
+    for (size_t i = 1; i < n; i++)
+        if (v[i * step] != *v) return false;
     return true;
 }
 
@@ -327,8 +321,9 @@ static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t
     if (!d->closed) {
         const bool constant = is_constant(in->col[c], in->step, in->nrow);
         const struct sm_pack_in one = {in->col, 0, in->pos, 1};
+        in = constant ? &one : in;
         if (d->n == 1 && field_values(in, c, f, d, true) == SM_OK) return SM_OK;
-        rc = field_codes(p, constant ? &one : in, c, f, err);
+        rc = field_codes(p, in, c, f, err);
         if (rc == SM_EOF) d->closed = true;
     }
     return rc == SM_EOF ? field_values(in, c, f, d, false) : rc;

@@ -148,14 +148,12 @@ static int keep_refs(struct making *m, const struct sm_block *b, struct sm_err *
     return rc;
 }
 
-static int collect_supp(struct making *m, const struct sm_block *b, struct sm_err *err) {
-    if (!sm_supp_any(m->d)) return SM_OK;
-    sm_recs_clear(&m->scratch);
-    int rc = sm_supp_rows(m->r->spec, m->d, b, m->r->spec->in, &m->scratch, err);
-    if (rc || !m->scratch.nrow) return rc;
-    if (!m->supp) rc = sm_spool_open(&m->supp, SM_SUPP_COUNT, m->r->memory / 4, m->r->tmpdir, err);
+static int keep_supp(void *ctx, const struct sm_recs *supp, struct sm_err *err) {
+    struct making *m = ctx;
     struct run_turn t;
-    if (!rc) rc = run_turn_open(&t, &m->scratch, err);
+    int rc = m->supp ? SM_OK
+                     : sm_spool_open(&m->supp, SM_SUPP_COUNT, m->r->memory / 4, m->r->tmpdir, err);
+    if (!rc) rc = run_turn_open(&t, supp, err);
     if (rc) return rc;
     struct sm_blocks in = run_turn_blocks(&t);
     for (struct sm_block x; !(rc = in.next(in.ctx, &x, err));)
@@ -164,15 +162,18 @@ static int collect_supp(struct making *m, const struct sm_block *b, struct sm_er
     return rc == SM_EOF ? SM_OK : rc;
 }
 
+static int collect_supp(struct making *m, const struct sm_block *b, struct sm_err *err) {
+    if (!sm_supp_any(m->d)) return SM_OK;
+    sm_recs_clear(&m->scratch);
+    int rc = sm_supp_rows(m->r->spec, m->d, b, m->r->spec->in, &m->scratch, err);
+    return rc || !m->scratch.nrow ? rc : keep_supp(m, &m->scratch, err);
+}
+
 static int see_block(void *ctx, const struct sm_block *b, struct sm_err *err) {
     struct making *m = ctx;
     int rc = keep_refs(m, b, err);
     if (!rc) rc = collect_supp(m, b, err);
     return rc ? rc : sm_row_checks_block(m->checks, b, err);
-}
-
-static int see_part(void *ctx, const struct sm_block *b, struct sm_err *err) {
-    return collect_supp(ctx, b, err);
 }
 
 static bool is_read_later(const struct run *r, uint32_t index) {
@@ -224,8 +225,9 @@ static int finish(struct making *m, struct sm_sorter *sorter, struct sm_blocks i
     p.rows = rows < ROWS_LEAST ? ROWS_LEAST : rows > ROWS_MOST ? ROWS_MOST : (uint32_t)rows;
     int rc = sm_sorter_parts(sorter, p.lead, p.rows, &p.n, err);
     if (rc) return rc;
-    struct run_tap tap = {sm_supp_any(m->d) ? see_part : NULL, m};
-    return run_write_parts(r, info, &p, tap, keep, err);
+    if (sm_supp_any(m->d)) p.supp = keep_supp;
+    p.ctx = m;
+    return run_write_parts(r, info, &p, keep, err);
 }
 
 /* What the sorter knows of its records is known of the dataset before it is derived and written. */

@@ -9,6 +9,7 @@
 #include "sdtmill/mem.h"
 
 struct hand { /* one worker's tools for the dataset under way */
+    struct sm_intern *in;
     struct sm_sort_part *part;
     struct sm_deriver *deriver;
     struct sm_row_checks *checks;
@@ -19,7 +20,6 @@ struct parts {
     struct run *r;
     const struct run_parts *p;
     struct run_out out;
-    struct run_tap tap;
     struct run_pass pass;
     struct hand *hand; /* [threads] */
     bool again;        /* the second reading */
@@ -57,6 +57,7 @@ static int hand_open(struct parts *f, struct run_job *j, struct run_worker *w, s
     struct run *r = f->r;
     const struct sm_domain *d = f->p->domain;
     struct sm_diags *diags = &j->batch.diags;
+    h->in = w->in;
     int rc = sm_dsinfo_part_open(&h->info, f->out.info, &j->err);
     if (!rc) rc = sm_sort_part_open(&h->part, f->p->sorter, &j->err);
     if (!rc)
@@ -75,6 +76,8 @@ static int part_block(struct parts *f, struct run_job *j, struct hand *h,
         sm_dsinfo_fold(&h->info, r->spec->texts, b, f->out.widths);
         rc = sm_row_checks_block(h->checks, b, &j->err);
     }
+    if (!rc && !f->again && f->p->supp)
+        rc = sm_supp_rows(r->spec, f->p->domain, b, h->in, &j->recs, &j->err);
     for (size_t i = 0; i < r->nemitter && !rc; i++)
         if (is_served(f, r->emitter[i]) && is_apart(r->emitter[i]))
             rc = sm_emitter_format(r->emitter[i], &j->apart[i], b, &j->err);
@@ -86,6 +89,7 @@ void run_parts_work(struct run_job *j, struct run_worker *w) {
     struct hand *h = &f->hand[w->index];
     sm_diags_clear(&j->batch.diags);
     j->cells.block.nrow = 0;
+    sm_recs_clear(&j->recs);
     if (!h->checks && hand_open(f, j, w, h)) return;
     sm_deriver_restart(h->deriver, &j->batch.diags);
     sm_row_checks_restart(h->checks, &j->batch.diags);
@@ -110,13 +114,11 @@ void run_parts_work(struct run_job *j, struct run_worker *w) {
 
 /* ---- in the owner's thread ------------------------------------------------------------------- */
 
-/* What wants all blocks in order: the tap, facts by value, the spool, writers that cannot format
- * apart. */
+/* What wants all blocks in order: facts by value, the spool, writers that cannot format apart. */
 static int see_cells(struct parts *f, const struct sm_block *b, struct sm_err *err) {
     struct run *r = f->r;
     int rc = SM_OK;
     if (!f->again && f->out.info->values) sm_dsinfo_fold_values(f->out.info, r->spec->texts, b);
-    if (!f->again && f->tap.fn) rc = f->tap.fn(f->tap.ctx, b, err);
     if (!rc && !f->again && f->out.spool) rc = sm_spool_add(f->out.spool, b, err);
     for (size_t i = 0; i < r->nemitter && !rc; i++)
         if (is_served(f, r->emitter[i]) && !is_apart(r->emitter[i]))
@@ -133,6 +135,7 @@ static int take_part(struct parts *f, struct run_job *j, struct sm_err *err) {
     if (j->batch.diags.failed) return sm_fail(err, SM_ENOMEM, "out of memory for findings");
     if (!f->again) sm_diags_move(r->diags, &j->batch.diags);
     int rc = f->keeps && j->cells.block.nrow ? see_cells(f, &j->cells.block, err) : SM_OK;
+    if (!rc && j->recs.nrow) rc = f->p->supp(f->p->ctx, &j->recs, err);
     for (size_t i = 0; i < r->nemitter && !rc; i++)
         if (is_served(f, r->emitter[i]) && is_apart(r->emitter[i]))
             rc = sm_emitter_put(r->emitter[i], &j->apart[i], err);
@@ -236,7 +239,7 @@ static int take_rest(struct parts *f, int rc, struct sm_err *err) {
 }
 
 static bool keeps_cells(const struct parts *f) {
-    bool any = !f->again && (f->tap.fn || f->out.info->values || f->out.spool);
+    bool any = !f->again && (f->out.info->values || f->out.spool);
     for (size_t i = 0; i < f->r->nemitter && !any; i++)
         any = is_served(f, f->r->emitter[i]) && !is_apart(f->r->emitter[i]);
     return any;
@@ -255,8 +258,8 @@ static int read_again(struct parts *f, struct sm_err *err) {
 }
 
 int run_write_parts(struct run *r, struct sm_dsinfo *info, const struct run_parts *p,
-                    struct run_tap tap, struct sm_spool **keep, struct sm_err *err) {
-    struct parts f = {.r = r, .p = p, .out = {.r = r, .spools_facts = p->n == 0}, .tap = tap};
+                    struct sm_spool **keep, struct sm_err *err) {
+    struct parts f = {.r = r, .p = p, .out = {.r = r, .spools_facts = p->n == 0}};
     f.pass = (struct run_pass){.kind = RUN_PART, .ctx = &f};
     f.hand = sm_alloc(r->threads, sizeof *f.hand);
     int rc = f.hand ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");

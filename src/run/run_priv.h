@@ -54,7 +54,7 @@ struct run_job { /* one chunk, block or part on its way through a pass */
     uint64_t nfate;
     uint64_t bytes;
     struct sm_batch batch; /* RUN_PART: its findings only */
-    struct sm_recs recs;
+    struct sm_recs recs; /* RUN_PART: its SUPP-- records */
     struct sm_sort_packs *packs; /* RUN_DOMAIN: recs, packed for the pass's sorter; RUN_SPILL */
     size_t part;                 /* RUN_PART, RUN_SPILL */
     /* RUN_BLOCK, RUN_PART */
@@ -163,8 +163,8 @@ struct run_tap { /* sees every finished block before it is written; fn NULL = no
  * NULL) gets a spool of the blocks. */
 int run_write_blocks(struct run *r, struct sm_dsinfo *info, struct sm_blocks in, struct run_tap tap,
                      struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
-/* The same for a domain's sorted records that can be finished part by part. The tap is asked for
- * what needs all blocks in order; row checks are made with the parts. */
+/* The same for a domain's sorted records that can be finished part by part; row checks are made with
+ * the parts. */
 struct run_parts {
     const struct sm_domain *domain;
     uint32_t lead;            /* leading keys that are equal in a part's last and the next one's first
@@ -173,9 +173,12 @@ struct run_parts {
     struct sm_sorter *sorter; /* finished */
     size_t n;                 /* its parts; 0 = they are cut out of `blocks` */
     struct sm_blocks blocks;
+    /* takes the SUPP-- records of each part, in order; NULL = nobody wants them */
+    int (*supp)(void *ctx, const struct sm_recs *supp, struct sm_err *err);
+    void *ctx;
 };
 int run_write_parts(struct run *r, struct sm_dsinfo *info, const struct run_parts *p,
-                    struct run_tap tap, struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
+                    struct sm_spool **keep, struct sm_err *err) SM_MUST_CHECK;
 /* run_dataset.c: the two ends of writing a dataset, for run_write_blocks and run_write_parts. */
 struct run_out {
     struct run *r;
