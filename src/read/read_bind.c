@@ -300,8 +300,8 @@ static bool bind_rows(struct sm_reader *r) {
         if (!supplied) r->absent[r->nabsent++] = c;
         if (r->source->column[c].required) r->required[r->nrequired++] = c;
     }
-    const struct sm_expr *e[2] = {r->source->usubjid, r->source->subjid};
-    for (uint32_t k = 0; k < 2; k++) {
+    const struct sm_expr *e[READ_SUBJECTS] = {r->source->usubjid, r->source->subjid};
+    for (uint32_t k = 0; k < READ_SUBJECTS; k++) {
         r->subject[k] = (struct read_subject){.e = e[k], .memo = r->ncell + k};
         const struct sm_slot *input;
         size_t ninput = e[k] ? sm_expr_inputs(e[k], &input) : 0;
@@ -316,13 +316,31 @@ static bool bind_rows(struct sm_reader *r) {
     return true;
 }
 
-/* How many records can be worked on together, and whether their cells need nothing but fields. */
+static void bind_skip_input(struct read_skip *s, struct sm_slot in) {
+    if (in.kind != SM_SLOT_COLUMN) s->keep = false;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->in[i].index == in.index) return;
+    if (s->n == READ_KEY)
+        s->keep = false;
+    else
+        s->in[s->n++] = in;
+}
+
+static void bind_skips(struct sm_reader *r) {
+    r->skip = (struct read_skip){.memo = r->ncell + READ_SUBJECTS, .keep = r->file->nskip_when > 0};
+    for (uint32_t i = 0; i < r->file->nskip_when; i++) {
+        const struct sm_slot *input;
+        const size_t n = sm_expr_inputs(r->file->skip_when[i].when, &input);
+        for (size_t k = 0; k < n; k++)
+            bind_skip_input(&r->skip, input[k]);
+        if (!sm_expr_is_pure(r->file->skip_when[i].when)) r->skip.keep = false;
+    }
+}
+
+/* How many records can be worked on together. */
 static void bind_many(struct sm_reader *r) {
     r->many = r->nname < READ_FIELDS ? READ_FIELDS / r->nname : 1;
     if (r->many > READ_ROWS) r->many = READ_ROWS;
-    r->apart = r->file->unpivot || r->file->nskip_when;
-    for (uint32_t i = 0; i < r->base.ncell; i++)
-        r->apart |= r->base.cell[i].way == READ_EXPR;
 }
 
 int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
@@ -346,6 +364,7 @@ int read_bind(struct sm_reader *r, struct sm_diags *diags, struct sm_err *err) {
     if (!bind_plans(r) || !bind_rest(&b) || !bind_rows(r) || b.err->code)
         return sm_fail(err, SM_ENOMEM, "out of memory");
     bind_subject(r);
+    bind_skips(r);
     bind_many(r);
     return SM_OK;
 }

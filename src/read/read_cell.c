@@ -286,6 +286,14 @@ static sm_val cell_expr(struct read_job *j, const struct read_cell *cell) {
     return v;
 }
 
+static void cells_expr(struct read_job *j, const struct read_cell *cell, sm_val *to, uint32_t k,
+                       uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        read_at(j, k + i);
+        to[i] = cell_expr(j, cell);
+    }
+}
+
 void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const *col, size_t row,
                 uint32_t k, uint32_t n) {
     for (const struct read_cell *cell = plan->cell, *end = cell + plan->ncell; cell < end; cell++) {
@@ -294,7 +302,7 @@ void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const 
             for (uint32_t i = 0; i < n; i++)
                 to[i] = cell->constant;
         else if (cell->way == READ_EXPR)
-            *to = cell_expr(j, cell);
+            cells_expr(j, cell, to, k, n);
         else if (j->many && cell->way == READ_TEXT)
             cells_text(j, cell, to, k, n);
         else if (j->many)

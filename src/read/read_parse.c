@@ -39,7 +39,7 @@ void sm_read_worker_close(struct sm_read_worker *w) {
 
 /* Scratch as large as this file's binding asks for. */
 static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struct sm_err *err) {
-    size_t nraw = r->file->nraw, ncol = r->source->ncolumn, nmemo = (size_t)r->ncell + 2;
+    size_t nraw = r->file->nraw, ncol = r->source->ncolumn, nmemo = (size_t)r->ncell + READ_SUBJECTS + 1; /* and for what is skipped */
     if (nmemo > w->nmemo) {
         int rc = sm_resize(&w->memo, nmemo, sizeof *w->memo, err);
         if (rc) return rc;
@@ -378,12 +378,11 @@ static void parse_start(struct read_job *j, size_t first, bool many) {
 static uint32_t parse_many(struct read_job *j, size_t first, size_t most) {
     const uint32_t n = read_fields_many(j->f, j->r, j->c, first, most);
     parse_start(j, first, true);
-    for (uint32_t k = 0; k < n && (j->r->nunnamed || j->r->apart); k++) {
+    for (uint32_t k = 0; k < n && j->r->nunnamed; k++) {
         read_at(j, k);
-        if (j->r->nunnamed) parse_unnamed(j);
-        if (j->r->apart) read_rows(j, k, 1);
+        parse_unnamed(j);
     }
-    if (n && !j->r->apart) read_rows(j, 0, n);
+    if (n) read_rows(j, 0, n);
     return n;
 }
 

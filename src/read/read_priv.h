@@ -18,6 +18,7 @@ enum {
     READ_MEMO = 512,
     READ_MEMO_MOST = 1 << 16,
     READ_KEY = 4,
+    READ_SUBJECTS = 2, /* USUBJID, SUBJID */
     READ_SHORT = 16,
     READ_SAMPLE = 48,
     READ_SOME = 65536,
@@ -107,6 +108,11 @@ struct read_subject { /* USUBJID or SUBJID of a row */
     bool keep; /* its values can be kept by those columns */
     bool same; /* it is the first of them as it stands */
 };
+struct read_skip { /* all <skip> of the file together */
+    struct sm_slot in[READ_KEY];
+    uint32_t n, memo;
+    bool keep; /* what they say can be kept by those inputs */
+};
 struct read_raw {
     uint32_t field;
     const struct sm_str *token;
@@ -138,10 +144,10 @@ struct sm_reader {
     uint32_t ncell, nbrief;        /* memo tables and short texts needed */
     uint32_t *required, nrequired; /* columns */
     uint32_t *absent, nabsent;     /* columns that no cell of `base` supplies */
-    struct read_subject subject[2];
+    struct read_subject subject[READ_SUBJECTS];
+    struct read_skip skip;
     uint32_t subject_field; /* raw cell that names the subject; SM_NO = the first */
     uint32_t many;          /* records whose fields are cut in one go */
-    bool apart;             /* each of them is made into rows for itself */
     struct read_unnamed *unnamed;
     uint32_t nunnamed;
     /* where reading stands */
@@ -276,8 +282,7 @@ bool read_memo_open(struct read_memos *t, uint32_t size); /* empty; memory to be
 struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
                                  const uint64_t key[READ_KEY], size_t n, bool *ret_hit);
 void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot);
-/* n records under way from the kth on to canonical rows; the kth only, which is looked at, if they
- * have to be taken apart from each other (reader.apart). */
+/* n records under way from the kth on to canonical rows. */
 void read_rows(struct read_job *j, uint32_t k, uint32_t n);
 /* The cell that supplies a canonical column in the nth <from>; NULL if none. */
 const struct read_cell *read_cell_of(const struct sm_reader *r, uint32_t from, uint32_t column);

@@ -144,17 +144,38 @@ static void rows_unpivot(struct read_job *j, const struct sm_unpivot *u, uint32_
         read_lose(j, SM_FATE_FILTERED, 0, u->nfrom ? &u->from[0].where : &j->r->file->where);
 }
 
-static bool rows_skipped(struct read_job *j) {
-    for (uint32_t i = 0; i < j->r->file->nskip_when; i++) {
-        const struct sm_skip *skip = &j->r->file->skip_when[i];
+/* Number of the first <skip> that holds, from 1; 0 if none does. */
+static uint32_t first_skip(struct read_job *j) {
+    const struct sm_file *f = j->r->file;
+    for (uint32_t i = 0; i < f->nskip_when; i++) {
         const struct sm_slot *input;
-        size_t n = sm_expr_inputs(skip->when, &input);
+        const size_t n = sm_expr_inputs(f->skip_when[i].when, &input);
         read_inputs(j, input, n);
-        if (!sm_expr_test(skip->when, &j->raw_env)) continue;
-        read_lose(j, SM_FATE_FILTERED, 0, &skip->where);
-        return true;
+        if (sm_expr_test(f->skip_when[i].when, &j->raw_env)) return i + 1;
     }
-    return false;
+    return 0;
+}
+
+/* The <skip> that leaves the record out; NULL if none does. */
+static const struct sm_skip *rows_skip(struct read_job *j) {
+    const struct sm_reader *r = j->r;
+    const struct sm_skip *all = r->file->skip_when;
+    uint64_t key[READ_KEY] = {0};
+    bool hit;
+    if (r->skip.keep) {
+        read_inputs(j, r->skip.in, r->skip.n);
+        for (uint32_t i = 0; i < r->skip.n; i++)
+            key[i] = j->w->raw[r->skip.in[i].index];
+        struct read_memo *m = read_memo_find(j->w, &j->w->memo[r->skip.memo], all, key, SIZE_MAX, &hit);
+        if (!hit) {
+            j->found = false;
+            m->v = first_skip(j);
+            if (!j->found) m->who = all;
+        }
+        return m->v ? &all[m->v - 1] : NULL;
+    }
+    const uint32_t i = first_skip(j);
+    return i ? &all[i - 1] : NULL;
 }
 
 /* What tells repeated records, and rows of one key, from the others. */
@@ -187,21 +208,50 @@ static void rows_lose(struct read_job *j, uint32_t k, uint32_t n) {
     }
 }
 
-void read_rows(struct read_job *j, uint32_t k, uint32_t n) {
+/* Records that are not left out. */
+static void rows_make(struct read_job *j, uint32_t k, uint32_t n) {
     struct sm_batch *b = j->b;
-    const struct sm_reader *r = j->r;
-    const struct read_back *back = b->reader;
-    uint32_t first = b->nrow;
-    if (r->file->nskip_when && rows_skipped(j)) return;
+    const uint32_t first = b->nrow;
     if (j->lost) memset(j->lose, 0, sizeof j->lose);
     j->lost = false;
-    if (r->file->unpivot) read_cells(j, &r->base, j->w->row, 0, k, 1);
-    if (!j->lost && r->file->unpivot) {
-        rows_unpivot(j, r->file->unpivot, (uint32_t *)(uintptr_t)back->from);
-    } else {
-        if (!r->file->unpivot) read_cells(j, &r->base, b->col, first, k, n);
-        rows_finish(j, 0, 0, k, n);
-        if (j->lost) rows_lose(j, k, n);
-    }
+    read_cells(j, &j->r->base, b->col, first, k, n);
+    rows_finish(j, 0, 0, k, n);
+    if (j->lost) rows_lose(j, k, n);
     if (b->row_hash && b->nrow > first) rows_hash(j, first);
+}
+
+/* One that becomes several rows. */
+static void rows_make_many(struct read_job *j, uint32_t k) {
+    struct sm_batch *b = j->b;
+    const struct read_back *back = b->reader;
+    const uint32_t first = b->nrow;
+    read_at(j, k);
+    if (j->lost) memset(j->lose, 0, sizeof j->lose);
+    j->lost = false;
+    read_cells(j, &j->r->base, j->w->row, 0, k, 1);
+    if (j->lost)
+        rows_lose(j, k, 1);
+    else
+        rows_unpivot(j, j->r->file->unpivot, (uint32_t *)(uintptr_t)back->from);
+    if (b->row_hash && b->nrow > first) rows_hash(j, first);
+}
+
+static void rows_take(struct read_job *j, uint32_t k, uint32_t end) {
+    if (!j->r->file->unpivot && k < end) rows_make(j, k, end - k);
+    for (; k < end && j->r->file->unpivot; k++)
+        rows_make_many(j, k);
+}
+
+void read_rows(struct read_job *j, uint32_t k, uint32_t n) {
+    const uint32_t end = k + n;
+    for (uint32_t at = k; at < end && j->r->file->nskip_when; at++) {
+        read_at(j, at);
+        const struct sm_skip *skip = rows_skip(j);
+        if (!skip) continue;
+        rows_take(j, k, at);
+        k = at + 1;
+        read_at(j, at);
+        read_lose(j, SM_FATE_FILTERED, 0, &skip->where);
+    }
+    rows_take(j, k, end);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* gen.c - deterministic raw-site LB/DM export generator.
- *   gen ROWS lb_raw.csv dm_raw.csv
+ *   gen ROWS lb_raw.csv dm_raw.csv [ROWS_PER_SUBJECT]
  * Row content is a pure function of the row id (splitmix64), so only the order
- * depends on the 10% shuffle. 504 rows/subject = 21 visits x 2 draws x 12 tests. */
+ * depends on the 10% shuffle. 504 rows/subject = 21 visits x 2 draws x 12 tests
+ * unless told; with more of them a subject's visits begin again, one each day. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static double u01(uint64_t h) {
 }
 
 #define SEED          20140105ULL
-#define PER_SUBJ      504
+#define VISITS        21
 #define SUBJ_PER_SITE 100
 
 typedef struct {
@@ -69,6 +70,8 @@ static void civil(int z, int *y, int *m, int *d) { /* days since 1970-01-01 */
     *m = (int)(mp < 10 ? mp + 3 : mp - 9);
     *y = yy + (*m <= 2);
 }
+
+static uint64_t per_subj = 504;
 
 static int rfst_day(uint64_t s) {
     return 15857 + (int)(h2(SEED + 1, s) % 700);
@@ -129,8 +132,8 @@ static char *pfix(char *p, double v, int dec) {
 }
 
 static char *row(char *p, uint64_t id) {
-    uint64_t s = id / PER_SUBJ;
-    int in = (int)(id % PER_SUBJ), v = in / 24, tp = (in / 12) % 2, t = in % 12;
+    uint64_t s = id / per_subj;
+    int in = (int)(id % per_subj), w = in / 24, v = w % VISITS, tp = (in / 12) % 2, t = in % 12;
     uint64_t site = s / SUBJ_PER_SITE + 1;
     const Test *T0 = &T[t];
     uint64_t r = h2(SEED + 2, id), r2 = mix(r), r3 = mix(r2), r4 = mix(r3);
@@ -142,9 +145,9 @@ static char *row(char *p, uint64_t id) {
     p = ps(p, V[v]);
     *p++ = ',';
     /* date: same for all tests of one draw, so hash on the draw */
-    uint64_t hv = h2(SEED + 3, s * 64 + (uint64_t)v);
-    int off = v == 0 ? -14 : v == 1 ? 0 : v == 20 ? 270 : (v - 1) * 14;
-    int jit = v < 2 ? -(int)(hv % 3 == 0) : (int)(hv % 5) - 2;
+    uint64_t hv = h2(SEED + 3, s * 64 + (uint64_t)w);
+    int off = w == 0 ? -14 : w == 1 ? 0 : w < 20 ? (w - 1) * 14 : 250 + w;
+    int jit = w < 2 ? -(int)(hv % 3 == 0) : w < VISITS ? (int)(hv % 5) - 2 : 0;
     int day = rfst_day(s) + off + jit;
     unsigned pc = (unsigned)(r % 1000);
     if (pc < 10) {
@@ -162,7 +165,7 @@ static char *row(char *p, uint64_t id) {
         p = pdate(p, day);
     *p++ = ',';
     if ((r2 % 1000) >= 200) {
-        uint64_t ht = h2(SEED + 4, (s * 64 + (uint64_t)v) * 2 + (uint64_t)tp);
+        uint64_t ht = h2(SEED + 4, (s * 64 + (uint64_t)w) * 2 + (uint64_t)tp);
         unsigned mi = tp == 0 ? 420 + (unsigned)(ht % 180) : 660 + (unsigned)(ht % 360);
         p = pu(p, mi / 60, 2);
         *p++ = ':';
@@ -215,12 +218,13 @@ static char *row(char *p, uint64_t id) {
     return p;
 }
 int main(int c, char **v) {
-    if (c != 4) {
-        fprintf(stderr, "gen ROWS lb.csv dm.csv\n");
+    if (c == 5) per_subj = strtoull(v[4], 0, 10);
+    if (c < 4 || c > 5 || per_subj < 1) {
+        fprintf(stderr, "gen ROWS lb.csv dm.csv [ROWS_PER_SUBJECT]\n");
         return 2;
     }
     uint64_t n = strtoull(v[1], 0, 10);
-    uint64_t ns = (n + PER_SUBJ - 1) / PER_SUBJ;
+    uint64_t ns = (n + per_subj - 1) / per_subj;
     FILE *f = fopen(v[2], "wb"), *g = fopen(v[3], "wb");
     if (!f || !g) {
         perror("open");

@@ -143,6 +143,69 @@ static void random_texts_read_alike_in_any_chunks(void **state) {
     }
 }
 
+/* Records of a few words with skips, computed and required columns, repeated records, quotes. What
+ * asks for the line is never remembered, and tells what is right. */
+static void skips_and_expressions_read_alike_in_any_chunks(void **state) {
+    (void)state;
+    #define C(n) "column('" #n "')"
+    static const char *const when[] = {C(1) " = 'a'",
+                                       C(2) " = '5' and " C(1) " = 'b'",
+                                       "number(" C(2) ") > 4",
+                                       C(3) " = 'x' or " C(1) " = 'd'",
+                                       C(4) " = 'a'",
+                                       "sourceline() = 9",
+                                       "concat(" C(1) "," C(2) "," C(3) "," C(4) "," C(5) ") = 'ab'"};
+    static const char *const word[] = {"a", "b", "c", "d", "5", "7", "", "x", "\"q\"", "31.02.2014"};
+    static const char *const make[] = {"concat(" C(1) ", " C(2) ")",
+                                       "if (" C(3) " = 'x') then " C(2) " else " C(1),
+                                       "number(" C(4) ") + 1"};
+#undef C
+    struct sm_buf text, want, got;
+    sm_buf_init(&text, 0);
+    sm_buf_init(&want, 0);
+    sm_buf_init(&got, 0);
+    uint64_t seed = 17;
+    for (int i = 0; i < 400; i++) {
+        sm_buf_clear(&text);
+        for (int k = 0; k < 5 * 90; k++) {
+            const uint64_t nth = next_random(&seed) % (k % 5 == 1 ? 3 : SM_ARRAY_LEN(word));
+            sm_buf_printf(&text, "%s%s", word[nth], k % 5 == 4 ? "\n" : ",");
+        }
+        const uint64_t skips = next_random(&seed), exprs = next_random(&seed);
+        for (size_t c = 0; c <= SM_ARRAY_LEN(chunk_sizes); c++) {
+            struct rawspec raw;
+            struct sm_buf *out = c ? &got : &want;
+            if (!rawspec_open(&raw, "1 2:R 3 4 5:n")) fail_msg("out of memory");
+            raw.file.header = 0;
+            raw.opts.chunk = c ? chunk_sizes[c - 1] : 1 << 20;
+            for (size_t n = 0; n < SM_ARRAY_LEN(when); n++) {
+                char asks[128];
+                (void)snprintf(asks, sizeof asks, c ? "%s" : "(%s) and sourceline() > 0", when[n]);
+                if ((skips >> (2 * n) & 3) == 0 && !rawspec_skip(&raw, asks)) fail_msg("%s", asks);
+            }
+            for (uint32_t n = 0; n < 3; n++)
+                if (exprs >> n & 1) {
+                    raw.col[n + 2].how = SM_SUPPLY_EXPR;
+                    raw.col[n + 2].expr = rawspec_expr(&raw, make[n]);
+                }
+            rawspec_key(&raw, "1 2", SM_DUPS_FIRST, NULL);
+            if (sm_dedup_open(&raw.dedup, &raw.spec, &raw.source, &raw.err)) fail_msg("out of memory");
+            sm_buf_clear(out);
+            if (rawspec_read_n(&raw, text.p, text.n)) fail_msg("%s", raw.err.text);
+            sm_buf_add_str(out, sm_buf_str(&raw.rows));
+            sm_buf_add_str(out, sm_buf_str(&raw.lost));
+            if (sm_dedup_finish(raw.dedup, mark, out, &raw.diags, &raw.err)) fail_msg("out of memory");
+            rawspec_findings(&raw, out);
+            rawspec_close(&raw);
+            if (!sm_str_eq(sm_buf_str(out), sm_buf_str(&want)))
+                fail_msg("study %d, chunks of %zu bytes:\n%s\nnot\n%s", i, chunk_sizes[c - 1], got.p, want.p);
+        }
+    }
+    sm_buf_free(&text);
+    sm_buf_free(&want);
+    sm_buf_free(&got);
+}
+
 /* Records without quotes are cut by own code, those with quotes by libcsv. */
 static void quoted_and_plain_fields_read_alike(void **state) {
     (void)state;
@@ -329,6 +392,7 @@ int main(void) {
         cmocka_unit_test(cells_do_not_depend_on_cells_before),
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(random_texts_read_alike_in_any_chunks),
+        cmocka_unit_test(skips_and_expressions_read_alike_in_any_chunks),
         cmocka_unit_test(quoted_and_plain_fields_read_alike),
         cmocka_unit_test(broken_files_read_alike_in_any_chunks),
         cmocka_unit_test(site_files_read_alike_in_any_chunks),

@@ -8,9 +8,10 @@
 #include "findings.h"
 #include "sdtmill/buf.h"
 #include "sdtmill/err.h"
+#include "sdtmill/expr.h"
 #include "sdtmill/read.h"
 
-enum { RAW_COLUMNS = 16 };
+enum { RAW_COLUMNS = 16, RAW_SKIPS = 8 };
 
 struct rawspec {
     struct sm_spec spec;
@@ -19,6 +20,7 @@ struct rawspec {
     struct sm_column column[RAW_COLUMNS];
     struct sm_filecol col[RAW_COLUMNS];
     struct sm_str raw[RAW_COLUMNS];
+    struct sm_skip skip[RAW_SKIPS];
     struct sm_key key;
     uint32_t key_column[RAW_COLUMNS];
     struct sm_read_opts opts;
@@ -29,7 +31,7 @@ struct rawspec {
     struct sm_err err;
     struct sm_read_totals totals;
     struct sm_buf rows; /* line|record|copy|cell|cell...|SUBJECT */
-    struct sm_buf lost; /* line:code */
+    struct sm_buf lost; /* line:code, and of a record that was skipped the line of its <skip> */
     struct sm_dedup *dedup;
     uint32_t nfile; /* files read so far */
     const uint8_t *fate;
@@ -102,6 +104,31 @@ SM_UNUSED static void rawspec_key(struct rawspec *r, const char *columns, enum s
     r->opts.row_hash = true;
 }
 
+static inline struct sm_slot rawspec_resolve(void *ctx, struct sm_str name, char force,
+                                             struct sm_str *ret_nearest) {
+    const struct rawspec *r = ctx;
+    (void)force;
+    *ret_nearest = SM_STR("");
+    for (uint32_t i = 0; i < r->file.nraw; i++)
+        if (sm_str_eq(r->raw[i], name)) return (struct sm_slot){SM_SLOT_COLUMN, i};
+    return (struct sm_slot){SM_SLOT_NONE, 0};
+}
+
+/* An expression over the columns; NULL: err tells. */
+static inline const struct sm_expr *rawspec_expr(struct rawspec *r, const char *text) {
+    struct sm_expr_scope scope = {.ctx = r, .resolve = rawspec_resolve, .in = r->in};
+    uint32_t at = 0;
+    return sm_expr_compile(&r->arena, sm_str(text), &scope, &at, &r->err);
+}
+
+/* One more <skip>; they stand in lines 1, 2 and so on. */
+SM_UNUSED static bool rawspec_skip(struct rawspec *r, const char *when) {
+    const uint32_t n = r->file.nskip_when++;
+    r->skip[n] = (struct sm_skip){.when = rawspec_expr(r, when), .where = {SM_STR("map.xml"), n + 1, 1}};
+    r->file.skip_when = r->skip;
+    return r->skip[n].when != NULL;
+}
+
 SM_UNUSED static void rawspec_take(struct rawspec *r, const struct sm_batch *b) {
     struct sm_valbuf buf;
     for (uint32_t i = 0; i < b->nrow; i++) {
@@ -113,8 +140,13 @@ SM_UNUSED static void rawspec_take(struct rawspec *r, const struct sm_batch *b) 
         }
         sm_buf_add_byte(&r->rows, '\n');
     }
-    for (uint32_t i = 0; i < b->nlost; i++)
-        sm_buf_printf(&r->lost, "%u:%u ", (unsigned)b->lost[i].line, (unsigned)b->lost[i].code);
+    for (uint32_t i = 0; i < b->nlost; i++) {
+        const struct sm_lost *l = &b->lost[i];
+        const bool skipped = l->fate == SM_FATE_FILTERED && l->where && l->where->line;
+        sm_buf_printf(&r->lost, "%u:%u", (unsigned)l->line, (unsigned)l->code);
+        if (skipped) sm_buf_printf(&r->lost, "/%u", (unsigned)l->where->line);
+        sm_buf_add_byte(&r->lost, ' ');
+    }
 }
 
 static inline int rawspec_pass(struct rawspec *r, struct sm_reader *reader,

@@ -249,6 +249,51 @@ static void one_raw_row_becomes_a_row_per_filled_column(void **state) {
     expect("2|1|0|1|PSA|5\n2|1|1|1|ALP|6\n3|2|0|2|ALP|7\n", "");
 }
 
+static void leave_out(const char *when) {
+    if (!rawspec_skip(&raw, when)) fail_msg("%s: %s", when, raw.err.text);
+}
+
+static void skipped_records_are_counted_with_the_first_reason(void **state) {
+    (void)state;
+    begin("A B:R C");
+    leave_out("A = 'x'");
+    leave_out("C = 'test' or A = 'y'");
+    leave_out("B = '7'");
+    read_ok("A,B,C\na,1,\nx,,test\ny,7,\nb,2,ok\nc,7,\nd,,\nx,3,\ne,4,\n");
+    assert_string_equal(raw.lost.p, "3:0/1 4:0/2 6:0/3 7:1019 8:0/1 ");
+    expect("2|1|0|a|1|\n5|4|0|b|2|ok\n9|8|0|e|4|\n", "7.2 required-empty (B) row-dropped\n");
+}
+
+/* What a condition complains of is said of every record. */
+static void skips_that_cannot_be_told_say_so_each_time(void **state) {
+    (void)state;
+    begin("A B");
+    leave_out("number(A) > 5");
+    read_ok("A,B\nx,1\n6,2\nx,3\n4,4\n");
+    assert_string_equal(raw.lost.p, "3:0/1 ");
+    expect("2|1|0|x|1\n4|3|0|x|3\n5|4|0|4|4\n",
+           "2.1 not-a-number (A) [x] value-blank\n4.1 not-a-number (A) [x] value-blank\n");
+}
+
+static void skips_look_at_the_record_before_it_becomes_rows(void **state) {
+    (void)state;
+    begin("ID V");
+    struct sm_filecol one = {.column = 1, .how = SM_SUPPLY_HEADER, .raw = 1}, two = one;
+    two.raw = 2;
+    struct sm_unpivot_from from[2] = {{.col = &one, .ncol = 1, .value_col = 1},
+                                      {.col = &two, .ncol = 1, .value_col = 1}};
+    struct sm_unpivot unpivot = {from, 2, true};
+    raw.file.unpivot = &unpivot;
+    raw.file.ncol = 1;
+    raw.raw[1] = SM_STR("P");
+    raw.raw[2] = SM_STR("Q");
+    raw.file.nraw = 3;
+    leave_out("Q = '9'");
+    read_ok("ID,P,Q\n1,5,6\n2,5,9\n3,,\n4,,8\n");
+    assert_string_equal(raw.lost.p, "3:0/1 4:0 ");
+    expect("2|1|0|1|5\n2|1|1|1|6\n5|4|0|4|8\n", "");
+}
+
 static void long_fields_cost_a_row_and_long_records_the_file(void **state) {
     (void)state;
     char text[400];
@@ -375,6 +420,9 @@ int main(void) {
         cmocka_unit_test(bad_dates_blank_or_reject),
         cmocka_unit_test(missing_words_and_recodes_come_before_types),
         cmocka_unit_test(one_raw_row_becomes_a_row_per_filled_column),
+        cmocka_unit_test(skipped_records_are_counted_with_the_first_reason),
+        cmocka_unit_test(skips_that_cannot_be_told_say_so_each_time),
+        cmocka_unit_test(skips_look_at_the_record_before_it_becomes_rows),
         cmocka_unit_test(long_fields_cost_a_row_and_long_records_the_file),
         cmocka_unit_test(known_records_are_passed_over),
         cmocka_unit_test(raw_cells_can_be_looked_up_again),
