@@ -43,9 +43,9 @@ def prepare():
         shutil.copy(os.path.join(HERE, folder, name), CFG)
     for name in os.listdir(os.path.join(HERE, 'peers')):
         shutil.copy(os.path.join(HERE, 'peers', name), WORK)
-    gen = os.path.join(WORK, 'gen')
-    if not os.path.exists(gen):
-        run([os.environ.get('CC', 'cc'), '-O2', '-o', gen, os.path.join(HERE, 'gen.c'), '-lm'])
+    gen, source = os.path.join(WORK, 'gen'), os.path.join(HERE, 'gen.c')
+    if not os.path.exists(gen) or os.path.getmtime(gen) < os.path.getmtime(source):
+        run([os.environ.get('CC', 'cc'), '-O2', '-o', gen, source, '-lm'])
 
 
 def room_for(n):
