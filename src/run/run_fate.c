@@ -92,13 +92,26 @@ void run_fate_rows(struct run *r, struct run_input *in, const struct sm_batch *b
     }
 }
 
+/* How many rows from `row` on were used: most are. */
+static uint64_t used_from(const struct run_input *in, uint64_t row) {
+    const uint64_t all = UINT64_C(0x0101010101010101) * SM_FATE_USED;
+    uint64_t at = row, x;
+    for (; at + sizeof x <= in->nrecord; at += sizeof x) {
+        memcpy(&x, in->fate + at, sizeof x);
+        if (x != all) break;
+    }
+    while (at < in->nrecord && in->fate[at] == SM_FATE_USED)
+        at++;
+    return at - row;
+}
+
 static int ledger_why(struct run *r, const struct run_input *in, struct sm_ledger_row *row,
                       struct sm_run_result *ret, struct sm_err *err) {
     uint64_t *count = sm_alloc(r->nreason + 1, sizeof *count);
     if (!count) return sm_fail(err, SM_ENOMEM, "out of memory");
     size_t n = 0;
-    for (uint64_t i = 0; i < in->nrecord; i++)
-        if (in->fate[i] != SM_FATE_USED && !count[reason_get(in, i)]++) n++;
+    for (uint64_t i = used_from(in, 0); i < in->nrecord; i += 1 + used_from(in, i + 1))
+        if (!count[reason_get(in, i)]++) n++;
     struct sm_fate_count *why = sm_arena_array(&ret->arena, n ? n : 1, sizeof *why);
     size_t k = 0;
     for (size_t i = 0; i < r->nreason && why; i++)
@@ -127,8 +140,12 @@ static int ledger_row(struct run *r, const struct run_input *in, struct sm_ledge
                                   .records = in->records_out};
     memcpy(row->sha256, in->totals.sha256, sizeof row->sha256);
     uint64_t by[SM_FATE_UNREADABLE + 1] = {0};
-    for (uint64_t i = 0; i < in->nrecord; i++)
-        by[in->fate[i]]++;
+    for (uint64_t i = 0; i < in->nrecord; i++) {
+        const uint64_t used = used_from(in, i);
+        by[SM_FATE_USED] += used;
+        i += used;
+        if (i < in->nrecord) by[in->fate[i]]++;
+    }
     row->used = by[SM_FATE_USED];
     row->filtered = by[SM_FATE_FILTERED];
     row->rejected = by[SM_FATE_REJECTED] + by[SM_FATE_UNREADABLE];

@@ -180,7 +180,6 @@ def measure(tool, n, out):
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     os.sync()  # nobody runs while what another has written goes to the disk
-    time.sleep(1)
     argv = command(tool, n, out)
     before, start = cpu_used(), time.monotonic()
     p = subprocess.Popen(argv, cwd=out, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # DuckDB spills to .tmp
