@@ -39,7 +39,8 @@ void sm_read_worker_close(struct sm_read_worker *w) {
 
 /* Scratch as large as this file's binding asks for. */
 static int worker_fit(struct sm_read_worker *w, const struct sm_reader *r, struct sm_err *err) {
-    size_t nraw = r->file->nraw, ncol = r->source->ncolumn, nmemo = (size_t)r->ncell + READ_SUBJECTS + 1; /* and for what is skipped */
+    const size_t nraw = r->file->nraw, ncol = r->source->ncolumn;
+    const size_t nmemo = (size_t)r->ncell + READ_SUBJECTS + 1; /* the last for what is skipped */
     if (nmemo > w->nmemo) {
         int rc = sm_resize(&w->memo, nmemo, sizeof *w->memo, err);
         if (rc) return rc;

@@ -158,24 +158,23 @@ static uint32_t first_skip(struct read_job *j) {
 
 /* The <skip> that leaves the record out; NULL if none does. */
 static const struct sm_skip *rows_skip(struct read_job *j) {
-    const struct sm_reader *r = j->r;
-    const struct sm_skip *all = r->file->skip_when;
-    uint64_t key[READ_KEY] = {0};
-    bool hit;
-    if (r->skip.keep) {
-        read_inputs(j, r->skip.in, r->skip.n);
-        for (uint32_t i = 0; i < r->skip.n; i++)
-            key[i] = j->w->raw[r->skip.in[i].index];
-        struct read_memo *m = read_memo_find(j->w, &j->w->memo[r->skip.memo], all, key, SIZE_MAX, &hit);
-        if (!hit) {
-            j->found = false;
-            m->v = first_skip(j);
-            if (!j->found) m->who = all;
-        }
-        return m->v ? &all[m->v - 1] : NULL;
+    const struct read_skip *s = &j->r->skip;
+    const struct sm_skip *all = j->r->file->skip_when;
+    uint64_t key[READ_KEY] = {0}, first;
+    if (s->keep) {
+        bool hit;
+        read_inputs(j, s->in, s->n);
+        for (uint32_t i = 0; i < s->n; i++)
+            key[i] = j->w->raw[s->in[i].index];
+        struct read_memo *m = read_memo_find(j->w, &j->w->memo[s->memo], all, key, SIZE_MAX, &hit);
+        j->found = false;
+        if (!hit) m->v = first_skip(j);
+        if (!hit && !j->found) m->who = all;
+        first = m->v;
+    } else {
+        first = first_skip(j);
     }
-    const uint32_t i = first_skip(j);
-    return i ? &all[i - 1] : NULL;
+    return first ? &all[first - 1] : NULL;
 }
 
 /* What tells repeated records, and rows of one key, from the others. */
