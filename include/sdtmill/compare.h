@@ -61,6 +61,7 @@ struct sm_cmp_group {                    /* differences that one cause explains 
 struct sm_cmp_result {
     uint64_t base_rows, new_rows, paired, equal, base_only, new_only, rekeyed;
     uint64_t shared;                     /* records that share all keys with another one of their side */
+    uint64_t beyond;                     /* records without a partner whose keys were not looked through: too many */
     uint64_t elsewhere;                  /* paired records at another row number; 0 if rows are missing */
     uint64_t cells;                      /* differing cells */
     uint64_t *differ;                    /* [nvar] by variable */

@@ -7,9 +7,9 @@
  * Flow     sort -> [derive] -> write
  * In       blocks in key order; one subject at a time is held (limit: SM_ELIMIT above 10 million
  * records) Out      blocks in the same order, all variables of the domain filled; behind them one
- * column for each variable with split_supp: what of its text goes on in SUPP-- (missing if nothing
- * does). The variable itself then holds the first 200 bytes at most, cut at a blank (which is left
- * out) or, where there is none in the second half, between two characters. */
+ * column for each variable with split_supp: its whole text, if that goes on in SUPP-- (missing if it
+ * does not; see sm_domain_whole). The variable itself then holds the first 200 bytes at most, cut at
+ * a blank (which is left out) or, where there is none in the second half, between two characters. */
 #include "sdtmill/batch.h"
 #include "sdtmill/dsinfo.h"
 #include "sdtmill/spec.h"

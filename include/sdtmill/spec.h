@@ -341,6 +341,16 @@ struct sm_domain {
     const struct sm_model_ds *model; /* NULL = the sponsor's own */
     struct sm_where where;
 };
+/* A variable of a finished record (row: its ncol cells, as derive.h gives them out) for whoever reads
+ * it: all of a text that goes on in SUPP--. */
+static inline sm_val sm_domain_whole(const struct sm_domain *d, const sm_val *row, uint32_t ncol,
+                                     uint32_t var) {
+    uint32_t more = d->nvar;
+    if (!d->var[var].split_supp) return row[var];
+    for (uint32_t c = 0; c < var; c++)
+        more += d->var[c].split_supp;
+    return more < ncol && row[more] != SM_MISSING ? row[more] : row[var];
+}
 struct sm_epoch {
     sm_val name;
     const struct sm_expr *start, *end;

@@ -45,7 +45,7 @@ const struct sm_opt cmd_compare_opts[] = {
     {"standard", 0, SM_OPT_TEXT, AT(standard), "FILE", NULL, 0, 0,
      "standard for keys and types (default the shipped SDTMIG 3.4)"},
     {"differences", 'o', SM_OPT_TEXT, AT(differences), "FILE", NULL, 0, 0,
-     "write every difference to a CSV file"},
+     "write all records and cells that differ to a CSV file"},
     {"json", 0, SM_OPT_FLAG, AT(json), NULL, NULL, 0, 0, "report as JSON"},
     {"quiet", 'q', SM_OPT_FLAG, AT(quiet), NULL, NULL, 0, 0, "no report, only the exit status"},
     {"memory", 'm', SM_OPT_SIZE, AT(memory), "SIZE", NULL, 1 << 20, 0,

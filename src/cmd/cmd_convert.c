@@ -45,7 +45,7 @@ const struct sm_opt cmd_convert_opts[] = {
      "bytes a worker takes at a time"},
     {"max-field", 0, SM_OPT_SIZE, AT(max_field), "SIZE", NULL, 1, (uint64_t)1 << 30,
      "longest field that is read (default 1M)"},
-    {"max-errors", 0, SM_OPT_COUNT, AT(max_errors), "N", NULL, 0, 0, "stop after so many findings"},
+    {"max-errors", 0, SM_OPT_COUNT, AT(max_errors), "N", NULL, 0, 0, "stop when there are more findings"},
     {"fail-on", 0, SM_OPT_CHOICE, AT(fail_on), "LEVEL", "note|warning|error|never", 0, 0,
      "severity that makes the exit status 1 (default error)"},
     {"created", 0, SM_OPT_TEXT, AT(created), "DATE", NULL, 0, 0,

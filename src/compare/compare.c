@@ -100,6 +100,7 @@ static int tell_pair(struct cmp *c, const sm_val *a, sm_pos pa, const sm_val *b,
 /* A record without a partner waits for the end: its key may have been changed. */
 static int leave(struct cmp *c, int side, const sm_val *row, sm_pos pos, struct sm_err *err) {
     if (c->left[side].n < CMP_LEFT_MAX && c->o->nkey > 0) return cmp_rows_add(&c->left[side], row, pos, err);
+    c->r->beyond += c->o->nkey > 0;
     return tell_only(c, side, row, pos, err);
 }
 

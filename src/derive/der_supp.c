@@ -33,8 +33,8 @@ void der_split_row(struct sm_deriver *v, sm_val *row) {
         struct sm_str s = sm_val_text(v->texts, *x, &b);
         size_t n = der_cut(s, &rest);
         if (n == s.n) continue;
+        if (rest < s.n) *more = *x;
         *x = sm_val_make(v->in, sm_str_n(s.p, n));
-        if (rest < s.n) *more = sm_val_make(v->in, sm_str_n(s.p + rest, s.n - rest));
     }
 }
 
@@ -77,11 +77,14 @@ static sm_val piece_name(struct supp *s, struct sm_str name, uint64_t piece) {
     return sm_val_make(s->in, sm_str_n(text, keep + nd));
 }
 
-static int put_pieces(struct supp *s, const struct sm_var *var, sm_val rest, sm_pos pos, struct sm_err *err) {
+/* What goes on of a text, whose first piece the record has. */
+static int put_pieces(struct supp *s, const struct sm_var *var, sm_val whole, sm_pos pos, struct sm_err *err) {
     struct sm_valbuf b;
-    struct sm_str left = sm_val_text(sm_intern_texts(s->in), rest, &b);
+    struct sm_str left = sm_val_text(sm_intern_texts(s->in), whole, &b);
+    size_t next, n = der_cut(left, &next);
+    left = sm_str_n(left.p + next, left.n - next);
     for (uint64_t piece = 1; left.n; piece++) {
-        size_t next, n = der_cut(left, &next);
+        n = der_cut(left, &next);
         int rc = put(s, var, piece_name(s, var->name, piece), sm_val_make(s->in, sm_str_n(left.p, n)), pos, err);
         if (rc != SM_OK) return rc;
         left = sm_str_n(left.p + next, left.n - next);
@@ -89,7 +92,7 @@ static int put_pieces(struct supp *s, const struct sm_var *var, sm_val rest, sm_
     return SM_OK;
 }
 
-/* Supplements are the last variables, and what goes on of split texts stands behind them. */
+/* Supplements are the last variables, and texts that go on stand behind them. */
 static bool has_any(const struct sm_domain *d, const struct sm_block *b, const sm_val *row) {
     sm_val any = SM_MISSING;
     for (uint32_t c = d->nvar - d->nsupp; c < b->ncol; c++) any |= row[c];
@@ -108,8 +111,8 @@ static int put_record(struct supp *s, const struct sm_block *b, uint32_t i, stru
     for (uint32_t c = 0; c < d->nvar && rc == SM_OK; c++) {
         const struct sm_var *var = &d->var[c];
         if (var->split_supp && more < b->ncol) {
-            sm_val rest = row[more++];
-            if (rest != SM_MISSING) rc = put_pieces(s, var, rest, b->pos[i], err);
+            sm_val whole = row[more++];
+            if (whole != SM_MISSING) rc = put_pieces(s, var, whole, b->pos[i], err);
         }
         if (var->supp && row[c] != SM_MISSING && rc == SM_OK) rc = put(s, var, sm_val_make(s->in, var->name), row[c], b->pos[i], err);
     }

@@ -345,8 +345,9 @@ int sm_map_batch(struct sm_map_worker *w, const struct sm_domain *d, const struc
     return rc ? rc : run_domain(&m, out, err);
 }
 
-/* Columns of a block that lies row by row. */
-static const sm_val *const *turned(struct map_run *m, const struct sm_block *in) {
+/* Columns of a block of finished records, which lies row by row. */
+static const sm_val *const *turned(struct map_run *m, const struct sm_domain *from,
+                                   const struct sm_block *in) {
     sm_val **col = map_room_take(m, (size_t)in->ncol + 1, sizeof *col);
     sm_val *cell = map_room_take(m, (size_t)in->ncol * in->nrow + 1, sizeof *cell);
     if (!col || !cell) return NULL;
@@ -355,7 +356,7 @@ static const sm_val *const *turned(struct map_run *m, const struct sm_block *in)
     const sm_val *row = in->cell;
     for (uint32_t i = 0; i < in->nrow; i++, row += in->ncol)
         for (uint32_t c = 0; c < in->ncol; c++)
-            col[c][i] = row[c];
+            col[c][i] = c < from->nvar ? sm_domain_whole(from, row, in->ncol, c) : row[c];
     return (const sm_val *const *)col;
 }
 
@@ -366,7 +367,7 @@ int sm_map_block(struct sm_map_worker *w, const struct sm_domain *d, const struc
     sm_arena_reset(&w->scratch);
     map_room_reset(&w->room);
     m.w = w;
-    m.col = turned(&m, in);
+    m.col = turned(&m, from, in);
     if (!m.col) return sm_fail(err, SM_ENOMEM, "out of memory");
     if (from->usubjid != SM_NO) m.id_row = m.col[from->usubjid];
     m.plan = map_plan_get(w, d, f, err);

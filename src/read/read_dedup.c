@@ -276,7 +276,8 @@ static void dedup_record(const struct sm_dedup *d, const struct dedup_out *o, si
         if (d->row[k].lost)
             dedup_find(d, &d->row[k], &d->row[o->other[k]], code,
                        all ? SM_EFFECT_DROPPED : SM_EFFECT_KEPT, o->diags);
-    if (all) o->mark(o->ctx, file, r->record, SM_FATE_DUPLICATE, code);
+    /* a row that somebody has to look at counts as rejected, and lies with those */
+    if (all) o->mark(o->ctx, file, r->record, reject ? SM_FATE_UNREADABLE : SM_FATE_DUPLICATE, code);
 }
 
 static void dedup_report(struct sm_dedup *d, const struct dedup_out *o) {

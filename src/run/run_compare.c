@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rcmp_priv.h"
@@ -317,23 +319,28 @@ static int pair_open(struct rcmp_pair *p, struct sm_err *err) {
     return rc ? rc : rcmp_keys(p, err);
 }
 
+static void note_add(struct sm_buf *b, uint64_t n, const char *what) {
+    if (n) sm_buf_printf(b, "%s%" PRIu64 " %s", b->n ? "; " : "", n, what);
+}
+
 static int pair_note(struct rcmp_pair *p, struct sm_err *err) {
+    struct sm_buf b;
     uint64_t twice = 0;
     for (int i = 0; i < 2; i++)
         twice += p->side[i].fold ? p->side[i].fold->twice : 0;
-    uint64_t recoded = sm_loader_recoded(p->side[0].l) + sm_loader_recoded(p->side[1].l);
-    if (twice)
-        p->ds->note = sm_arena_printf(
-            &p->run->arena,
-            "%" PRIu64 " supplemental qualifiers have the key of another one and were left out",
-            twice);
-    else if (recoded)
-        p->ds->note = sm_arena_printf(
-            &p->run->arena, "%" PRIu64 " values are no UTF-8 and were read as Windows-1252",
-            recoded);
-    else
-        return SM_OK;
-    return p->ds->note.p ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    sm_buf_init(&b, 0);
+    note_add(&b, twice, "supplemental qualifiers have the key of another one and were left out");
+    note_add(&b, sm_loader_recoded(p->side[0].l) + sm_loader_recoded(p->side[1].l),
+             "values are no UTF-8 and were read as Windows-1252");
+    note_add(&b, p->ds->result.beyond,
+             "records without a partner are too many to find out whether only their key was changed");
+    bool good = !b.failed;
+    if (good && b.n) {
+        p->ds->note = sm_arena_dup(&p->run->arena, sm_buf_str(&b));
+        good = p->ds->note.p != NULL;
+    }
+    sm_buf_free(&b);
+    return good ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
 static int pair_compare(struct rcmp_pair *p, struct sm_err *err) {
@@ -384,29 +391,58 @@ static int seq_open(struct rcmp *r, struct sm_err *err) {
     return rc ? rc : sm_lut_open(&r->seq, r->seq_texts, 3, 1, false, err);
 }
 
-static int out_open(struct rcmp *r, const char *part, int *ret_fd, struct sm_err *err) {
+struct diff_out { /* where the differences go */
+    const char *to, *part; /* part: where they are put together; NULL = they go straight to `to` */
+    int fd;
+};
+
+/* A link leads to the file that is replaced; what is no file is not replaced but written to. */
+static int out_place(struct rcmp *r, struct diff_out *d, struct sm_err *err) {
+    struct stat st;
+    char *real = NULL;
+    d->to = r->o->differences;
+    if (stat(d->to, &st) == 0) {
+        if (!S_ISREG(st.st_mode)) return SM_OK;
+        real = realpath(d->to, NULL);
+        if (!real) return sm_fail_sys(err, SM_EIO, "%s", d->to);
+        d->to = sm_arena_dup(&r->arena, sm_str(real)).p;
+        free(real);
+    }
+    if (d->to) d->part = sm_arena_printf(&r->arena, "%s.part", d->to).p;
+    return d->part ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+}
+
+static int out_open(struct rcmp *r, struct diff_out *d, struct sm_err *err) {
     static const char header[] =
         "DATASET,KIND,VARIABLE,BASE,NEW,CAUSE,KEY,BASE_RECORD,NEW_RECORD\n";
+    *d = (struct diff_out){.fd = -1};
     if (!r->o->differences) return SM_OK;
-    bool standard = strcmp(r->o->differences, "-") == 0;
-    *ret_fd = standard ? STDOUT_FILENO : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (*ret_fd < 0) return sm_fail_sys(err, SM_EIO, "%s", part);
-    int rc = sm_sink_on_fd(&r->out, *ret_fd, err);
+    const bool standard = strcmp(r->o->differences, "-") == 0;
+    int rc = standard ? SM_OK : out_place(r, d, err);
+    if (rc) return rc;
+    if (standard)
+        d->fd = STDOUT_FILENO;
+    else if (d->part)
+        d->fd = open(d->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    else
+        d->fd = open(d->to, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (d->fd < 0) return sm_fail_sys(err, SM_EIO, "%s", d->part ? d->part : d->to);
+    rc = sm_sink_on_fd(&r->out, d->fd, err);
     if (!rc) sm_sink_write(r->out, header, sizeof header - 1);
     return rc;
 }
 
 /* The file appears when it is whole. */
-static int out_close(struct rcmp *r, const char *part, int fd, int rc, struct sm_err *err) {
+static int out_close(struct rcmp *r, const struct diff_out *d, int rc, struct sm_err *err) {
     if (r->out) {
         int closed = sm_sink_close(r->out, NULL, NULL, err);
         if (!rc) rc = closed;
     }
-    if (fd < 0 || fd == STDOUT_FILENO) return rc;
-    if (close(fd) != 0 && !rc) rc = sm_fail_sys(err, SM_EIO, "%s", part);
-    if (!rc && rename(part, r->o->differences) != 0)
-        rc = sm_fail_sys(err, SM_EIO, "%s", r->o->differences);
-    if (rc) (void)unlink(part);
+    if (d->fd < 0 || d->fd == STDOUT_FILENO) return rc;
+    if (close(d->fd) != 0 && !rc) rc = sm_fail_sys(err, SM_EIO, "%s", d->to);
+    if (!d->part) return rc;
+    if (!rc && rename(d->part, d->to) != 0) rc = sm_fail_sys(err, SM_EIO, "%s", d->to);
+    if (rc) (void)unlink(d->part);
     return rc;
 }
 
@@ -422,15 +458,14 @@ static void report(struct rcmp *r, struct sm_buf *text, struct sm_buf *json, uin
 int sm_run_compare(const struct sm_compare_opts *o, struct sm_buf *text, struct sm_buf *json,
                    uint64_t *ret_n, struct sm_err *err) {
     struct rcmp r = {.o = o};
-    int fd = -1;
+    struct diff_out out = {.fd = -1};
     sm_arena_init(&r.arena);
-    struct sm_str part = sm_arena_printf(&r.arena, "%s.part", o->differences ? o->differences : "");
-    int rc = part.p ? files_list(&r, err) : sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc = files_list(&r, err);
     if (!rc) rc = files_pair(&r, err);
     if (!rc) rc = seq_open(&r, err);
-    if (!rc) rc = out_open(&r, part.p, &fd, err);
+    if (!rc) rc = out_open(&r, &out, err);
     if (!rc) rc = pairs_compare(&r, err);
-    rc = out_close(&r, part.p, fd, rc, err);
+    rc = out_close(&r, &out, rc, err);
     if (!rc) report(&r, text, json, ret_n);
     if (!rc && text) rc = sm_buf_check(text, err);
     if (!rc && json) rc = sm_buf_check(json, err);

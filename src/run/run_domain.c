@@ -124,7 +124,7 @@ static int keep_refs(struct making *m, const struct sm_block *b, struct sm_err *
         if (!rc && !val) rc = sm_lut_add(m->r->refs, &row[m->d->usubjid], empty, &val, err);
         for (uint32_t k = 0; k < spec->nref && !rc; k++) {
             if (spec->ref[k].domain != m->index) continue;
-            sm_val v = row[spec->ref[k].var];
+            const sm_val v = sm_domain_whole(m->d, row, b->ncol, spec->ref[k].var);
             if (val[k] != SM_MISSING && !sm_val_eq(spec->texts, val[k], v)) {
                 struct sm_str detail = sm_arena_printf(
                     &m->r->arena,

@@ -9,6 +9,7 @@
 #include "sdtmill/buf.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
+#include "sdtmill/utf8.h"
 
 enum { MAX_DEPTH = 32, MAX_FILES = 1 << SM_POS_FILE_BITS };
 
@@ -110,21 +111,38 @@ static bool ignored(const struct run *r, struct sm_str name) {
     return false;
 }
 
+/* The name as findings and the manifest have it: bytes that are no UTF-8 become %XX. */
+static struct sm_str shown(struct run *r, struct sm_str name) {
+    struct sm_buf b;
+    sm_buf_init(&b, 0);
+    for (size_t bad; (bad = sm_utf8_invalid(name, NULL)) != SIZE_MAX;) {
+        sm_buf_add(&b, name.p, bad);
+        sm_buf_printf(&b, "%%%02X", (unsigned char)name.p[bad]);
+        name = sm_str_n(name.p + bad + 1, name.n - bad - 1);
+    }
+    if (b.n == 0) return name;
+    sm_buf_add_str(&b, name);
+    struct sm_str ret = b.failed ? sm_str_n(NULL, 0) : sm_arena_dup(&r->arena, sm_buf_str(&b));
+    sm_buf_free(&b);
+    return ret;
+}
+
 static int add_input(struct run *r, const char *root, struct sm_str name, struct sm_err *err) {
     const struct sm_source *src;
     const struct sm_file *file = NULL;
     int rc = claim(r, name, &src, &file, err);
     if (rc) return rc;
+    struct sm_str called = shown(r, name);
+    struct sm_str path = sm_arena_printf(&r->arena, "%s/%s", root, name.p);
+    if (!called.p || !path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
     if (!src) {
         if (!ignored(r, name))
-            sm_diags_add(r->diags, &(struct sm_diag){.code = SM_D_UNCLAIMED_FILE, .file = name},
+            sm_diags_add(r->diags, &(struct sm_diag){.code = SM_D_UNCLAIMED_FILE, .file = called},
                          -1);
         return SM_OK;
     }
-    struct sm_str path = sm_arena_printf(&r->arena, "%s/%s", root, name.p);
-    if (!path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
     struct run_input *in = &r->input[r->ninput];
-    in->in = (struct sm_input){(uint32_t)r->ninput, name, path.p, src, file};
+    in->in = (struct sm_input){(uint32_t)r->ninput, called, path.p, src, file};
     r->ninput++;
     return SM_OK;
 }

@@ -279,7 +279,8 @@ static void reported_unknown_subject_keeps_its_row(void **state) {
 static void finished_records_are_rows_of_another_domain(void **state) {
     (void)state;
     uint32_t usubjid = kit_var(&kit, "USUBJID"), day = kit_num(&kit, "DSSTDY");
-    struct sm_domain dm = {.name = SM_STR("DM"), .nvar = 2, .usubjid = 0};
+    const struct sm_var of_dm[] = {{.name = SM_STR("USUBJID")}, {.name = SM_STR("DMDY")}};
+    struct sm_domain dm = {.name = SM_STR("DM"), .var = of_dm, .nvar = 2, .usubjid = 0};
     kit.source.usubjid = NULL;
     kit_column(&kit, "ID", SM_COL_TEXT);
     kit_column(&kit, "BAD", SM_COL_TEXT);
