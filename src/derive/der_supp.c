@@ -81,10 +81,11 @@ static sm_val piece_name(struct supp *s, struct sm_str name, uint64_t piece) {
 static int put_pieces(struct supp *s, const struct sm_var *var, sm_val whole, sm_pos pos, struct sm_err *err) {
     struct sm_valbuf b;
     struct sm_str left = sm_val_text(sm_intern_texts(s->in), whole, &b);
-    size_t next, n = der_cut(left, &next);
+    size_t next;
+    (void)der_cut(left, &next);
     left = sm_str_n(left.p + next, left.n - next);
     for (uint64_t piece = 1; left.n; piece++) {
-        n = der_cut(left, &next);
+        const size_t n = der_cut(left, &next);
         int rc = put(s, var, piece_name(s, var->name, piece), sm_val_make(s->in, sm_str_n(left.p, n)), pos, err);
         if (rc != SM_OK) return rc;
         left = sm_str_n(left.p + next, left.n - next);

@@ -49,6 +49,7 @@ static int side_open(struct rver_ds *d, struct rver_file *f, struct sm_err *err)
     if (rc) return sm_fail(err, (enum sm_rc)rc, "%s", own.text);
     s->info = sm_loader_info(s->l);
     s->knows = sm_loader_knows(s->l);
+    s->xml = strcmp(sm_loader_format(s->l), "xml") == 0;
     s->binary = strcmp(sm_loader_format(s->l), "xpt") == 0 ||
                 strcmp(sm_loader_format(s->l), "sas7bdat") == 0;
     s->in = sm_loader_blocks(s->l);

@@ -4,6 +4,7 @@
 #include "rver_priv.h"
 #include "sdtmill/num.h"
 #include "sdtmill/utf8.h"
+#include "sdtmill/xmlw.h"
 
 enum { SHOWN = 60, FORGET_AT = 64 << 20 };
 
@@ -31,6 +32,9 @@ static bool cell_same(const struct rver_ds *d, const struct rver_side *x, const 
     double m, n;
     if (sm_val_eq(d->texts, a, b)) return true;
     struct sm_str s = sm_val_text(d->texts, a, &abuf), t = sm_val_text(d->texts, b, &bbuf);
+    if ((x->xml && s.n == 0 && sm_xml_impossible(t) < t.n) ||
+        (y->xml && t.n == 0 && sm_xml_impossible(s) < s.n))
+        return true; /* SM6005 */
     if (xv->is_num || yv->is_num) {
         bool loose = x->binary || y->binary || xv->is_num != yv->is_num;
         return loose && sm_num_parse(s, true, &m) && sm_num_parse(t, true, &n) && !(m < n) &&

@@ -35,6 +35,7 @@ struct rver_side { /* one format of a dataset */
     struct sm_loader *l;
     const struct sm_dsinfo *info;
     unsigned knows;
+    bool xml;      /* Dataset-XML: a text with a control character is not there */
     bool binary;   /* XPORT: numbers are doubles, no blanks at the end of texts */
     uint32_t *col; /* [variables of the reference], UINT32_MAX = none */
     struct sm_blocks in;
