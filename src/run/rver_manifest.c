@@ -131,6 +131,8 @@ static bool digest_of(struct sm_str s, char out[65]) {
 
 int run_manifest_seal(struct sm_buf *b, struct sm_err *err) {
     char digest[65];
+    int rc = sm_buf_check(b, err);
+    if (rc) return rc; /* it lacks what there was no memory for */
     struct sm_str s = sm_str_trim(sm_buf_str(b));
     if (s.n < 2 || s.p[s.n - 1] != '}')
         return sm_fail(err, SM_ESTATE, "a manifest that is no object");
