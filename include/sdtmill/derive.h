@@ -69,7 +69,6 @@ enum {
     SM_SUPP_QEVAL,
     SM_SUPP_COUNT
 };
-bool sm_supp_any(const struct sm_domain *d); /* can the domain have such records? */
 int sm_supp_rows(const struct sm_spec *spec, const struct sm_domain *d, const struct sm_block *in,
                  struct sm_intern *i, struct sm_recs *out, struct sm_err *err) SM_MUST_CHECK;
 /* RELREC records for one <relate>, from the finished blocks of both domains. Columns STUDYID

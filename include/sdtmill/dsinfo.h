@@ -39,7 +39,7 @@ struct sm_dsinfo {
     struct sm_str name, label, cls, structure,
         domain; /* dataset name; domain = parent for SUPP-- and splits */
     bool reference, repeating, is_supp;
-    bool custom; /* of the sponsor's own: the standard does not know it */
+    bool custom; /* the sponsor's own, or the SUPP-- of such: the standard does not know it */
     /* The rows and the facts of all variables but the late ones are there before the rows: folding
      * and merging leaves them as they are. No format needs the facts of late ones before its rows. */
     bool ahead;

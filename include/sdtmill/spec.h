@@ -341,14 +341,23 @@ struct sm_domain {
     const struct sm_model_ds *model; /* NULL = the sponsor's own */
     struct sm_where where;
 };
+/* How many of the first n variables go on in SUPP-- where they are long. */
+static inline uint32_t sm_domain_split(const struct sm_domain *d, uint32_t n) {
+    uint32_t split = 0;
+    for (uint32_t c = 0; c < n; c++)
+        split += d->var[c].split_supp;
+    return split;
+}
+/* Can the domain have SUPP-- records? */
+static inline bool sm_domain_supplements(const struct sm_domain *d) {
+    return d->nsupp || sm_domain_split(d, d->nvar);
+}
 /* A variable of a finished record (row: its ncol cells, as derive.h gives them out) for whoever reads
  * it: all of a text that goes on in SUPP--. */
 static inline sm_val sm_domain_whole(const struct sm_domain *d, const sm_val *row, uint32_t ncol,
                                      uint32_t var) {
-    uint32_t more = d->nvar;
     if (!d->var[var].split_supp) return row[var];
-    for (uint32_t c = 0; c < var; c++)
-        more += d->var[c].split_supp;
+    const uint32_t more = d->nvar + sm_domain_split(d, var);
     return more < ncol && row[more] != SM_MISSING ? row[more] : row[var];
 }
 struct sm_epoch {

@@ -48,8 +48,6 @@ struct supp {                        /* one block's work */
     uint32_t studyid;
 };
 
-bool sm_supp_any(const struct sm_domain *d) { return d->nsupp > 0 || sm_deriver_ncol(d) > d->nvar; }
-
 static int put(struct supp *s, const struct sm_var *var, sm_val qnam, sm_val qval, sm_pos pos, struct sm_err *err) {
     struct sm_recs *o = s->out;
     if (o->nrow == UINT32_MAX) return sm_fail(err, SM_ELIMIT, "too many supplements");

@@ -55,9 +55,7 @@ static bool leads_by_subject(const struct sm_domain *d) {
 }
 
 uint32_t sm_deriver_ncol(const struct sm_domain *d) {
-    uint32_t n = d->nvar;
-    for (uint32_t c = 0; c < d->nvar; c++) n += d->var[c].split_supp;
-    return n;
+    return d->nvar + sm_domain_split(d, d->nvar);
 }
 
 static void choose_mode(struct sm_deriver *v) {

@@ -159,7 +159,7 @@ static void add_group(struct define *f, const struct sm_dsinfo *d,
     struct def_group g = {.d = d, .domain = f->spec ? d->source : NULL, .no_data = d->rows == 0};
     sm_oid_group(d, oid, sizeof oid);
     g.oid = def_keep(f, sm_str(oid));
-    g.standard = f->has_ig && !d->custom && (!g.domain || (g.domain->model && !g.domain->custom));
+    g.standard = f->has_ig && !d->custom;
     set_class(&g);
     set_leaf(f, &g);
     for (size_t i = 0; i < n && !g.parent_label.n; i++)

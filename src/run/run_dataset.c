@@ -125,6 +125,7 @@ int run_dsinfo_of_domain(struct run *r, const struct sm_domain *d, struct sm_dsi
     i->structure = d->structure;
     i->reference = d->reference;
     i->repeating = d->repeating;
+    i->custom = d->custom || !d->model;
     i->block_ncol = sm_deriver_ncol(d);
     i->source = d;
     uint32_t n = 0;
@@ -198,6 +199,7 @@ int run_dsinfo_of_supp(struct run *r, const struct sm_domain *d, struct sm_dsinf
     i->domain = d->name;
     i->structure = SM_STR("One record per IDVAR, IDVARVAL, and QNAM value per subject");
     i->is_supp = true;
+    i->custom = d->custom || !d->model;
     i->source = d;
     return SM_OK;
 }

@@ -163,7 +163,7 @@ static int keep_supp(void *ctx, const struct sm_recs *supp, struct sm_err *err) 
 }
 
 static int collect_supp(struct making *m, const struct sm_block *b, struct sm_err *err) {
-    if (!sm_supp_any(m->d)) return SM_OK;
+    if (!sm_domain_supplements(m->d)) return SM_OK;
     sm_recs_clear(&m->scratch);
     int rc = sm_supp_rows(m->r->spec, m->d, b, m->r->spec->in, &m->scratch, err);
     return rc || !m->scratch.nrow ? rc : keep_supp(m, &m->scratch, err);
@@ -225,7 +225,7 @@ static int finish(struct making *m, struct sm_sorter *sorter, struct sm_blocks i
     p.rows = rows < ROWS_LEAST ? ROWS_LEAST : rows > ROWS_MOST ? ROWS_MOST : (uint32_t)rows;
     int rc = sm_sorter_parts(sorter, p.lead, p.rows, &p.n, err);
     if (rc) return rc;
-    if (sm_supp_any(m->d)) p.supp = keep_supp;
+    if (sm_domain_supplements(m->d)) p.supp = keep_supp;
     p.ctx = m;
     return run_write_parts(r, info, &p, keep, err);
 }

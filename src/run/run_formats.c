@@ -186,7 +186,7 @@ static int info_make(struct formats *f, const struct sm_dsinfo *from, struct sm_
                        : SM_STR("");
     d->reference = from->reference || (m && m->reference);
     d->repeating = !m || m->repeating;
-    d->custom = f->o->model && !m && !d->is_supp;
+    d->custom = f->o->model && !(d->is_supp ? model_of(f, d->domain) : m);
     for (uint32_t i = 0; i < from->nvar; i++) {
         const struct sm_dsvar *v = &from->var[i];
         const struct sm_model_var *mv = m ? sm_model_ds_var(m, v->name) : NULL;

@@ -120,7 +120,7 @@ static struct sm_str shown(struct run *r, struct sm_str name) {
         sm_buf_printf(&b, "%%%02X", (unsigned char)name.p[bad]);
         name = sm_str_n(name.p + bad + 1, name.n - bad - 1);
     }
-    if (b.n == 0) return name;
+    if (b.n == 0 && !b.failed) return name;
     sm_buf_add_str(&b, name);
     struct sm_str ret = b.failed ? sm_str_n(NULL, 0) : sm_arena_dup(&r->arena, sm_buf_str(&b));
     sm_buf_free(&b);

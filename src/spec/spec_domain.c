@@ -562,20 +562,14 @@ static void domain_twice(struct sp_load *l, struct sp_dom *x) {
         }
 }
 
-static bool has_supplements(const struct sm_domain *d) {
-    bool any = d->nsupp > 0;
-    for (uint32_t i = 0; i < d->nvar; i++)
-        any = any || d->var[i].split_supp;
-    return any;
-}
-
 /* SUPP-- of one domain and a domain of that name would be one dataset. */
 static void domain_supplements(struct sp_load *l, const struct sp_dom *x) {
     const struct sp_dom *v = l->doms.p;
     const struct sm_str name = x->d->dataset;
     if (!sm_str_starts(name, SM_STR("SUPP"))) return;
     for (uint32_t i = 0; i < l->doms.n; i++)
-        if (has_supplements(v[i].d) && sm_str_eq(v[i].d->dataset, sm_str_n(name.p + 4, name.n - 4)))
+        if (sm_domain_supplements(v[i].d) &&
+            sm_str_eq(v[i].d->dataset, sm_str_n(name.p + 4, name.n - 4)))
             sp_say(l, SM_D_MAPPING_INVALID, sp_at_attr(x->top.node, "name", 1),
                    &(struct sp_about){.mend = "take another name, or leave it to the supplements"},
                    "dataset '%.*s' is already that of the supplements of %.*s, at %.*s:%u",

@@ -24,6 +24,19 @@ struct dialect {
     uint32_t header;
 };
 
+static int read_and_close(struct rawspec *raw, const char *p, size_t n, struct sm_buf *out) {
+    if (sm_dedup_open(&raw->dedup, &raw->spec, &raw->source, &raw->err)) fail_msg("out of memory");
+    int rc = rawspec_read_n(raw, p, n);
+    sm_buf_printf(out, "%d %s\n%u records %u lines\n", rc, raw->err.text,
+                  (unsigned)raw->totals.records, (unsigned)raw->totals.lines);
+    sm_buf_add_str(out, sm_buf_str(&raw->rows));
+    sm_buf_add_str(out, sm_buf_str(&raw->lost));
+    if (sm_dedup_finish(raw->dedup, mark, out, &raw->diags, &raw->err)) fail_msg("out of memory");
+    rawspec_findings(raw, out);
+    rawspec_close(raw);
+    return rc;
+}
+
 static void read_all(const char *p, size_t n, const struct dialect *d, size_t chunk,
                      struct sm_buf *out) {
     struct rawspec raw;
@@ -36,15 +49,7 @@ static void read_all(const char *p, size_t n, const struct dialect *d, size_t ch
     raw.opts.max_record = 2000;
     raw.opts.max_field = 1000;
     rawspec_key(&raw, "1", SM_DUPS_FIRST, NULL);
-    if (sm_dedup_open(&raw.dedup, &raw.spec, &raw.source, &raw.err)) fail_msg("out of memory");
-    int rc = rawspec_read_n(&raw, p, n);
-    sm_buf_printf(out, "%d %s\n%u records %u lines\n", rc, raw.err.text,
-                  (unsigned)raw.totals.records, (unsigned)raw.totals.lines);
-    sm_buf_add_str(out, sm_buf_str(&raw.rows));
-    sm_buf_add_str(out, sm_buf_str(&raw.lost));
-    if (sm_dedup_finish(raw.dedup, mark, out, &raw.diags, &raw.err)) fail_msg("out of memory");
-    rawspec_findings(&raw, out);
-    rawspec_close(&raw);
+    (void)read_and_close(&raw, p, n, out);
 }
 
 static void check_chunks(const char *p, size_t n, const struct dialect *d, const char *name) {
@@ -147,7 +152,7 @@ static void random_texts_read_alike_in_any_chunks(void **state) {
  * asks for the line is never remembered, and tells what is right. */
 static void skips_and_expressions_read_alike_in_any_chunks(void **state) {
     (void)state;
-    #define C(n) "column('" #n "')"
+#define C(n) "column('" #n "')"
     static const char *const when[] = {C(1) " = 'a'",
                                        C(2) " = '5' and " C(1) " = 'b'",
                                        "number(" C(2) ") > 4",
@@ -189,14 +194,8 @@ static void skips_and_expressions_read_alike_in_any_chunks(void **state) {
                     raw.col[n + 2].expr = rawspec_expr(&raw, make[n]);
                 }
             rawspec_key(&raw, "1 2", SM_DUPS_FIRST, NULL);
-            if (sm_dedup_open(&raw.dedup, &raw.spec, &raw.source, &raw.err)) fail_msg("out of memory");
             sm_buf_clear(out);
-            if (rawspec_read_n(&raw, text.p, text.n)) fail_msg("%s", raw.err.text);
-            sm_buf_add_str(out, sm_buf_str(&raw.rows));
-            sm_buf_add_str(out, sm_buf_str(&raw.lost));
-            if (sm_dedup_finish(raw.dedup, mark, out, &raw.diags, &raw.err)) fail_msg("out of memory");
-            rawspec_findings(&raw, out);
-            rawspec_close(&raw);
+            if (read_and_close(&raw, text.p, text.n, out)) fail_msg("%s", out->p);
             if (!sm_str_eq(sm_buf_str(out), sm_buf_str(&want)))
                 fail_msg("study %d, chunks of %zu bytes:\n%s\nnot\n%s", i, chunk_sizes[c - 1], got.p, want.p);
         }

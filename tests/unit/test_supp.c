@@ -68,7 +68,7 @@ static void supplements_come_in_record_order_and_missing_ones_do_not_come(void *
                              val(&w, "ST01"), val(&w, "S2"), val(&w, "7"), val(&w, "Pain"), SM_MISSING, val(&w, "not seen")};
     sm_pos pos[2] = {5, 6};
     struct sm_block b = {cell, pos, 2, NVAR};
-    assert_true(sm_supp_any(&w.d));
+    assert_true(sm_domain_supplements(&w.d));
     assert_int_equal(sm_supp_rows(&w.spec, &w.d, &b, w.in, &w.out, NULL), SM_OK);
     assert_int_equal(w.out.nrow, 3);
     assert_row(&w, 0, "ST01|AE|S1|AESEQ|1|AEFLAG|A Flag|Y|CRF|");
