@@ -19,6 +19,9 @@
 #define SM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define SM_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define SM_UNUSED __attribute__((unused))
+/* Inlined wherever it is called. What does nothing but ask for memory (__builtin_prefetch) has to be: gcc finds that
+ * such a function has no effect and leaves calls of it out. */
+#define SM_INLINE inline __attribute__((always_inline))
 
 /* Outcome of every fallible function. 0 and 1 are success; negative values are failures. */
 enum sm_rc {

@@ -5,7 +5,7 @@
 
 #include "sdtmill/scan.h"
 
-#define SCAN_INLINE static inline __attribute__((always_inline))
+#define SCAN_INLINE static SM_INLINE
 
 /* ---- what the masks say ------------------------------------------------------------------------
  */

@@ -90,7 +90,7 @@ void map_kinds_begin(struct map_plan *p) {
         s->of = NULL;
 }
 
-static inline __attribute__((always_inline)) bool is_kind(const sm_val *a, const sm_val *b,
+static SM_INLINE bool is_kind(const sm_val *a, const sm_val *b,
                                                           uint32_t ncol) {
     bool same = true;
     for (uint32_t c = 0; c < ncol && same; c++)
@@ -98,7 +98,7 @@ static inline __attribute__((always_inline)) bool is_kind(const sm_val *a, const
     return same;
 }
 
-static inline __attribute__((always_inline)) uint8_t kind_of(struct map_kinds *s, const sm_val *v,
+static SM_INLINE uint8_t kind_of(struct map_kinds *s, const sm_val *v,
                                                              uint32_t ncol) {
     uint64_t h = 0;
     for (uint32_t c = 0; c < ncol; c++)
@@ -112,7 +112,7 @@ static inline __attribute__((always_inline)) uint8_t kind_of(struct map_kinds *s
 }
 
 /* Kinds of n rows; numbers of each kind are added to count. */
-static inline __attribute__((always_inline)) void
+static SM_INLINE void
 kinds_of_rows(struct map_kinds *s, const sm_val *const *col, uint32_t ncol, uint32_t n, uint8_t *of,
               uint32_t *count) {
     sm_val v[MAP_KEYS] = {0}, last[MAP_KEYS];

@@ -22,7 +22,7 @@ void map_memo_forget(struct map_memo *memo) {
     if (memo->cell) memset(memo->cell, 0, memo_bytes(memo->bits, memo->width));
 }
 
-static inline __attribute__((always_inline)) uint64_t memo_hash(const sm_val *key, uint32_t nkey) {
+static SM_INLINE uint64_t memo_hash(const sm_val *key, uint32_t nkey) {
     uint64_t h = (key[0] ^ key[0] >> 32) * UINT64_C(0x9E3779B97F4A7C15);
     for (uint32_t i = 1; i < nkey; i++)
         h = ((h ^ h >> 29) + (key[i] ^ key[i] >> 32)) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -151,19 +151,19 @@ struct memo_view {
     uint32_t shift, width;
 };
 
-static inline __attribute__((always_inline)) void memo_key(const struct memo_view *v, uint32_t nkey,
+static SM_INLINE void memo_key(const struct memo_view *v, uint32_t nkey,
                                                            bool dense, uint32_t k, sm_val *key) {
     key[0] = dense ? v->src[0].base[k] : map_src_at(&v->src[0], k);
     for (uint32_t i = 1; i < nkey; i++)
         key[i] = dense ? v->src[i].base[k] : map_src_at(&v->src[i], k);
 }
 
-static inline __attribute__((always_inline)) const sm_val *
+static SM_INLINE const sm_val *
 memo_entry(const struct memo_view *v, uint32_t nkey, const sm_val *key) {
     return v->cell + (memo_hash(key, nkey) >> v->shift) * v->width;
 }
 
-static inline __attribute__((always_inline)) void memo_ask(const struct memo_view *v, uint32_t nkey,
+static SM_INLINE void memo_ask(const struct memo_view *v, uint32_t nkey,
                                                            bool dense, uint32_t k) {
     sm_val key[MAP_KEYS];
     if (k >= v->sel->n) return;
@@ -172,7 +172,7 @@ static inline __attribute__((always_inline)) void memo_ask(const struct memo_vie
 }
 
 /* The outputs for entry k of the selection: in the memo, or in tmp. dense: every cell is at k. */
-static inline __attribute__((always_inline)) const sm_val *
+static SM_INLINE const sm_val *
 memo_look(const struct memo_view *v, uint32_t nkey, bool dense, uint32_t k, sm_val *tmp) {
     sm_val key[MAP_KEYS];
     memo_key(v, nkey, dense, k, key);
@@ -184,7 +184,7 @@ memo_look(const struct memo_view *v, uint32_t nkey, bool dense, uint32_t k, sm_v
     return memo_miss(v->m, v->r, v->sel, k, key, tmp);
 }
 
-static inline __attribute__((always_inline)) void memo_loop(const struct memo_view *view,
+static SM_INLINE void memo_loop(const struct memo_view *view,
                                                             const struct memo_out *out,
                                                             uint32_t nkey, bool one, bool dense) {
     const struct memo_view v = *view;
@@ -319,7 +319,7 @@ static void test_plain(struct map_run *m, struct map_rule *r, const struct map_s
     }
 }
 
-static inline __attribute__((always_inline)) void
+static SM_INLINE void
 test_loop(const struct memo_view *view, struct map_split *ret, uint32_t nkey, bool dense) {
     const struct memo_view v = *view;
     sm_val tmp[MAP_OUTS] = {SM_MISSING};

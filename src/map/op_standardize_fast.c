@@ -6,7 +6,7 @@
  * units table. A kind or number that needs a finding, a sign or more digits than fit is not
  * easy. */
 
-enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 16, WAYS = 8, PLACES = 6, DIGITS = 12, TILE = 32 };
+enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 16, WAYS = 8, PLACES = 6, DIGITS = 12, TILE = 32, PAGE = 4096 };
 #define NOT_FIXED INT64_MIN
 
 struct std_kind {
@@ -36,8 +36,12 @@ static bool std_ready(struct sm_map_worker *w, struct map_rule *r) {
     if (r->std) return true;
     if (!map_memo_may(w, sizeof *r->std)) return false;
     r->std = sm_alloc(1, sizeof *r->std);
-    if (r->std) w->memo_bytes += sizeof *r->std;
-    return r->std != NULL;
+    if (!r->std) return false;
+    /* a page that is read before it is written comes twice, and then all threads wait */
+    for (size_t i = 0; i < SM_ARRAY_LEN(r->std->number); i += PAGE / sizeof *r->std->number)
+        *(volatile sm_val *)&r->std->number[i].in = SM_MISSING;
+    w->memo_bytes += sizeof *r->std;
+    return true;
 }
 
 /* A decimal of few digits and no more than PLACES places, times 10 to the power of PLACES. */

@@ -10,39 +10,70 @@ bool read_memo_open(struct read_memos *t, uint32_t size) {
     if (!p) return false;
     size_t past = (uintptr_t)p % sizeof *t->m;
     struct read_memo *m = (struct read_memo *)(void *)(p + (past ? sizeof *t->m - past : 0));
-    *t = (struct read_memos){p, m, size, 0};
+    *t = (struct read_memos){.memory = p, .m = m, .size = size};
     return true;
 }
 
-/* What keeps missing gets more places, empty ones: what is needed comes back. */
+static struct read_memo *memo_place(struct read_memos *t, uint64_t hash) {
+    return &t->m[hash >> 32 & (t->size - 1)];
+}
+static struct read_memo *memo_other(struct read_memos *t, struct read_memo *m) {
+    return &t->m[(size_t)(m - t->m) ^ 1];
+}
+static bool memo_is(const struct read_memo *m, const void *who, const uint64_t key[READ_KEY]) {
+    uint64_t differ = 0;
+    for (size_t i = 0; i < READ_KEY; i++)
+        differ |= m->key[i] ^ key[i];
+    return m->who == who && differ == 0;
+}
+
+/* More places: soon where what is asked for comes again, late where it hardly does. */
 static void memo_grow(struct sm_read_worker *w, struct read_memos *t) {
     const uint32_t size = t->size * 4;
     const uint64_t more = (uint64_t)(size - t->size) * sizeof *t->m;
-    t->missed = 0;
+    const bool again = t->looks - t->missed > t->missed / 4;
+    if (!again && t->missed <= t->size * 2) return;
+    t->looks = t->missed = 0;
     if (size > READ_MEMO_MOST || more > w->memo_room) return;
-    void *was = t->memory;
-    if (!read_memo_open(t, size)) return;
-    sm_free(was);
+    struct read_memos now;
+    if (!read_memo_open(&now, size)) return;
+    for (uint32_t i = 0; i < t->size; i++) {
+        const struct read_memo *m = &t->m[i];
+        if (!m->who) continue;
+        struct read_memo *to = memo_place(&now, m->hash);
+        *(to->who ? memo_other(&now, to) : to) = *m;
+    }
+    sm_free(t->memory);
+    *t = now;
     w->memo_room -= more;
 }
 
-struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
-                                 const uint64_t key[READ_KEY], size_t n, bool *ret_hit) {
-    if (t->missed > t->size * 2) memo_grow(w, t);
+uint64_t read_memo_hash(const uint64_t key[READ_KEY], size_t n) {
     uint64_t h = n * UINT64_C(0x9E3779B97F4A7C15);
     size_t words = n > (READ_KEY - 1) * sizeof *key ? READ_KEY : n / sizeof *key + 1;
     for (size_t i = 0; i < words; i++)
         h = (h ^ key[i]) * UINT64_C(0xD6E8FEB86659FD93);
-    struct read_memo *m = &t->m[h >> 32 & (t->size - 1)];
-    uint64_t differ = 0;
-    for (size_t i = 0; i < words; i++)
-        differ |= m->key[i] ^ key[i];
-    *ret_hit = m->who == who && differ == 0;
-    if (!*ret_hit) {
-        t->missed++;
-        m->who = NULL;
-        memcpy(m->key, key, sizeof m->key);
+    return h;
+}
+
+/* A key has two places, side by side; in the first is the latest that was not known. */
+struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
+                                 const uint64_t key[READ_KEY], uint64_t hash, bool *ret_hit) {
+    struct read_memo *m = memo_place(t, hash), *other = memo_other(t, m);
+    t->looks++;
+    *ret_hit = true;
+    if (memo_is(m, who, key)) return m;
+    if (memo_is(other, who, key)) return other;
+    *ret_hit = false;
+    if (m->who && other->who && ++t->missed > t->size / 2) {
+        memo_grow(w, t);
+        m = memo_place(t, hash);
+        other = memo_other(t, m);
     }
+    if (m->who) *other = *m;
+    m->who = NULL;
+    m->hash = hash;
+    memcpy(m->key, key, sizeof m->key);
     return m;
 }
 
@@ -92,7 +123,8 @@ static sm_val cell_make(struct read_job *j, const struct read_cell *cell, struct
     if (s.n <= READ_SHORT || s.n > sizeof key) return read_convert(j, cell, SM_MISSING, s);
     memcpy(key, s.p, s.n);
     bool hit;
-    struct read_memo *m = read_memo_find(j->w, &j->w->memo[cell->memo], cell->fc, key, s.n, &hit);
+    struct read_memo *m = read_memo_find(j->w, &j->w->memo[cell->memo], cell->fc, key,
+                                         read_memo_hash(key, s.n), &hit);
     if (hit) return m->v;
     j->found = false;
     m->v = read_convert(j, cell, SM_MISSING, s);

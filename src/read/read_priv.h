@@ -187,15 +187,17 @@ bool read_is_cut(struct sm_str text);
 
 /* ---- workers --------------------------------------------------------------------------------- */
 struct read_memo { /* what a text, or a tuple of values, became the last time */
-    const void *who;
+    const void *who; /* NULL: nothing is known */
     uint64_t key[READ_KEY]; /* the text and zeros: it has no NUL */
     sm_val v;
-    uint64_t unused[2]; /* an entry is a line of the cache */
+    uint64_t hash; /* of the key */
+    uint64_t unused; /* an entry is a line of the cache */
 };
 struct read_memos {
     void *memory;
     struct read_memo *m; /* [size], READ_MEMO at first */
-    uint32_t size, missed;
+    uint32_t size;
+    uint32_t looks, missed; /* since the size is that; missed: what took another's place */
 };
 struct read_short { /* the same of a text of at most READ_SHORT bytes, uncleaned */
     uint64_t key[2];
@@ -278,9 +280,15 @@ void read_cells(struct read_job *j, const struct read_plan *plan, sm_val *const 
 /* Values of the raw columns that an expression reads. */
 void read_inputs(struct read_job *j, const struct sm_slot *input, size_t n);
 bool read_memo_open(struct read_memos *t, uint32_t size); /* empty; memory to be freed */
-/* The place of a key of n bytes (SIZE_MAX: all of it), until the next call. */
+/* Hash of a key of n bytes (SIZE_MAX: all of it). */
+uint64_t read_memo_hash(const uint64_t key[READ_KEY], size_t n);
+/* The place of a key, until the next call. */
 struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
-                                 const uint64_t key[READ_KEY], size_t n, bool *ret_hit);
+                                 const uint64_t key[READ_KEY], uint64_t hash, bool *ret_hit);
+/* That place is going to be asked for. */
+static SM_INLINE void read_memo_ask(const struct read_memos *t, uint64_t hash) {
+    __builtin_prefetch(&t->m[hash >> 32 & (t->size - 1)]);
+}
 void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot);
 /* n records under way from the kth on to canonical rows. */
 void read_rows(struct read_job *j, uint32_t k, uint32_t n);

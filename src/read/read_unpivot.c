@@ -48,14 +48,15 @@ static sm_val rows_eval(struct read_job *j, uint32_t which, uint32_t row) {
     return sm_expr_eval(j->r->subject[which].e, &j->row_env);
 }
 
-static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
+struct rows_key {
+    uint64_t of[READ_KEY], hash;
+};
+
+static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row,
+                        const struct rows_key *k) {
     const struct read_subject *s = &j->r->subject[which];
-    if (!s->keep) return rows_eval(j, which, row);
-    uint64_t key[READ_KEY] = {0};
-    for (uint32_t i = 0; i < s->ncol; i++)
-        key[i] = j->b->col[s->col[i]][row];
     bool hit;
-    struct read_memo *m = read_memo_find(j->w, &j->w->memo[s->memo], s->e, key, SIZE_MAX, &hit);
+    struct read_memo *m = read_memo_find(j->w, &j->w->memo[s->memo], s->e, k->of, k->hash, &hit);
     if (!hit) {
         j->found = false;
         m->v = rows_eval(j, which, row);
@@ -64,8 +65,35 @@ static sm_val rows_name(struct read_job *j, uint32_t which, uint32_t row) {
     return m->v;
 }
 
-/* USUBJID or SUBJID behind the canonical columns. A subject's rows stand together, so what it is
- * made of mostly stands in the row above too. */
+/* A subject's rows stand together, so what its name is made of mostly stands in the row above too.
+ * The others are asked for together: with many subjects each is far from the processor. */
+static void rows_names(struct read_job *j, uint32_t which, uint32_t row, uint32_t n, sm_val *to) {
+    const struct read_subject *s = &j->r->subject[which];
+    const sm_val *col[READ_KEY];
+    struct rows_key key[READ_ROWS];
+    uint32_t at[READ_ROWS + 1], many = 0;
+    for (uint32_t i = 0; i < READ_KEY; i++)
+        col[i] = j->b->col[s->col[i < s->ncol ? i : 0]] + row;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0 && ((col[0][i] ^ col[0][i - 1]) | (col[1][i] ^ col[1][i - 1]) |
+                      (col[2][i] ^ col[2][i - 1]) | (col[3][i] ^ col[3][i - 1])) == 0)
+            continue;
+        struct rows_key *k = &key[many];
+        at[many++] = i;
+        for (uint32_t c = 0; c < READ_KEY; c++)
+            k->of[c] = col[c][i];
+        k->hash = read_memo_hash(k->of, SIZE_MAX);
+        read_memo_ask(&j->w->memo[s->memo], k->hash);
+    }
+    at[many] = n;
+    for (uint32_t k = 0; k < many; k++) {
+        const sm_val v = rows_name(j, which, row + at[k], &key[k]);
+        for (uint32_t i = at[k]; i < at[k + 1]; i++)
+            to[i] = v;
+    }
+}
+
+/* USUBJID or SUBJID behind the canonical columns. */
 static void rows_subject(struct read_job *j, uint32_t which, uint32_t row, uint32_t n) {
     const struct read_subject *s = &j->r->subject[which];
     sm_val *const *col = j->b->col, *to = col[j->r->source->ncolumn + which] + row;
@@ -74,17 +102,12 @@ static void rows_subject(struct read_job *j, uint32_t which, uint32_t row, uint3
             to[i] = s->e ? col[s->col[0]][row + i] : SM_MISSING;
         return;
     }
-    const sm_val *key[READ_KEY];
-    for (uint32_t i = 0; i < READ_KEY; i++)
-        key[i] = col[s->col[i < s->ncol ? i : 0]] + row;
     j->subject = true;
-    for (uint32_t i = 0; i < n; i++) {
-        bool same = i > 0 && s->keep;
-        if (same)
-            same = ((key[0][i] ^ key[0][i - 1]) | (key[1][i] ^ key[1][i - 1]) |
-                    (key[2][i] ^ key[2][i - 1]) | (key[3][i] ^ key[3][i - 1])) == 0;
-        to[i] = same ? to[i - 1] : rows_name(j, which, row + i);
-    }
+    if (s->keep)
+        rows_names(j, which, row, n, to);
+    else
+        for (uint32_t i = 0; i < n; i++)
+            to[i] = rows_eval(j, which, row + i);
     j->subject = false;
 }
 
@@ -166,7 +189,8 @@ static const struct sm_skip *rows_skip(struct read_job *j) {
         read_inputs(j, s->in, s->n);
         for (uint32_t i = 0; i < s->n; i++)
             key[i] = j->w->raw[s->in[i].index];
-        struct read_memo *m = read_memo_find(j->w, &j->w->memo[s->memo], all, key, SIZE_MAX, &hit);
+        struct read_memo *m = read_memo_find(j->w, &j->w->memo[s->memo], all, key,
+                                             read_memo_hash(key, SIZE_MAX), &hit);
         j->found = false;
         if (!hit) m->v = first_skip(j);
         if (!hit && !j->found) m->who = all;

@@ -261,7 +261,7 @@ sm_val pool_make(struct sm_intern *in, struct sm_str s) {
 }
 
 /* The memory of the text that has this hash, most likely. */
-static void ask_for_text(const struct sm_intern *in, uint32_t hash) {
+static SM_INLINE void ask_for_text(const struct sm_intern *in, uint32_t hash) {
     const struct place *b = front_bucket(in, hash);
     for (size_t i = 0; i < FRONT_WAYS && b[i].id; i++)
         if (b[i].hash == hash) __builtin_prefetch(pool_get(&in->texts->dir, b[i].id));

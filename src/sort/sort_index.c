@@ -26,7 +26,7 @@ static inline const struct sm_pack *pack_at(const struct sort_index *x, uint32_t
 }
 
 /* Asks for the memory of a record. */
-static inline void fetch(const struct sort_index *x, uint32_t number) {
+static SM_INLINE void fetch(const struct sort_index *x, uint32_t number) {
     const struct sort_place *at = &x->place[pack_of(number)];
     const uint8_t *record = at->data + (size_t)row_of(number) * at->stride;
     __builtin_prefetch(record);
@@ -34,7 +34,7 @@ static inline void fetch(const struct sort_index *x, uint32_t number) {
 }
 
 /* Asks for what opens it. */
-static inline void fetch_view(const struct sort_index *x, uint32_t number) {
+static SM_INLINE void fetch_view(const struct sort_index *x, uint32_t number) {
     const uint8_t *at = (const uint8_t *)x->view[pack_of(number)];
     for (const uint8_t *end = at + x->place[pack_of(number)].view; at < end; at += 64)
         __builtin_prefetch(at);
