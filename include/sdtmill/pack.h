@@ -140,6 +140,7 @@ struct sm_unpack {
     const sm_val *fixed; /* [ncol] a record with the constant columns */
     const struct sm_unpack_cell *coded; /* [ncoded] cells with codes */
     uint32_t stride, ncol, ncoded, nplain;
+    uint32_t nfar; /* of coded[]: the first ones, whose values are too many to be near */
     struct sm_unpack_cell pos[2];  /* position: its upper part, its copy */
     struct sm_unpack_cell plain[]; /* [nplain] the others; then coded[] and fixed[] */
 };
@@ -154,6 +155,12 @@ void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other);
 
 static inline uint64_t sm_unpack_bits(const struct sm_unpack_cell *c, const uint8_t *record) {
     return sm_pack_load(record + c->at) >> c->by & c->mask;
+}
+/* Asks for what sm_unpack_row reads beside the record, which is near already. */
+static SM_INLINE void sm_unpack_ask(const struct sm_unpack *u, uint32_t row) {
+    const uint8_t *record = u->data + (size_t)row * u->stride;
+    for (const struct sm_unpack_cell *c = u->coded, *end = c + u->nfar; c < end; c++)
+        __builtin_prefetch(&c->val[sm_unpack_bits(c, record)]);
 }
 static inline sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, sm_val *out) {
     const uint8_t *record = u->data + (size_t)row * u->stride;

@@ -2,6 +2,8 @@
 /* unpack.c - packs opened: one record, many of them, or with doubts. */
 #include "sdtmill/pack.h"
 
+enum { FAR = 4096 }; /* values that a cache near the processor does not hold beside all else */
+
 static sm_pos row_pos(const struct sm_pack *k, const uint8_t *record) {
     const struct sm_pack_field *f = k->field + k->ncol;
     uint64_t hi = f[0].base + sm_pack_bits(&f[0], record);
@@ -49,10 +51,14 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
     for (uint32_t c = 0; c < k->ncol; c++)
         if (!f[c].coded && f[c].width) u->plain[u->nplain++] = cell_of(&f[c], c);
     struct sm_unpack_cell *coded = u->plain + u->nplain;
-    for (uint32_t c = 0; c < k->ncol; c++) {
-        if (!f[c].coded || !f[c].width) continue;
-        coded[u->ncoded] = cell_of(&f[c], c);
-        coded[u->ncoded++].val = p->dict[c - f[c].like].val + f[c].base;
+    for (int far = 1; far >= 0; far--) {
+        for (uint32_t c = 0; c < k->ncol; c++) {
+            const struct sm_dict *d = &p->dict[c - f[c].like];
+            if (!f[c].coded || !f[c].width || (d->n > FAR) != far) continue;
+            coded[u->ncoded] = cell_of(&f[c], c);
+            coded[u->ncoded++].val = d->val + f[c].base;
+        }
+        if (far) u->nfar = u->ncoded;
     }
     u->coded = coded;
     sm_val *fixed = (sm_val *)(void *)(coded + u->ncoded);
