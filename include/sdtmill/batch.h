@@ -50,9 +50,12 @@ struct sm_batch {
     uint32_t nlost; /* records that became no row: UNREADABLE, or FILTERED by <skip>/skip-empty */
     struct sm_verdict *verdict; /* [nrow], filled by map */
     /* Set before parsing, NULL = none: [ncol] columns of plain text that are hardly read. Their
-     * longer texts are not made into values: such a cell is a place in `bytes` (sm_val_is_late). */
+     * longer texts are not made into values: such a cell is a place in `bytes`, or in `more` as if
+     * that followed (sm_val_is_late). */
     const uint8_t *late;
-    const char *bytes; /* of the chunk */
+    struct sm_str bytes; /* of the chunk */
+    char *more;          /* texts that had to be cleaned */
+    size_t nmore, more_cap;
     /* Raw cell and header behind a canonical column, for findings. */
     struct sm_raw_cell (*raw)(const struct sm_batch *b, uint32_t row, uint32_t column,
                               struct sm_str *ret_header);
@@ -69,7 +72,9 @@ static inline sm_val sm_val_make_late(size_t at, size_t n) {
     return (sm_val)3 << 56 | (sm_val)n << 32 | (sm_val)at;
 }
 static inline struct sm_str sm_val_late_text(const struct sm_batch *b, sm_val v) {
-    return (struct sm_str){b->bytes + (uint32_t)v, (size_t)(v >> 32 & 0xFFFFFF)};
+    const size_t at = (uint32_t)v;
+    return (struct sm_str){at < b->bytes.n ? b->bytes.p + at : b->more + (at - b->bytes.n),
+                           (size_t)(v >> 32 & 0xFFFFFF)};
 }
 
 struct sm_recs {

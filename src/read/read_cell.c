@@ -103,6 +103,24 @@ static inline bool cell_can_wait(const struct read_job *j, struct sm_str s) {
     return at < c->n && s.n <= c->n - at && s.n <= 0xFFFFFF && c->n <= UINT32_MAX;
 }
 
+/* A text that does not is kept in the batch. False when there is no room. */
+static bool cell_keep(struct read_job *j, struct sm_str s, size_t *ret_at) {
+    struct sm_batch *b = j->b;
+    *ret_at = b->bytes.n + b->nmore;
+    if (s.n > 0xFFFFFF || *ret_at + s.n > UINT32_MAX) return false;
+    if (b->nmore + s.n > b->more_cap) {
+        const size_t cap = 2 * (b->nmore + s.n);
+        char *to = sm_arena_raw(&b->arena, cap);
+        if (!to) return false;
+        if (b->nmore) memcpy(to, b->more, b->nmore);
+        b->more = to;
+        b->more_cap = cap;
+    }
+    memcpy(b->more + b->nmore, s.p, s.n);
+    b->nmore += s.n;
+    return true;
+}
+
 static struct sm_str cell_clean(const struct read_job *j, struct sm_str s) {
     if (j->span->flags & SM_SPAN_BREAK || !(j->f->ascii || sm_utf8_is_ascii(s)))
         return read_clean(s, &j->w->clean);
@@ -116,8 +134,11 @@ static struct sm_str cell_clean(const struct read_job *j, struct sm_str s) {
 static sm_val cell_make(struct read_job *j, const struct read_cell *cell, struct sm_str s) {
     if (!j->f->tidy) s = cell_clean(j, s);
     if (s.n == 0) return SM_MISSING;
-    if (cell->way == READ_TEXT && s.n > 7 && cell_is_late(j, cell) && cell_can_wait(j, s))
-        return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
+    if (cell->way == READ_TEXT && s.n > 7 && cell_is_late(j, cell)) {
+        size_t at;
+        if (cell_can_wait(j, s)) return sm_val_make_late((size_t)(s.p - j->c->data), s.n);
+        if (cell_keep(j, s, &at)) return sm_val_make_late(at, s.n);
+    }
     if (cell->way == READ_TEXT || cell_is_plain_number(cell, s)) return sm_val_make(j->w->in, s);
     uint64_t key[READ_KEY] = {0};
     if (s.n <= READ_SHORT || s.n > sizeof key) return read_convert(j, cell, SM_MISSING, s);

@@ -143,7 +143,9 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     b->row_hash = hash ? hashes : NULL;
     b->reader = back;
     b->raw = batch_raw;
-    b->bytes = c->data;
+    b->bytes = (struct sm_str){c->data, c->n};
+    b->more = NULL;
+    b->nmore = b->more_cap = 0;
     b->file = r->input->index;
     b->file_name = r->input->name;
     b->nrow = 0;

@@ -133,7 +133,8 @@ static int dict_lengthen(struct sm_dict *d, struct sm_err *err) {
 static int dict_room(struct sm_packer *p, struct sm_dict *d, struct sm_err *err) {
     if (d->n >= d->most || d->nwas == SM_DICT_GROWTHS) return SM_EOF;
     uint64_t was = dict_bytes(d);
-    bool wider = d->n >= d->nplace / 2;
+    /* few values have most places for themselves */
+    bool wider = d->n >= d->nplace / (d->n < DICT_NEAR ? 8 : 2);
     bool longer = d->n >= d->cap;
     uint64_t more =
         (wider ? d->nplace * sizeof *d->place : 0) + (longer ? 2 * d->cap * sizeof *d->val : 0);
@@ -180,7 +181,7 @@ static inline uint32_t codes_of(const struct sm_dict *d, const sm_val *v, size_t
 /* The same where neither places nor values are near: those of a tile are asked for together. */
 static uint32_t codes_far(const struct sm_dict *d, const sm_val *v, size_t step, uint32_t n,
                           uint32_t *out) {
-    enum { TOGETHER = 32 };
+    enum { TOGETHER = 256 };
     for (uint32_t i = 0; i < n;) {
         const uint32_t many = n - i < TOGETHER ? n - i : TOGETHER;
         size_t at[TOGETHER];

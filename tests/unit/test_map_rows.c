@@ -218,18 +218,23 @@ static void a_text_that_waits_becomes_a_value_only_where_a_rule_asks(void **stat
     KIT_ROW(&kit, "", "ND", "");
     KIT_ROW(&kit, "", "1.5", "");
     KIT_ROW(&kit, "", "ND", "short");
+    KIT_ROW(&kit, "", "ND", "");
     kit_worker(&kit);
     kit.batch.late = sm_map_late(kit.worker, &kit.domain, &kit.from);
     assert_non_null(kit.batch.late);
     assert_int_equal(kit.batch.late[result], 0);
     assert_int_equal(kit.batch.late[comment], 1);
-    kit.batch.bytes = bytes;
+    static char more[] = "cleaned comment";
+    kit.batch.bytes = sm_str(bytes);
+    kit.batch.more = more;
     kit.batch.col[comment][0] = sm_val_make_late(0, 13);
     kit.batch.col[comment][1] = sm_val_make_late(15, 14);
+    kit.batch.col[comment][3] = sm_val_make_late(sizeof bytes - 1, sizeof more - 1);
     kit_run(&kit);
     assert_string_equal(kit_out(&kit, 0, v), "first comment");
     assert_string_equal(kit_out(&kit, 1, v), "");
     assert_string_equal(kit_out(&kit, 2, v), "short");
+    assert_string_equal(kit_out(&kit, 3, v), "cleaned comment");
     assert_true(sm_val_is_late(kit.batch.col[comment][1]));
     kit.batch.late = NULL;
 }

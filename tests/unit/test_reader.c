@@ -317,43 +317,80 @@ static void known_records_are_passed_over(void **state) {
     expect("3|2|0|2\n5|4|0|4\n", "");
 }
 
+/* A file that was read as one chunk, and its batch. */
+static struct whole {
+    FILE *file;
+    struct sm_reader *reader;
+    struct sm_chunk *chunk;
+    struct sm_batch b;
+} whole;
+
+static void whole_read(const char *text, const uint8_t *late) {
+    static char path[64];
+    static struct sm_input input;
+    whole.chunk = NULL;
+    whole.file = tmpfile();
+    assert_non_null(whole.file);
+    assert_true(fputs(text, whole.file) >= 0 && fflush(whole.file) == 0);
+    (void)snprintf(path, sizeof path, "/dev/fd/%d", fileno(whole.file));
+    input = (struct sm_input){.name = SM_STR("x"), .path = path, .source = &raw.source, .file = &raw.file};
+    sm_batch_init(&whole.b);
+    whole.b.late = late;
+    assert_int_equal(sm_reader_open(&whole.reader, &raw.spec, &input, NULL, &raw.diags, &raw.err), SM_OK);
+    assert_int_equal(sm_reader_chunk(whole.reader, &whole.chunk, &raw.diags, &raw.err), SM_OK);
+    assert_int_equal(
+        sm_reader_parse(whole.reader, raw.worker, whole.chunk, NULL, 0, &whole.b, &raw.err), SM_OK);
+}
+
+static void whole_close(void) {
+    sm_batch_free(&whole.b);
+    sm_chunk_free(whole.chunk);
+    sm_reader_close(whole.reader);
+    (void)fclose(whole.file);
+    rawspec_close(&raw);
+}
+
 /* What findings ask of a batch after it was read. */
 static void raw_cells_can_be_looked_up_again(void **state) {
     (void)state;
     begin("A B");
-    FILE *f = tmpfile();
-    assert_non_null(f);
-    assert_true(fputs("B,A\r\n\"x \"\"y\",\xE4\r\n", f) >= 0 && fflush(f) == 0);
-    char path[64];
-    (void)snprintf(path, sizeof path, "/dev/fd/%d", fileno(f));
     raw.file.encoding = SM_STR("ISO-8859-1");
-    struct sm_input input = {
-        .name = SM_STR("x"), .path = path, .source = &raw.source, .file = &raw.file};
-    struct sm_reader *reader;
-    struct sm_chunk *chunk = NULL;
-    struct sm_batch b;
-    sm_batch_init(&b);
-    assert_int_equal(sm_reader_open(&reader, &raw.spec, &input, NULL, &raw.diags, &raw.err), SM_OK);
-    assert_int_equal(sm_reader_chunk(reader, &chunk, &raw.diags, &raw.err), SM_OK);
-    assert_int_equal(sm_reader_parse(reader, raw.worker, chunk, NULL, 0, &b, &raw.err), SM_OK);
+    whole_read("B,A\r\n\"x \"\"y\",\xE4\r\n", NULL);
     struct sm_str header;
-    struct sm_raw_cell cell = b.raw(&b, 0, 0, &header);
+    struct sm_raw_cell cell = whole.b.raw(&whole.b, 0, 0, &header);
     assert_true(sm_str_eq_c(cell.text, "\xC3\xA4") && cell.field == 2 && sm_str_eq_c(header, "A"));
-    cell = b.raw(&b, 0, 1, &header);
+    cell = whole.b.raw(&whole.b, 0, 1, &header);
     assert_true(sm_str_eq_c(cell.text, "x \"y") && cell.field == 1 && sm_str_eq_c(header, "B"));
     struct sm_buf out;
     sm_buf_init(&out, 0);
-    sm_reader_raw_header(reader, &out);
-    sm_chunk_raw_record(reader, chunk, 0, &out);
+    sm_reader_raw_header(whole.reader, &out);
+    sm_chunk_raw_record(whole.reader, whole.chunk, 0, &out);
     assert_string_equal(out.p, "B,A\r\n\"x \"\"y\",\xE4\r\n");
-    assert_int_equal(sm_chunk_first_record(chunk), 1);
-    assert_int_equal(sm_chunk_records(chunk), 1);
+    assert_int_equal(sm_chunk_first_record(whole.chunk), 1);
+    assert_int_equal(sm_chunk_records(whole.chunk), 1);
     sm_buf_free(&out);
-    sm_batch_free(&b);
-    sm_chunk_free(chunk);
-    sm_reader_close(reader);
-    (void)fclose(f);
-    rawspec_close(&raw);
+    whole_close();
+}
+
+static void texts_that_wait_are_those_of_the_cells(void **state) {
+    (void)state;
+    static const uint8_t late[] = {0, 1};
+    static const char *const want[] = {"a plain comment", "with a break", "blanks around", "short",
+                                       "a \"quoted\" one", "\xC3\xA4 is no ASCII", ""};
+    begin("A B");
+    whole_read("A,B\n1,a plain comment\n2,\"with\r\na break\"\n3,  blanks around \n4,short\n"
+               "5,\"a \"\"quoted\"\" one\"\n6,\xC3\xA4 is no ASCII\n7,\n",
+               late);
+    assert_int_equal(whole.b.nrow, SM_ARRAY_LEN(want));
+    for (uint32_t i = 0; i < whole.b.nrow; i++) {
+        const sm_val v = whole.b.col[1][i];
+        struct sm_valbuf buf;
+        assert_int_equal(sm_val_is_late(v), strlen(want[i]) > 7);
+        struct sm_str s = sm_val_is_late(v) ? sm_val_late_text(&whole.b, v)
+                                            : sm_val_text(raw.spec.texts, v, &buf);
+        assert_true(sm_str_eq_c(s, want[i]));
+    }
+    whole_close();
 }
 
 static int read_file(const char *name) {
@@ -426,6 +463,7 @@ int main(void) {
         cmocka_unit_test(long_fields_cost_a_row_and_long_records_the_file),
         cmocka_unit_test(known_records_are_passed_over),
         cmocka_unit_test(raw_cells_can_be_looked_up_again),
+        cmocka_unit_test(texts_that_wait_are_those_of_the_cells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
