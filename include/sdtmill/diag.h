@@ -62,6 +62,8 @@ struct sm_diags { /* a list with its own memory */
 struct sm_diags_walk { /* starts zeroed */
     struct sm_diag diag;
     char detail[SM_DIAG_DETAIL]; /* where diag.detail may lie */
+    const void *shape; /* of sm_diags_get: the same for findings that differ in line, value, subject
+                        * and detail alone, as long as the list stays as it is */
     const void *at;
     size_t i;
 };

@@ -25,10 +25,14 @@ static int cmp_detail(const struct diag_row *a, const struct diag_row *b) {
     return sm_str_cmp(diag_row_detail(a, x), diag_row_detail(b, y));
 }
 
+static int cmp_file(const struct diag_row *a, const struct diag_row *b) {
+    return cmp_str(a->shape->d.file, b->shape->d.file);
+}
+
 /* Which cell (or row, or file) a finding is about, and what about it. */
 static int cmp_place(const struct diag_row *a, const struct diag_row *b) {
     const struct sm_diag *x = &a->shape->d, *y = &b->shape->d;
-    int c = cmp_str(x->file, y->file);
+    int c = cmp_file(a, b);
     if (c == 0) c = cmp_u64(a->line, b->line);
     if (c == 0) c = cmp_u64(x->field, y->field);
     if (c == 0) c = cmp_u64(x->code, y->code);
@@ -67,24 +71,37 @@ static bool same(const struct diag_row *a, const struct diag_row *b) {
     return a->shape->d.field != 0 || cmp_rest(a, b) == 0;
 }
 
-/* Stable, bottom up; tmp holds n pointers too. */
-static void sort(struct diag_row **v, struct diag_row **tmp, size_t n, row_order *cmp) {
-    struct diag_row **from = v, **to = tmp;
+/* A row with its file and line, as a number that orders as they do where it differs. */
+struct item {
+    uint64_t key;
+    struct diag_row *row;
+};
+static uint64_t key_of(const struct diag_row *r) {
+    const uint64_t most = ((uint64_t)1 << 40) - 1;
+    return (uint64_t)r->shape->file << 40 | (r->line < most ? r->line : most);
+}
+static bool is_before(const struct item *a, const struct item *b, row_order *cmp) {
+    return a->key != b->key ? a->key < b->key : cmp(a->row, b->row) <= 0;
+}
+
+/* Stable, bottom up; tmp holds n items too. */
+static void sort(struct item *v, struct item *tmp, size_t n, row_order *cmp) {
+    struct item *from = v, *to = tmp;
     for (size_t width = 1; width < n; width *= 2) {
         for (size_t lo = 0; lo < n; lo += 2 * width) {
             size_t mid = lo + width < n ? lo + width : n;
             size_t hi = mid + width < n ? mid + width : n;
             size_t i = lo, j = mid;
-            if (mid >= hi || cmp(from[mid - 1], from[mid]) <= 0) { /* in order as they are */
+            if (mid >= hi || is_before(&from[mid - 1], &from[mid], cmp)) { /* in order as they are */
                 memcpy(to + lo, from + lo, (hi - lo) * sizeof *to);
                 continue;
             }
             for (size_t k = lo; k < hi; k++) {
-                bool left = i < mid && (j >= hi || cmp(from[i], from[j]) <= 0);
+                bool left = i < mid && (j >= hi || is_before(&from[i], &from[j], cmp));
                 to[k] = left ? from[i++] : from[j++];
             }
         }
-        struct diag_row **t = from;
+        struct item *t = from;
         from = to;
         to = t;
     }
@@ -92,15 +109,16 @@ static void sort(struct diag_row **v, struct diag_row **tmp, size_t n, row_order
 }
 
 /* Keeps the first of equal neighbours, with the worst severity and effect of all. */
-static bool unique(struct sm_diags_pack *p, struct sm_arena *a, struct diag_row **v, size_t *n) {
+static bool unique(struct sm_diags_pack *p, struct sm_arena *a, struct item *v, size_t *n) {
     size_t kept = 0;
     for (size_t i = 0; i < *n; i++) {
-        if (kept == 0 || !same(v[kept - 1], v[i])) {
+        if (kept == 0 || !same(v[kept - 1].row, v[i].row)) {
             v[kept++] = v[i];
             continue;
         }
-        const struct sm_diag *f = &v[kept - 1]->shape->d, *g = &v[i]->shape->d;
-        if (!diag_pack_raise(p, a, v[kept - 1], f->sev > g->sev ? f->sev : g->sev,
+        struct diag_row *row = v[kept - 1].row;
+        const struct sm_diag *f = &row->shape->d, *g = &v[i].row->shape->d;
+        if (!diag_pack_raise(p, a, row, f->sev > g->sev ? f->sev : g->sev,
                              f->effect > g->effect ? f->effect : g->effect))
             return false;
     }
@@ -116,27 +134,50 @@ static struct sm_diags_pack *packed(struct sm_diags *d) {
     return p;
 }
 
+/* Numbers the files, by way of a row of each shape. */
+static void rank_files(struct diag_row *const *row, size_t n, struct item *v, struct item *tmp) {
+    size_t many = 0;
+    for (size_t i = 0; i < n; i++)
+        row[i]->shape->file = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        if (row[i]->shape->file == 0) continue;
+        row[i]->shape->file = 0;
+        v[many++] = (struct item){0, row[i]};
+    }
+    sort(v, tmp, many, cmp_file);
+    for (size_t i = 1; i < many; i++)
+        v[i].row->shape->file =
+            v[i - 1].row->shape->file + (cmp_file(v[i - 1].row, v[i].row) != 0);
+}
+
+/* The final order of a pack's n rows; v and tmp hold as many. */
+static bool order(struct sm_diags_pack *p, struct sm_arena *a, struct item *v, struct item *tmp,
+                  size_t n) {
+    struct diag_row **row = sm_arena_array(a, n, sizeof *row);
+    if (!row) return false;
+    diag_pack_rows(p, row);
+    rank_files(row, n, v, tmp);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct item){key_of(row[i]), row[i]};
+    sort(v, tmp, n, cmp_cell);
+    if (!unique(p, a, v, &n)) return false;
+    sort(v, tmp, n, cmp_final);
+    for (size_t i = 0; i < n; i++)
+        row[i] = v[i].row;
+    diag_pack_set_order(p, row, n);
+    return true;
+}
+
 bool sm_diags_sort(struct sm_diags *d, size_t *ret_n) {
-    size_t n = d->n;
     if (d->failed) return false;
-    if (!d->final || d->nseen != n) {
+    if (!d->final || d->nseen != d->n) {
         struct sm_diags_pack *p = packed(d);
-        struct diag_row **v = sm_arena_array(&d->arena, n, sizeof *v);
-        struct diag_row **tmp = sm_alloc(n, sizeof *tmp);
-        bool ok = p && v && tmp;
-        if (ok) {
-            diag_pack_rows(p, v);
-            sort(v, tmp, n, cmp_cell);
-            ok = unique(p, &d->arena, v, &n);
-        }
-        if (ok) {
-            sort(v, tmp, n, cmp_final);
-            diag_pack_set_order(p, v, n);
-            d->final = p;
-            d->nseen = d->n;
-        }
-        sm_free(tmp);
+        struct item *v = sm_alloc(d->n * 2, sizeof *v);
+        bool ok = p && v && order(p, &d->arena, v, v + d->n, d->n);
+        sm_free(v);
         if (!ok) return false;
+        d->final = p;
+        d->nseen = d->n;
     }
     (void)diag_pack_order(d->final, ret_n);
     return true;

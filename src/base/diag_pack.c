@@ -164,8 +164,8 @@ static struct diag_shape *shape_new(struct sm_arena *a, const struct sm_diag *d,
     return s;
 }
 
-static const struct diag_shape *shape_put(struct sm_diags_pack *p, struct sm_arena *a,
-                                          const struct sm_diag *d) {
+static struct diag_shape *shape_put(struct sm_diags_pack *p, struct sm_arena *a,
+                                    const struct sm_diag *d) {
     if (p->newest && shape_is(&p->newest->shape->d, d)) return p->newest->shape;
     if (p->nshape >= p->cap / 2 && !shapes_grow(p, a)) return NULL;
     uint64_t hash = shape_hash(d);
@@ -199,6 +199,7 @@ bool diag_pack_add(struct sm_diags_pack *p, struct sm_arena *a, const struct sm_
 }
 
 void diag_row_get(const struct diag_row *r, struct sm_diags_walk *w) {
+    w->shape = r->shape;
     w->diag = r->shape->d;
     w->diag.line = r->line;
     w->diag.value = diag_row_text(r->value);

@@ -22,6 +22,7 @@ static inline const struct sm_str *diag_text(const struct sm_diag *d, size_t off
 struct diag_shape {
     struct sm_diag d; /* detail: of the first finding of the shape */
     uint64_t hash;
+    uint32_t file; /* of those in a list that is sorted, in the order of their names */
 };
 struct diag_bytes { /* a text; of a detail what stands between the first `head` and the last `tail`
                      * bytes of the shape's */
@@ -31,7 +32,7 @@ struct diag_bytes { /* a text; of a detail what stands between the first `head` 
 };
 struct diag_row {
     uint64_t line;
-    const struct diag_shape *shape;
+    struct diag_shape *shape;
     const struct diag_bytes *value, *subject, *detail; /* NULL: no value; detail: the shape's */
 };
 

@@ -61,8 +61,7 @@ static inline void emit_ready_clear(struct emit_ready *r, sm_val v, uint32_t mar
 }
 /* Copies the text, and some of what is behind it: p has room for EMIT_READY_TEXT bytes. */
 static inline char *emit_ready_put(char *p, const struct emit_ready *r) {
-    memcpy(p, r->text, 16);
-    if (r->n > 16) memcpy(p + 16, r->text + 16, 32);
+    memcpy(p, r->text, sizeof r->text); /* cheaper than to ask how much of it */
     return p + r->n;
 }
 

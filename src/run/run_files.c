@@ -48,23 +48,34 @@ static char digit(unsigned n) {
     return (char)('0' + n % 10);
 }
 
-static void issue_line(const struct run *r, struct sm_buf *b, const struct sm_diag *d) {
+/* What lines of findings of one shape share: before the subject, the line, the value, at the end. */
+enum { ISSUE_SHAPES = 64, ISSUE_PARTS = 4 };
+struct issue_shape {
+    const void *of; /* NULL = none */
+    struct sm_buf text;
+    size_t end[ISSUE_PARTS];
+};
+
+static void shape_make(const struct run *r, struct issue_shape *s, const struct sm_diags_walk *w) {
+    const struct sm_diag *d = &w->diag;
     const struct sm_diag_info *info = sm_diag_info(d->code);
     const unsigned n = d->code;
     const char code[] = {'S', 'M', digit(n / 1000), digit(n / 100), digit(n / 10), digit(n)};
+    struct sm_buf *b = &s->text;
+    s->of = w->shape;
+    sm_buf_clear(b);
     csv_cell(b, sm_str(sm_sev_name((enum sm_sev)d->sev)), ',');
     csv_cell(b, sm_str_n(code, sizeof code), ',');
     csv_cell(b, sm_str(info ? info->kind : ""), ',');
     csv_cell(b, sm_str(sm_effect_name((enum sm_effect)d->effect)), ',');
     csv_cell(b, d->domain, ',');
     csv_cell(b, d->variable, ',');
-    csv_cell(b, d->subject, ',');
+    s->end[0] = b->n;
     csv_cell(b, d->file, ',');
-    csv_number(b, d->line);
+    s->end[1] = b->n;
     csv_cell(b, d->column, ',');
     csv_number(b, d->field);
-    csv_cell(b, d->value, ',');
-    csv_cell(b, d->detail.n ? d->detail : sm_str(info ? info->title : ""), ',');
+    s->end[2] = b->n;
     csv_cell(b, d->mend.n ? d->mend : sm_str(info ? info->mend : ""), ',');
     if (d->map_file.n) {
         sm_buf_add_str(b, run_map_name(r, d->map_file));
@@ -72,29 +83,64 @@ static void issue_line(const struct run *r, struct sm_buf *b, const struct sm_di
         if (d->map_line) sm_buf_add_u64(b, d->map_line);
     }
     sm_buf_add_byte(b, '\n');
+    s->end[3] = b->n;
+}
+
+static void shape_part(struct sm_buf *b, const struct issue_shape *s, unsigned part) {
+    const size_t from = part ? s->end[part - 1] : 0;
+    sm_buf_add(b, s->text.p + from, s->end[part] - from);
+}
+
+static int issue_line(const struct run *r, struct issue_shape *known, struct sm_buf *b,
+                      const struct sm_diags_walk *w, struct sm_err *err) {
+    const struct sm_diag *d = &w->diag;
+    const struct sm_diag_info *info = sm_diag_info(d->code);
+    struct issue_shape *s = &known[(uintptr_t)w->shape / 64 % ISSUE_SHAPES];
+    if (s->of != w->shape) shape_make(r, s, w);
+    int rc = sm_buf_check(&s->text, err);
+    if (rc) return rc;
+    shape_part(b, s, 0);
+    csv_cell(b, d->subject, ',');
+    shape_part(b, s, 1);
+    csv_number(b, d->line);
+    shape_part(b, s, 2);
+    csv_cell(b, d->value, ',');
+    csv_cell(b, d->detail.n ? d->detail : sm_str(info ? info->title : ""), ',');
+    shape_part(b, s, 3);
+    return sm_buf_check(b, err);
+}
+
+static int write_lines(const struct run *r, struct sm_sink *k, size_t n, struct sm_err *err) {
+    struct issue_shape *known = sm_alloc(ISSUE_SHAPES, sizeof *known);
+    struct sm_diags_walk w;
+    struct sm_buf b;
+    int rc = known ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    sm_buf_init(&b, 0);
+    for (size_t i = 0; known && i < ISSUE_SHAPES; i++)
+        sm_buf_init(&known[i].text, 0);
+    for (size_t i = 0; i < n && !rc; i++) {
+        sm_diags_get(r->diags, i, &w);
+        rc = issue_line(r, known, &b, &w, err);
+        sm_sink_write(k, b.p, b.n);
+        sm_buf_clear(&b);
+    }
+    for (size_t i = 0; known && i < ISSUE_SHAPES; i++)
+        sm_buf_free(&known[i].text);
+    sm_buf_free(&b);
+    sm_free(known);
+    return rc;
 }
 
 int run_write_issues(struct run *r, struct sm_err *err) {
+    static const char header[] = "SEVERITY,CODE,KIND,EFFECT,DOMAIN,VARIABLE,USUBJID,FILE,LINE,COLUMN,FIELD,RAW_"
+                                 "VALUE,MESSAGE,MEND,MAPPING\n";
     size_t n;
-    struct sm_diags_walk w;
     if (!sm_diags_sort(r->diags, &n)) return sm_fail(err, SM_ENOMEM, "out of memory for findings");
     struct sm_sink *k;
     int rc = sm_stage_file(r->stage, "issues.csv", &k, err);
     if (rc) return rc;
-    struct sm_buf b;
-    sm_buf_init(&b, 0);
-    sm_buf_add_c(&b, "SEVERITY,CODE,KIND,EFFECT,DOMAIN,VARIABLE,USUBJID,FILE,LINE,COLUMN,FIELD,RAW_"
-                     "VALUE,MESSAGE,MEND,MAPPING\n");
-    rc = sm_buf_check(&b, err);
-    for (size_t i = 0; i < n && !rc; i++) {
-        sm_diags_get(r->diags, i, &w);
-        issue_line(r, &b, &w.diag);
-        rc = sm_buf_check(&b, err);
-        sm_sink_write(k, b.p, b.n);
-        sm_buf_clear(&b);
-    }
-    if (!n) sm_sink_write(k, b.p, b.n);
-    sm_buf_free(&b);
+    sm_sink_write(k, header, sizeof header - 1);
+    rc = write_lines(r, k, n, err);
     uint64_t size;
     char digest[65];
     int closed = sm_sink_close(k, &size, digest, err);

@@ -41,8 +41,7 @@ static int open_packs(struct share *s) {
         if (rc != SM_OK) break;
         struct sm_unpack *u = x->view[i];
         sm_unpack_set(u, x->plan->by.packer[k->maker], k);
-        x->place[i] = (struct sort_place){u->data, u->stride,
-                                          (uint32_t)(sizeof *u + u->nplain * sizeof *u->plain)};
+        x->place[i] = (struct sort_place){u->data, u->stride};
         if (last[k->maker]) sm_unpack_share(u, last[k->maker]);
         last[k->maker] = u;
         sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);

@@ -33,11 +33,11 @@ static SM_INLINE void fetch(const struct sort_index *x, uint32_t number) {
     __builtin_prefetch(record + at->stride);
 }
 
-/* Asks for what opens it. */
+/* Asks for what opens it: the view, and the first of its columns that are not shared. */
 static SM_INLINE void fetch_view(const struct sort_index *x, uint32_t number) {
     const uint8_t *at = (const uint8_t *)x->view[pack_of(number)];
-    for (const uint8_t *end = at + x->place[pack_of(number)].view; at < end; at += 64)
-        __builtin_prefetch(at);
+    for (size_t i = 0; i < 4; i++)
+        __builtin_prefetch(at + i * 64);
 }
 
 /* Asks for values, when record and view are there. */

@@ -136,9 +136,9 @@ uint64_t sort_plan_lead(const struct sort_plan *p, uint32_t lead, uint32_t w);
 int sort_value_cmp(const struct sm_texts *t, enum sm_sort_kind kind, sm_val a, sm_val b);
 
 /* ---- records in memory ----------------------------------------------------------------------- */
-struct sort_place { /* of a pack's records; view: bytes that open it */
+struct sort_place { /* of a pack's records */
     const uint8_t *data;
-    uint32_t stride, view;
+    uint32_t stride;
 };
 struct sort_index {
     const struct sort_plan *plan;
