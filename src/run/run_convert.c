@@ -59,6 +59,9 @@ static void close_workers(struct run *r) {
     sm_free(r->worker);
     sm_free(r->worker_ptr);
     run_jobs_free(r);
+    r->pool = NULL;
+    r->worker = NULL;
+    r->worker_ptr = NULL;
 }
 
 /* "Now": --created, SOURCE_DATE_EPOCH, or the newest input. */
@@ -231,6 +234,7 @@ static int convert(struct run *r, struct sm_run_result *ret, struct sm_err *err)
     if (!rc) rc = run_survey(r, err);
     if (!rc) rc = run_steps(r, err);
     if (!rc) rc = run_emitters_finish(r, err);
+    close_workers(r); /* findings may want the memory */
     if (!rc && r->diags->failed) rc = sm_fail(err, SM_ENOMEM, "out of memory for findings");
     ret->seconds = sm_clock_monotonic() - ret->seconds;
     ret->peak_memory = sm_mem_peak();
