@@ -156,7 +156,9 @@ void emit_report_too_long(struct sm_emitter *e, const struct emit_breach *place,
                    declared ? "the mapping declares" : "the format holds", most, most + 1);
     b.code = SM_D_TEXT_TOO_LONG;
     b.what = what;
-    b.mend = declared ? "declare a greater length" : "say split=\"supp\" for the variable, so that the rest goes to SUPP--";
+    b.mend = declared          ? "declare a greater length"
+             : e->ds->is_supp ? "make the value of the <supplement> shorter, or leave the format out"
+                              : "say split=\"supp\" for the variable, so that the rest goes to SUPP--";
     emit_report(e, &b);
     e->refused = true;
 }

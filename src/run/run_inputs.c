@@ -13,8 +13,14 @@
 
 enum { MAX_DEPTH = 32, MAX_FILES = 1 << SM_POS_FILE_BITS };
 
-struct listing { /* relative paths, sorted by bytes */
-    struct sm_str *name;
+/* What editors and systems hide, and what is no file, is read only if a <file> has a leading dot too;
+ * never without a word. */
+enum kind { PLAIN, HIDDEN, HIDDEN_FOLDER, NO_FILE };
+struct listing { /* sorted by bytes */
+    struct entry {
+        struct sm_str name; /* relative to the raw folder */
+        enum kind kind;
+    } * v;
     size_t n, cap;
 };
 
@@ -33,20 +39,25 @@ static int list_dir(struct run *r, struct listing *l, const char *root, const ch
 
 static int list_entry(struct run *r, struct listing *l, const char *root, const char *rel,
                       const char *entry, int depth, struct sm_err *err) {
-    if (entry[0] == '.') return SM_OK; /* ".", "..", and what editors and systems hide */
+    if (strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0) return SM_OK;
     struct sm_str name = *rel ? sm_arena_printf(&r->arena, "%s/%s", rel, entry)
                               : sm_arena_dup(&r->arena, sm_str(entry));
     struct sm_str path = sm_arena_printf(&r->arena, "%s/%s", root, name.p ? name.p : "");
     if (!name.p || !path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
-    struct stat st;
-    if (stat(path.p, &st) != 0) return sm_fail_sys(err, SM_EDATA, "%s", path.p);
-    if (S_ISDIR(st.st_mode)) return list_dir(r, l, root, name.p, depth + 1, err);
-    if (!S_ISREG(st.st_mode)) return SM_OK;
+    const bool hidden = entry[0] == '.';
+    struct stat st = {.st_mode = S_IFREG}; /* a hidden link may lead nowhere, as those of editors do */
+    if (stat(path.p, &st) != 0 && !hidden) return sm_fail_sys(err, SM_EDATA, "%s", path.p);
+    const bool folder = S_ISDIR(st.st_mode);
+    if (folder && !hidden) return list_dir(r, l, root, name.p, depth + 1, err);
     if (l->n >= MAX_FILES)
         return sm_fail(err, SM_ELIMIT, "more than %d files below %s", (int)MAX_FILES, root);
-    int rc = sm_grow(&l->name, &l->cap, l->n + 1, sizeof *l->name, err);
+    int rc = sm_grow(&l->v, &l->cap, l->n + 1, sizeof *l->v, err);
     if (rc) return rc;
-    l->name[l->n++] = name;
+    const enum kind kind = folder                  ? HIDDEN_FOLDER
+                           : !S_ISREG(st.st_mode) ? NO_FILE
+                           : hidden               ? HIDDEN
+                                                  : PLAIN;
+    l->v[l->n++] = (struct entry){name, kind};
     return SM_OK;
 }
 
@@ -70,17 +81,17 @@ static int list_dir(struct run *r, struct listing *l, const char *root, const ch
 
 /* Bottom-up merge sort by bytes: readdir's order is the file system's own. */
 static int sort_names(struct listing *l, struct sm_err *err) {
-    struct sm_str *tmp = sm_alloc(l->n ? l->n : 1, sizeof *tmp);
+    struct entry *tmp = sm_alloc(l->n ? l->n : 1, sizeof *tmp);
     if (!tmp) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (size_t w = 1; w < l->n; w *= 2) {
         for (size_t lo = 0; lo < l->n; lo += 2 * w) {
             size_t mid = lo + w < l->n ? lo + w : l->n, hi = lo + 2 * w < l->n ? lo + 2 * w : l->n;
             for (size_t i = lo, j = mid, k = lo; k < hi; k++) {
-                bool left = i < mid && (j >= hi || sm_str_cmp(l->name[i], l->name[j]) <= 0);
-                tmp[k] = left ? l->name[i++] : l->name[j++];
+                bool left = i < mid && (j >= hi || sm_str_cmp(l->v[i].name, l->v[j].name) <= 0);
+                tmp[k] = left ? l->v[i++] : l->v[j++];
             }
         }
-        memcpy(l->name, tmp, l->n * sizeof *tmp);
+        memcpy(l->v, tmp, l->n * sizeof *tmp);
     }
     sm_free(tmp);
     return SM_OK;
@@ -93,7 +104,7 @@ static int claim(struct run *r, struct sm_str name, const struct sm_source **ret
     for (uint32_t s = 0; s < r->spec->nsource; s++) {
         const struct sm_source *src = &r->spec->source[s];
         for (uint32_t f = 0; f < src->nfile; f++) {
-            if (fnmatch(src->file[f].path.p, name.p, FNM_PATHNAME) != 0) continue;
+            if (fnmatch(src->file[f].path.p, name.p, FNM_PATHNAME | FNM_PERIOD) != 0) continue;
             if (*ret_s)
                 return sm_fail(err, SM_ESPEC, "%.*s:%u: %s is already read at line %u",
                                SM_STR_FMT(src->file[f].where.file), src->file[f].where.line, name.p,
@@ -127,18 +138,36 @@ static struct sm_str shown(struct run *r, struct sm_str name) {
     return ret;
 }
 
-static int add_input(struct run *r, const char *root, struct sm_str name, struct sm_err *err) {
-    const struct sm_source *src;
+/* A file that is left out, unless the mapping says so. */
+static void leave_out(struct run *r, struct sm_str name, struct sm_str called, enum kind kind) {
+    static const char *const why[] = {
+        [PLAIN] = NULL,
+        [HIDDEN] = "a hidden file: it is not read",
+        [HIDDEN_FOLDER] = "a hidden folder: nothing in it is read",
+        [NO_FILE] = "neither a file nor a folder: it is not read"};
+    const bool hidden = kind == HIDDEN || kind == HIDDEN_FOLDER;
+    if (ignored(r, name)) return;
+    sm_diags_add(r->diags,
+                 &(struct sm_diag){.code = SM_D_UNCLAIMED_FILE,
+                                   .file = called,
+                                   .detail = why[kind] ? sm_str(why[kind]) : (struct sm_str){NULL, 0},
+                                   .mend = hidden ? SM_STR("rename it if it is data, or name it in <ignore>")
+                                                  : (struct sm_str){NULL, 0}},
+                 hidden ? SM_SEV_NOTE : -1);
+}
+
+static int add_input(struct run *r, const char *root, const struct entry *e, struct sm_err *err) {
+    const struct sm_str name = e->name;
+    const struct sm_source *src = NULL;
     const struct sm_file *file = NULL;
-    int rc = claim(r, name, &src, &file, err);
+    const bool is_file = e->kind == PLAIN || e->kind == HIDDEN;
+    int rc = is_file ? claim(r, name, &src, &file, err) : SM_OK;
     if (rc) return rc;
     struct sm_str called = shown(r, name);
     struct sm_str path = sm_arena_printf(&r->arena, "%s/%s", root, name.p);
     if (!called.p || !path.p) return sm_fail(err, SM_ENOMEM, "out of memory");
     if (!src) {
-        if (!ignored(r, name))
-            sm_diags_add(r->diags, &(struct sm_diag){.code = SM_D_UNCLAIMED_FILE, .file = called},
-                         -1);
+        leave_out(r, name, called, e->kind);
         return SM_OK;
     }
     struct run_input *in = &r->input[r->ninput];
@@ -185,7 +214,7 @@ int run_inputs_list(struct run *r, struct sm_err *err) {
     if (!rc && !(r->input = sm_alloc(l.n ? l.n : 1, sizeof *r->input)))
         rc = sm_fail(err, SM_ENOMEM, "out of memory");
     for (size_t i = 0; i < l.n && !rc; i++)
-        rc = add_input(r, root, l.name[i], err);
-    sm_free(l.name);
+        rc = add_input(r, root, &l.v[i], err);
+    sm_free(l.v);
     return rc ? rc : check_missing(r, root, err);
 }

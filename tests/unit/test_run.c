@@ -245,7 +245,7 @@ static void a_file_that_two_elements_read_is_a_mistake_of_the_mapping(void **sta
     assert_non_null(strstr(w->err.text, "a.csv is already read"));
 }
 
-static void hidden_and_ignored_files_are_not_reported(void **state) {
+static void ignored_files_are_not_reported_and_hidden_ones_are_noted(void **state) {
     struct world *w = *state;
     load(w, HEAD "<ignore files=\"notes/*\"/><source name=\"s\">" COLUMNS
                  "<file path=\"*/a.csv\"/></source>" DOMAIN);
@@ -254,7 +254,9 @@ static void hidden_and_ignored_files_are_not_reported(void **state) {
     tmp_write(&w->tmp, "raw/notes/read.me", "x");
     tmp_write(&w->tmp, "raw/X/other.csv", "x");
     assert_int_equal(convert(w, (struct sm_run_opts){0}), SM_OK);
-    assert_int_equal(found(w, SM_D_UNCLAIMED_FILE), 1);
+    assert_int_equal(found(w, SM_D_UNCLAIMED_FILE), 2);
+    for (const struct sm_diag *d = w->diags.first; d; d = d->next)
+        assert_int_equal(d->sev, sm_str_eq_c(d->file, ".hidden") ? SM_SEV_NOTE : SM_SEV_WARNING);
 }
 
 static void files_are_taken_in_the_order_of_their_bytes(void **state) {
@@ -380,7 +382,7 @@ int main(void) {
         RUN_TEST(a_file_that_is_not_there_stops_the_run),
         RUN_TEST(an_optional_file_may_be_missing),
         RUN_TEST(a_file_that_two_elements_read_is_a_mistake_of_the_mapping),
-        RUN_TEST(hidden_and_ignored_files_are_not_reported),
+        RUN_TEST(ignored_files_are_not_reported_and_hidden_ones_are_noted),
         RUN_TEST(files_are_taken_in_the_order_of_their_bytes),
         RUN_TEST(folders_that_go_round_in_a_circle_are_a_limit),
         RUN_TEST(every_row_is_accounted_for),
