@@ -134,12 +134,16 @@ struct sm_unpack_cell { /* a column that is not constant */
     uint32_t at, column; /* at: byte of the record */
     uint8_t by, shift, unused[6];
 };
+struct sm_unpack_fixed { /* a column that is */
+    sm_val v;
+    uint32_t column, unused;
+};
 /* A pack made ready: its records come out faster than by sm_pack_row. */
 struct sm_unpack {
     const uint8_t *data;
-    const sm_val *fixed; /* [ncol] a record with the constant columns */
-    const struct sm_unpack_cell *coded; /* [ncoded] cells with codes */
-    uint32_t stride, ncol, ncoded, nplain;
+    const struct sm_unpack_fixed *fixed; /* [nfixed] */
+    const struct sm_unpack_cell *coded;  /* [ncoded] cells with codes */
+    uint32_t stride, nfixed, ncoded, nplain;
     uint32_t nfar; /* of coded[]: the first ones, whose values are too many to be near */
     struct sm_unpack_cell pos[2];  /* position: its upper part, its copy */
     struct sm_unpack_cell plain[]; /* [nplain] the others; then coded[] and fixed[] */
@@ -162,9 +166,10 @@ static SM_INLINE void sm_unpack_ask(const struct sm_unpack *u, uint32_t row) {
     for (const struct sm_unpack_cell *c = u->coded, *end = c + u->nfar; c < end; c++)
         __builtin_prefetch(&c->val[sm_unpack_bits(c, record)]);
 }
-static inline sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, sm_val *out) {
+static SM_INLINE sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, sm_val *out) {
     const uint8_t *record = u->data + (size_t)row * u->stride;
-    memcpy(out, u->fixed, u->ncol * sizeof *out);
+    for (const struct sm_unpack_fixed *c = u->fixed, *end = c + u->nfixed; c < end; c++)
+        out[c->column] = c->v;
     for (const struct sm_unpack_cell *c = u->coded, *end = c + u->ncoded; c < end; c++)
         out[c->column] = c->val[sm_unpack_bits(c, record)];
     for (const struct sm_unpack_cell *c = u->plain, *end = c + u->nplain; c < end; c++) {

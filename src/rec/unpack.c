@@ -26,14 +26,14 @@ static uint64_t mask_of(const struct sm_pack_field *f) {
 }
 
 size_t sm_unpack_most(uint32_t ncol) {
-    return sizeof(struct sm_unpack) + ncol * (sizeof(struct sm_unpack_cell) + sizeof(sm_val));
+    return sizeof(struct sm_unpack) + ncol * sizeof(struct sm_unpack_cell);
 }
 
 size_t sm_unpack_bytes(const struct sm_pack *k) {
-    size_t n = 0;
+    size_t n = sizeof(struct sm_unpack);
     for (uint32_t c = 0; c < k->ncol; c++)
-        n += k->field[c].width != 0;
-    return sizeof(struct sm_unpack) + n * sizeof(struct sm_unpack_cell) + k->ncol * sizeof(sm_val);
+        n += k->field[c].width ? sizeof(struct sm_unpack_cell) : sizeof(struct sm_unpack_fixed);
+    return n;
 }
 
 static struct sm_unpack_cell cell_of(const struct sm_pack_field *f, uint32_t column) {
@@ -47,7 +47,7 @@ static struct sm_unpack_cell cell_of(const struct sm_pack_field *f, uint32_t col
 
 void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct sm_pack *k) {
     const struct sm_pack_field *f = k->field;
-    *u = (struct sm_unpack){.data = sm_pack_data(k), .stride = k->stride, .ncol = k->ncol};
+    *u = (struct sm_unpack){.data = sm_pack_data(k), .stride = k->stride};
     for (uint32_t c = 0; c < k->ncol; c++)
         if (!f[c].coded && f[c].width) u->plain[u->nplain++] = cell_of(&f[c], c);
     struct sm_unpack_cell *coded = u->plain + u->nplain;
@@ -61,17 +61,21 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
         if (far) u->nfar = u->ncoded;
     }
     u->coded = coded;
-    sm_val *fixed = (sm_val *)(void *)(coded + u->ncoded);
-    for (uint32_t c = 0; c < k->ncol; c++)
-        fixed[c] = f[c].coded && !f[c].width ? p->dict[c - f[c].like].val[f[c].base] : SM_MISSING;
+    struct sm_unpack_fixed *fixed = (struct sm_unpack_fixed *)(void *)(coded + u->ncoded);
+    for (uint32_t c = 0; c < k->ncol; c++) {
+        if (f[c].width) continue;
+        const sm_val v = f[c].coded ? p->dict[c - f[c].like].val[f[c].base] : SM_MISSING;
+        fixed[u->nfixed++] = (struct sm_unpack_fixed){.v = v, .column = c};
+    }
     u->fixed = fixed;
     u->pos[0] = cell_of(&f[k->ncol], 0);
     u->pos[1] = cell_of(&f[k->ncol + 1], 0);
 }
 
 void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other) {
-    if (u->ncol != other->ncol) return;
-    if (memcmp(u->fixed, other->fixed, u->ncol * sizeof *u->fixed) == 0) u->fixed = other->fixed;
+    if (u->nfixed == other->nfixed &&
+        memcmp(u->fixed, other->fixed, u->nfixed * sizeof *u->fixed) == 0)
+        u->fixed = other->fixed;
     if (u->ncoded == other->ncoded &&
         memcmp(u->coded, other->coded, u->ncoded * sizeof *u->coded) == 0)
         u->coded = other->coded;
