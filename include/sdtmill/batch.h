@@ -65,6 +65,7 @@ struct sm_batch {
 };
 
 /* A cell that is no value yet: 0x03, length (24 bits), offset (32 bits). */
+enum { SM_LATE_MOST = 0xFFFFFF }; /* bytes */
 static inline bool sm_val_is_late(sm_val v) {
     return v >> 56 == 3;
 }
@@ -74,7 +75,7 @@ static inline sm_val sm_val_make_late(size_t at, size_t n) {
 static inline struct sm_str sm_val_late_text(const struct sm_batch *b, sm_val v) {
     const size_t at = (uint32_t)v;
     return (struct sm_str){at < b->bytes.n ? b->bytes.p + at : b->more + (at - b->bytes.n),
-                           (size_t)(v >> 32 & 0xFFFFFF)};
+                           (size_t)(v >> 32 & SM_LATE_MOST)};
 }
 
 struct sm_recs {

@@ -6,7 +6,7 @@
  * units table. A kind or number that needs a finding, a sign or more digits than fit is not
  * easy. */
 
-enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 16, WAYS = 8, PLACES = 6, DIGITS = 12, TILE = 32, PAGE = 4096 };
+enum { KINDS = 4, KIND_BITS = 9, NUMBER_BITS = 16, WAYS = 8, PLACES = 6, DIGITS = 12, TILE = 32 };
 #define NOT_FIXED INT64_MIN
 
 struct std_kind {
@@ -35,11 +35,10 @@ void map_standardize_free(struct map_rule *r) {
 static bool std_ready(struct sm_map_worker *w, struct map_rule *r) {
     if (r->std) return true;
     if (!map_memo_may(w, sizeof *r->std)) return false;
-    r->std = sm_alloc(1, sizeof *r->std);
-    if (!r->std) return false;
-    /* a page that is read before it is written comes twice, and then all threads wait */
-    for (size_t i = 0; i < SM_ARRAY_LEN(r->std->number); i += PAGE / sizeof *r->std->number)
-        *(volatile sm_val *)&r->std->number[i].in = SM_MISSING;
+    /* zeroed here: of sm_alloc's zeros a page that is read before it is written comes twice, and
+     * then all threads wait */
+    if (sm_resize(&r->std, 1, sizeof *r->std, NULL) != SM_OK) return false;
+    memset(r->std, 0, sizeof *r->std);
     w->memo_bytes += sizeof *r->std;
     return true;
 }

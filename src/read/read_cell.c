@@ -14,9 +14,6 @@ bool read_memo_open(struct read_memos *t, uint32_t size) {
     return true;
 }
 
-static struct read_memo *memo_place(struct read_memos *t, uint64_t hash) {
-    return &t->m[hash >> 32 & (t->size - 1)];
-}
 static struct read_memo *memo_other(struct read_memos *t, struct read_memo *m) {
     return &t->m[(size_t)(m - t->m) ^ 1];
 }
@@ -40,7 +37,7 @@ static void memo_grow(struct sm_read_worker *w, struct read_memos *t) {
     for (uint32_t i = 0; i < t->size; i++) {
         const struct read_memo *m = &t->m[i];
         if (!m->who) continue;
-        struct read_memo *to = memo_place(&now, m->hash);
+        struct read_memo *to = read_memo_place(&now, m->hash);
         *(to->who ? memo_other(&now, to) : to) = *m;
     }
     sm_free(t->memory);
@@ -59,7 +56,7 @@ uint64_t read_memo_hash(const uint64_t key[READ_KEY], size_t n) {
 /* A key has two places, side by side; in the first is the latest that was not known. */
 struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
                                  const uint64_t key[READ_KEY], uint64_t hash, bool *ret_hit) {
-    struct read_memo *m = memo_place(t, hash), *other = memo_other(t, m);
+    struct read_memo *m = read_memo_place(t, hash), *other = memo_other(t, m);
     t->looks++;
     *ret_hit = true;
     if (memo_is(m, who, key)) return m;
@@ -67,7 +64,7 @@ struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t,
     *ret_hit = false;
     if (m->who && other->who && ++t->missed > t->size / 2) {
         memo_grow(w, t);
-        m = memo_place(t, hash);
+        m = read_memo_place(t, hash);
         other = memo_other(t, m);
     }
     if (m->who) *other = *m;
@@ -100,14 +97,14 @@ static inline bool cell_is_late(const struct read_job *j, const struct read_cell
 static inline bool cell_can_wait(const struct read_job *j, struct sm_str s) {
     const struct sm_chunk *c = j->c;
     uintptr_t at = (uintptr_t)s.p - (uintptr_t)c->data;
-    return at < c->n && s.n <= c->n - at && s.n <= 0xFFFFFF && c->n <= UINT32_MAX;
+    return at < c->n && s.n <= c->n - at && s.n <= SM_LATE_MOST && c->n <= UINT32_MAX;
 }
 
 /* A text that does not is kept in the batch. False when there is no room. */
 static bool cell_keep(struct read_job *j, struct sm_str s, size_t *ret_at) {
     struct sm_batch *b = j->b;
     *ret_at = b->bytes.n + b->nmore;
-    if (s.n > 0xFFFFFF || *ret_at + s.n > UINT32_MAX) return false;
+    if (s.n > SM_LATE_MOST || *ret_at + s.n > UINT32_MAX) return false;
     if (b->nmore + s.n > b->more_cap) {
         const size_t cap = 2 * (b->nmore + s.n);
         char *to = sm_arena_raw(&b->arena, cap);

@@ -285,9 +285,9 @@ uint64_t read_memo_hash(const uint64_t key[READ_KEY], size_t n);
 /* The place of a key, until the next call. */
 struct read_memo *read_memo_find(struct sm_read_worker *w, struct read_memos *t, const void *who,
                                  const uint64_t key[READ_KEY], uint64_t hash, bool *ret_hit);
-/* That place is going to be asked for. */
-static SM_INLINE void read_memo_ask(const struct read_memos *t, uint64_t hash) {
-    __builtin_prefetch(&t->m[hash >> 32 & (t->size - 1)]);
+/* The first of the two places where a key can be. */
+static inline struct read_memo *read_memo_place(const struct read_memos *t, uint64_t hash) {
+    return &t->m[hash >> 32 & (t->size - 1)];
 }
 void read_problem(void *ctx, enum sm_expr_problem what, struct sm_str text, struct sm_slot slot);
 /* n records under way from the kth on to canonical rows. */

@@ -83,7 +83,7 @@ static void rows_names(struct read_job *j, uint32_t which, uint32_t row, uint32_
         for (uint32_t c = 0; c < READ_KEY; c++)
             k->of[c] = col[c][i];
         k->hash = read_memo_hash(k->of, SIZE_MAX);
-        read_memo_ask(&j->w->memo[s->memo], k->hash);
+        __builtin_prefetch(read_memo_place(&j->w->memo[s->memo], k->hash));
     }
     at[many] = n;
     for (uint32_t k = 0; k < many; k++) {

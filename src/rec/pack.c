@@ -178,7 +178,7 @@ static inline uint32_t codes_of(const struct sm_dict *d, const sm_val *v, size_t
     return n;
 }
 
-/* The same where neither places nor values are near: those of a tile are asked for together. */
+/* The same where neither places nor values are near: many are asked for together. */
 static uint32_t codes_far(const struct sm_dict *d, const sm_val *v, size_t step, uint32_t n,
                           uint32_t *out) {
     enum { TOGETHER = 256 };

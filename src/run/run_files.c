@@ -48,10 +48,12 @@ static char digit(unsigned n) {
     return (char)('0' + n % 10);
 }
 
-/* What lines of findings of one shape share: before the subject, the line, the value, at the end. */
+/* What lines of findings of one shape share: before the subject, the line, the value, at the end; and
+ * the message of those that have none of their own. */
 enum { ISSUE_SHAPES = 64, ISSUE_PARTS = 4 };
 struct issue_shape {
     const void *of; /* NULL = none */
+    struct sm_str title;
     struct sm_buf text;
     size_t end[ISSUE_PARTS];
 };
@@ -63,6 +65,7 @@ static void shape_make(const struct run *r, struct issue_shape *s, const struct 
     const char code[] = {'S', 'M', digit(n / 1000), digit(n / 100), digit(n / 10), digit(n)};
     struct sm_buf *b = &s->text;
     s->of = w->shape;
+    s->title = sm_str(info ? info->title : "");
     sm_buf_clear(b);
     csv_cell(b, sm_str(sm_sev_name((enum sm_sev)d->sev)), ',');
     csv_cell(b, sm_str_n(code, sizeof code), ',');
@@ -94,7 +97,6 @@ static void shape_part(struct sm_buf *b, const struct issue_shape *s, unsigned p
 static int issue_line(const struct run *r, struct issue_shape *known, struct sm_buf *b,
                       const struct sm_diags_walk *w, struct sm_err *err) {
     const struct sm_diag *d = &w->diag;
-    const struct sm_diag_info *info = sm_diag_info(d->code);
     struct issue_shape *s = &known[(uintptr_t)w->shape / 64 % ISSUE_SHAPES];
     if (s->of != w->shape) shape_make(r, s, w);
     int rc = sm_buf_check(&s->text, err);
@@ -105,7 +107,7 @@ static int issue_line(const struct run *r, struct issue_shape *known, struct sm_
     csv_number(b, d->line);
     shape_part(b, s, 2);
     csv_cell(b, d->value, ',');
-    csv_cell(b, d->detail.n ? d->detail : sm_str(info ? info->title : ""), ',');
+    csv_cell(b, d->detail.n ? d->detail : s->title, ',');
     shape_part(b, s, 3);
     return sm_buf_check(b, err);
 }

@@ -13,8 +13,8 @@
 
 enum { MAX_DEPTH = 32, MAX_FILES = 1 << SM_POS_FILE_BITS };
 
-/* What editors and systems hide, and what is no file, is read only if a <file> has a leading dot too;
- * never without a word. */
+/* Nothing is left out without a word: not what editors and systems hide, of which files are read if a
+ * <file> has a leading dot too, nor what is no file. */
 enum kind { PLAIN, HIDDEN, HIDDEN_FOLDER, NO_FILE };
 struct listing { /* sorted by bytes */
     struct entry {
