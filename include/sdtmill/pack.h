@@ -5,9 +5,9 @@
  *
  * A packer has one dictionary a column. A pack holds up to SM_PACK_ROWS records row by row: each
  * cell is a dictionary code or the value itself, less the smallest of the pack, in as many bits as
- * the largest needs. A column that is constant in the pack, or the same as the one before it (as
- * --STRESC and --STRESN mostly are), takes none. A column of dates keeps
- * values; one whose dictionary is full goes on with values. A pack is one run of memory without
+ * the largest needs. A column that is constant in the pack takes none, and neither does one whose
+ * values come with those of a column before it, one for each, as a test's name comes with its code:
+ * it follows that one. A column of dates keeps values; one whose dictionary is full goes on with values. A pack is one run of memory without
  * pointers: it can be written to a file and read back, but only the packer that made it can open
  * it.
  *
@@ -29,7 +29,7 @@ struct sm_pack_field {
     uint8_t width; /* bits */
     uint8_t shift; /* low bits that are zero in all values */
     uint8_t coded; /* dictionary or values */
-    uint8_t like;  /* its codes are those of the column so many before it */
+    uint8_t leader; /* its codes are those of the column so many before it, which it follows */
 };
 struct sm_pack {
     uint32_t nrow, ncol, stride; /* stride: bytes of one record */
@@ -53,6 +53,18 @@ struct sm_dict { /* of one column */
     bool has_short, has_pooled, has_date;
     sm_val least, greatest; /* 0 if there are none */
 };
+struct sm_follow { /* what one column knows of another, its leader: the same one for good once packs rely on it */
+    sm_val *with;  /* [cap] the value that comes with each of its codes, or SM_FOLLOW_UNKNOWN */
+    size_t cap;
+    sm_val *was[SM_DICT_GROWTHS]; /* with before it grew, for whoever holds a struct sm_unpack */
+    uint32_t nwas;
+    uint8_t leader; /* the column so many before */
+    bool relied;    /* packs have codes of the leader alone */
+    bool over;      /* there is none */
+    uint8_t broken; /* packs that broke the rule after that; while leaders are tried, times that all were */
+    uint32_t news;  /* values of the latest pack that were not known to come with their codes */
+};
+#define SM_FOLLOW_UNKNOWN UINT64_MAX /* no value */
 /* Have all values of the column that were packed so far a code? */
 static inline bool sm_dict_has_all(const struct sm_dict *d) {
     return !d->closed && !d->greatest;
@@ -61,6 +73,7 @@ struct sm_packer {
     uint32_t ncol;
     uint32_t id;                 /* the owner's, to tell several packers apart; 0 unless set */
     struct sm_dict *dict;        /* [ncol] */
+    struct sm_follow *follow;    /* [ncol] */
     uint32_t *code;              /* scratch [ncol][rows] */
     uint64_t *word;              /* scratch: records of a few rows */
     struct sm_pack_field *field; /* scratch [ncol + 2] */
@@ -72,8 +85,8 @@ struct sm_packer {
 /* memory: aim for everything the packer itself holds, in bytes; 0 = no limit. */
 int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory,
                    struct sm_err *err) SM_MUST_CHECK;
-/* Before anything is packed: this column is sorted by. Its dictionary may grow large, and its values
- * have codes of no other. */
+/* Before anything is packed: this column is sorted by. Its dictionary may grow large, and it follows
+ * no other. */
 void sm_packer_prefer(struct sm_packer *p, uint32_t column);
 void sm_packer_close(struct sm_packer *p);
 
@@ -117,11 +130,16 @@ static inline uint64_t sm_pack_bits(const struct sm_pack_field *f, const uint8_t
 static inline sm_val sm_pack_plain(const struct sm_pack_field *f, uint64_t bits) {
     return bits ? f->base + ((bits - 1) << f->shift) : SM_MISSING;
 }
+/* What the codes of column c stand for in packs whose field this is. */
+static inline const sm_val *sm_pack_values(const struct sm_packer *p, const struct sm_pack_field *f,
+                                           uint32_t c) {
+    return f->leader ? p->follow[c].with : p->dict[c].val;
+}
 static inline sm_val sm_pack_cell(const struct sm_packer *p, const struct sm_pack *k, uint32_t row,
                                   uint32_t c) {
     const struct sm_pack_field *f = &k->field[c];
     uint64_t x = sm_pack_bits(f, sm_pack_data(k) + (size_t)row * k->stride);
-    return f->coded ? p->dict[c - f->like].val[f->base + x] : sm_pack_plain(f, x);
+    return f->coded ? sm_pack_values(p, f, c)[f->base + x] : sm_pack_plain(f, x);
 }
 
 /* ---- many records of one pack ---------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "sdtmill/pack.h"
 
+#include "rec_priv.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 
@@ -31,8 +32,10 @@ static void packer_free(struct sm_packer *p) {
             sm_free(p->dict[c].was[i]);
         sm_free(p->dict[c].val);
         sm_free(p->dict[c].place);
+        if (p->follow) rec_follow_free(&p->follow[c]);
     }
     sm_free(p->dict);
+    sm_free(p->follow);
     sm_free(p->code);
     sm_free(p->word);
     sm_free(p->field);
@@ -60,10 +63,11 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
     p->rows = rows < ROWS_LEAST ? ROWS_LEAST : rows > SM_PACK_ROWS ? SM_PACK_ROWS : (uint32_t)rows;
     p->room = memory ? memory / 2 : UINT64_MAX;
     p->dict = sm_alloc(ncol ? ncol : 1, sizeof *p->dict);
+    p->follow = sm_alloc(ncol ? ncol : 1, sizeof *p->follow);
     p->code = sm_alloc((size_t)wide, p->rows);
     p->word = sm_alloc(words, TILE * sizeof *p->word);
     p->field = sm_alloc((size_t)ncol + 2, sizeof *p->field);
-    bool good = p->dict && p->code && p->word && p->field;
+    bool good = p->dict && p->follow && p->code && p->word && p->field;
     for (uint32_t c = 0; good && c < ncol; c++) {
         good = dict_open(&p->dict[c]);
         p->bytes += dict_bytes(&p->dict[c]);
@@ -304,24 +308,16 @@ static bool is_constant(const sm_val *v, size_t step, uint32_t n) {
     return true;
 }
 
-/* Can the codes of the column before serve this one too? */
-static bool is_like(const struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
-                    const struct sm_pack_field *before) {
-    if (p->dict[c].own || !before->coded || !before->width || before->like == UINT8_MAX) return false;
-    const sm_val *a = in->col[c - 1], *b = in->col[c];
-    if (in->step == 1) return memcmp(a, b, in->nrow * sizeof *a) == 0;
-    for (size_t i = 0; i < in->nrow; i++)
-        if (a[i * in->step] != b[i * in->step]) return false;
-    return true;
-}
-
 static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
-                      struct sm_pack_field *f, struct sm_err *err) {
+                      struct sm_pack_field *field, struct sm_err *err) {
     struct sm_dict *d = &p->dict[c];
+    struct sm_pack_field *f = &field[c];
     int rc = SM_EOF;
     if (!d->closed) {
         const bool constant = is_constant(in->col[c], in->step, in->nrow);
         const struct sm_pack_in one = {in->col, 0, in->pos, 1};
+        if (!constant) rc = rec_follow(p, in, c, field, err);
+        if (rc != SM_EOF) return rc;
         in = constant ? &one : in;
         if (d->n == 1 && field_values(in, c, f, d, true) == SM_OK) return SM_OK;
         rc = field_codes(p, in, c, f, err);
@@ -358,7 +354,8 @@ static uint64_t field_place(struct sm_pack_field *f, uint64_t bit) {
 static uint32_t fields_place(struct sm_pack_field *f, uint32_t n) {
     uint64_t bit = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (f[i].coded && f[i].like) f[i].bit = f[i - 1].bit;
+        if (f[i].leader)
+            f[i].bit = f[i - f[i].leader].bit;
         else if (f[i].coded) bit = field_place(&f[i], bit);
     }
     for (uint32_t i = 0; i < n; i++)
@@ -440,7 +437,7 @@ APART static void records_write(const struct sm_packer *p, const struct sm_pack_
         memset(p->word, 0, words * TILE * sizeof *p->word);
         for (uint32_t c = 0; c < k->ncol; c++) {
             const struct sm_pack_field *f = &k->field[c];
-            if (!f->width || f->like) continue;
+            if (!f->width || f->leader) continue;
             if (f->coded)
                 tile_codes(p->word, f, p->code + (size_t)c * p->rows + from);
             else
@@ -457,12 +454,7 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
     struct sm_pack_field *f = p->field;
     memset(f, 0, nfield * sizeof *f);
     for (uint32_t c = 0; c < p->ncol; c++) {
-        if (c && is_like(p, in, c, &f[c - 1])) {
-            f[c] = f[c - 1];
-            f[c].like++;
-            continue;
-        }
-        int rc = field_make(p, in, c, &f[c], err);
+        int rc = field_make(p, in, c, f, err);
         if (rc != SM_OK) return rc;
     }
     fields_of_pos(f + p->ncol, in->pos, in->nrow);

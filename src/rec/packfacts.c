@@ -18,7 +18,7 @@ void sm_packer_fold(struct sm_packer *p, const struct sm_pack_in *in, const stru
         struct sm_dsvar *v = &d->var[i];
         const uint32_t c = d->column[i];
         const struct sm_pack_field *f = &k->field[c];
-        if (f->coded && !f->like) {
+        if (f->coded && (!f->leader || !p->follow[c].news)) {
             fold_new(&p->dict[c], v, t);
             v->present += rec_count_column(in->col[c], in->step, in->nrow);
         } else if (f->width) { /* else nothing but missing */

@@ -6,6 +6,7 @@
  * A pool number is shard (low bits) and unit: the text's place in the shard's storage, counted in
  * 8-byte units. Storage is cut in chunks of equal size; a text lies in one run of memory. */
 #include "sdtmill/dsinfo.h"
+#include "sdtmill/pack.h"
 #include "sdtmill/val.h"
 
 enum {
@@ -44,6 +45,11 @@ void rec_fold_column(struct sm_dsvar *v, const struct sm_texts *t, const sm_val 
 uint64_t rec_count_column(const sm_val *x, size_t step, uint32_t n);
 /* Before the first record: what is true of all values until one says no. */
 void rec_begin_facts(struct sm_dsinfo *d);
+/* Makes field c that of a column that follows another; fields before it are made, and their codes in
+ * p->code. SM_EOF: it does not. follow.c */
+int rec_follow(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
+               struct sm_pack_field *field, struct sm_err *err) SM_MUST_CHECK;
+void rec_follow_free(struct sm_follow *w);
 /* dsvalues.c; d->values is there. */
 void rec_fold_by_value(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b);
 #endif

@@ -13,10 +13,9 @@ static sm_pos row_pos(const struct sm_pack *k, const uint8_t *record) {
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out) {
     const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
     const struct sm_pack_field *f = k->field;
-    const struct sm_dict *d = p->dict;
-    for (uint32_t c = 0; c < k->ncol; c++, f++, d++) {
+    for (uint32_t c = 0; c < k->ncol; c++, f++) {
         uint64_t x = sm_pack_bits(f, record);
-        out[c] = f->coded ? (d - f->like)->val[f->base + x] : sm_pack_plain(f, x);
+        out[c] = f->coded ? sm_pack_values(p, f, c)[f->base + x] : sm_pack_plain(f, x);
     }
     return row_pos(k, record);
 }
@@ -53,10 +52,9 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
     struct sm_unpack_cell *coded = u->plain + u->nplain;
     for (int far = 1; far >= 0; far--) {
         for (uint32_t c = 0; c < k->ncol; c++) {
-            const struct sm_dict *d = &p->dict[c - f[c].like];
-            if (!f[c].coded || !f[c].width || (d->n > FAR) != far) continue;
+            if (!f[c].coded || !f[c].width || (p->dict[c - f[c].leader].n > FAR) != far) continue;
             coded[u->ncoded] = cell_of(&f[c], c);
-            coded[u->ncoded++].val = d->val + f[c].base;
+            coded[u->ncoded++].val = sm_pack_values(p, &f[c], c) + f[c].base;
         }
         if (far) u->nfar = u->ncoded;
     }
@@ -64,7 +62,7 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
     struct sm_unpack_fixed *fixed = (struct sm_unpack_fixed *)(void *)(coded + u->ncoded);
     for (uint32_t c = 0; c < k->ncol; c++) {
         if (f[c].width) continue;
-        const sm_val v = f[c].coded ? p->dict[c - f[c].like].val[f[c].base] : SM_MISSING;
+        const sm_val v = f[c].coded ? sm_pack_values(p, &f[c], c)[f[c].base] : SM_MISSING;
         fixed[u->nfixed++] = (struct sm_unpack_fixed){.v = v, .column = c};
     }
     u->fixed = fixed;
@@ -81,6 +79,27 @@ void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other) {
         u->coded = other->coded;
 }
 
+/* A column that follows another says for each of its codes what comes with it. */
+static bool is_following(const struct sm_packer *p, const struct sm_pack *k, uint32_t c) {
+    const struct sm_follow *w = &p->follow[c];
+    const struct sm_pack_field *f = &k->field[c], *l = f - w->leader;
+    return w->relied && f->leader == w->leader && l->coded && !l->leader && f->base == l->base &&
+           f->bit == l->bit && f->width == l->width;
+}
+
+static bool are_codes(const struct sm_packer *p, const struct sm_pack *k, uint32_t c) {
+    const struct sm_pack_field *f = &k->field[c];
+    if (f->leader && !is_following(p, k, c)) return false;
+    const size_t most = f->leader ? p->follow[c].cap : p->dict[c].n;
+    const sm_val *val = sm_pack_values(p, f, c);
+    if (f->base >= most || f->width > 32) return false;
+    for (uint32_t i = 0; i < k->nrow; i++) {
+        const uint64_t x = sm_pack_bits(f, sm_pack_data(k) + (size_t)i * k->stride);
+        if (x >= most - f->base || val[f->base + x] == SM_FOLLOW_UNKNOWN) return false;
+    }
+    return true;
+}
+
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {
     size_t head = sizeof *k + ((size_t)p->ncol + 2) * sizeof *k->field;
     if (n < sizeof *k || k->ncol != p->ncol || k->maker != p->id || k->bytes > n ||
@@ -93,13 +112,9 @@ bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t 
             (f->width > SM_PACK_BITS_MOST && (f->width != 64 || f->bit % 8)))
             return false;
         if ((uint64_t)f->bit + f->width > (uint64_t)k->stride * 8) return false;
+        if (f->leader && (c >= p->ncol || !f->coded)) return false;
         if (c >= p->ncol || !f->coded) continue;
-        if (f->like > c) return false;
-        const size_t most = p->dict[c - f->like].n;
-        if (f->base >= most || f->width > 32) return false;
-        for (uint32_t i = 0; i < k->nrow; i++)
-            if (sm_pack_bits(f, sm_pack_data(k) + (size_t)i * k->stride) >= most - f->base)
-                return false;
+        if (!are_codes(p, k, c)) return false;
     }
     return true;
 }

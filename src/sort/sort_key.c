@@ -352,7 +352,7 @@ static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, uint32
     const struct sm_pack_field *f = &k->field[column];
     const uint64_t x = sm_pack_bits(f, sort_record(k, row));
     if (!f->coded) return sm_pack_plain(f, x);
-    return p->val[(size_t)k->maker * p->ncol + column - f->like][f->base + x];
+    return p->val[(size_t)k->maker * p->ncol + column][f->base + x];
 }
 
 uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,

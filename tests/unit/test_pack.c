@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "sdtmill/dsinfo.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sdtmill/pack.h"
@@ -18,22 +19,18 @@ static sm_val value(uint32_t i) {
     return sm_val_make_short(text, (size_t)n);
 }
 
-/* Packs ROWS rows of cell[column][row] and looks whether they come out again, every way. */
-static struct sm_pack *pack(struct sm_packer *p, sm_val cell[COLS][ROWS]) {
-    const sm_val *col[COLS];
-    sm_pos pos[ROWS];
-    struct sm_pack *k = NULL;
-    for (uint32_t c = 0; c < COLS; c++) col[c] = cell[c];
-    for (uint32_t i = 0; i < ROWS; i++) pos[i] = sm_pos_make(1, i + 1, 0);
-    struct sm_pack_in in = {.col = col, .step = 1, .pos = pos, .nrow = ROWS};
-    assert_int_equal(sm_packer_encode(p, &in, &k, NULL), SM_OK);
+static sm_pos pos_of(uint32_t i) {
+    return sm_pos_make(1, i + 1, 0);
+}
+
+static void assert_same(const struct sm_packer *p, const struct sm_pack *k, sm_val cell[COLS][ROWS]) {
     assert_true(sm_pack_sound(p, k, k->bytes));
     struct sm_unpack *u = sm_alloc(1, sm_unpack_bytes(k));
     sm_unpack_set(u, p, k);
     for (uint32_t i = 0; i < ROWS; i++) {
         sm_val row[COLS], other[COLS];
-        assert_true(sm_pack_row(p, k, i, row) == pos[i]);
-        assert_true(sm_unpack_row(u, i, other) == pos[i]);
+        assert_true(sm_pack_row(p, k, i, row) == pos_of(i));
+        assert_true(sm_unpack_row(u, i, other) == pos_of(i));
         for (uint32_t c = 0; c < COLS; c++) {
             assert_true(row[c] == cell[c][i]);
             assert_true(other[c] == cell[c][i]);
@@ -41,35 +38,151 @@ static struct sm_pack *pack(struct sm_packer *p, sm_val cell[COLS][ROWS]) {
         }
     }
     sm_free(u);
+}
+
+static struct sm_pack_in cells_in(sm_val cell[COLS][ROWS]) {
+    static const sm_val *col[COLS];
+    static sm_pos pos[ROWS];
+    for (uint32_t c = 0; c < COLS; c++) col[c] = cell[c];
+    for (uint32_t i = 0; i < ROWS; i++) pos[i] = pos_of(i);
+    return (struct sm_pack_in){.col = col, .step = 1, .pos = pos, .nrow = ROWS};
+}
+
+/* Packs ROWS rows of cell[column][row] and looks whether they come out again, every way. */
+static struct sm_pack *pack(struct sm_packer *p, sm_val cell[COLS][ROWS]) {
+    struct sm_pack *k = NULL;
+    const struct sm_pack_in in = cells_in(cell);
+    assert_int_equal(sm_packer_encode(p, &in, &k, NULL), SM_OK);
+    assert_same(p, k, cell);
     return k;
 }
 
-static void fill(sm_val cell[COLS][ROWS]) {
-    for (uint32_t i = 0; i < ROWS; i++)
-        for (uint32_t c = 0; c < COLS; c++) cell[c][i] = value(i % 50);
+static void pack_and_drop(struct sm_packer *p, sm_val cell[COLS][ROWS]) {
+    sm_free(pack(p, cell));
 }
 
-static void columns_that_are_the_same_take_room_once(void **state) {
+/* Column 0 has `many` values; 1 and 3 have one for each of them, 2 one for each three. */
+static void fill(sm_val cell[COLS][ROWS], uint32_t many) {
+    for (uint32_t i = 0; i < ROWS; i++) {
+        cell[0][i] = cell[3][i] = value(i % many);
+        cell[1][i] = value(10000 + i % many);
+        cell[2][i] = value(i % many / 3);
+    }
+}
+
+static void a_column_that_comes_with_another_takes_no_room(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
     struct sm_packer *p = NULL;
     assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
-    fill(cell);
+    fill(cell, 50);
     struct sm_pack *k = pack(p, cell);
-    uint32_t all = k->stride;
-    assert_int_equal(k->field[1].like, 1);
-    assert_int_equal(k->field[2].like, 2);
-    assert_int_equal(k->field[3].like, 3);
+    const uint32_t alone = k->stride;
+    for (uint32_t c = 0; c < COLS; c++) assert_int_equal(k->field[c].leader, 0);
     sm_free(k);
-    cell[2][ROWS - 1] = value(7777); /* one row is enough */
-    k = pack(p, cell);
-    assert_int_equal(k->field[1].like, 1);
-    assert_int_equal(k->field[2].like, 0);
-    assert_int_equal(k->field[3].like, 0);
-    assert_true(k->stride > all);
-    k->field[1].like = 2; /* before the first column */
+    k = pack(p, cell); /* now it is known how many values there are */
+    for (uint32_t c = 0; c < COLS; c++) assert_int_equal(k->field[c].leader, c);
+    assert_true(k->stride < alone);
+    k->field[1].leader = 2; /* before the first column */
+    assert_false(sm_pack_sound(p, k, k->bytes));
+    k->field[1].leader = 1;
+    k->field[2].leader = 1; /* not its leader */
     assert_false(sm_pack_sound(p, k, k->bytes));
     sm_free(k);
+    sm_packer_close(p);
+}
+
+static void an_exception_costs_its_pack_the_room(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    struct sm_packer *p = NULL;
+    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    fill(cell, 50);
+    pack_and_drop(p, cell);
+    for (uint32_t times = 0; times < 20; times++) {
+        struct sm_pack *k = pack(p, cell);
+        assert_int_equal(k->field[1].leader, 1);
+        assert_int_equal(k->field[2].leader, times < 8 ? 2 : 0); /* it gives up */
+        assert_int_equal(k->field[3].leader, 3);
+        sm_free(k);
+        cell[2][ROWS - 1] = value(7777); /* one row is enough */
+        k = pack(p, cell);
+        assert_int_equal(k->field[1].leader, 1);
+        assert_int_equal(k->field[2].leader, 0);
+        sm_free(k);
+        fill(cell, 50);
+    }
+    sm_packer_close(p);
+}
+
+/* What was packed stays readable, through views made before, too. */
+static void what_follows_grows_with_its_leader(void **state) {
+    (void)state;
+    enum { PACKS = 60 };
+    static sm_val cell[PACKS][COLS][ROWS];
+    struct sm_pack *k[PACKS];
+    struct sm_unpack *u[PACKS];
+    struct sm_packer *p = NULL;
+    assert_int_equal(sm_packer_open(&p, COLS, 1 << 26, NULL), SM_OK);
+    for (uint32_t n = 0; n < PACKS; n++) {
+        for (uint32_t i = 0; i < ROWS; i++) {
+            const uint32_t x = i % 5 ? i % 50 : n * ROWS + i; /* some that are new */
+            cell[n][0][i] = value(x);
+            cell[n][1][i] = value(x * 7);
+            cell[n][2][i] = x % 3 ? value(x / 3) : SM_MISSING;
+            cell[n][3][i] = value(i);
+        }
+        k[n] = pack(p, cell[n]);
+        u[n] = sm_alloc(1, sm_unpack_bytes(k[n]));
+        sm_unpack_set(u[n], p, k[n]);
+        if (n < 3) continue;
+        assert_int_equal(k[n]->field[1].leader, 1);
+        assert_int_equal(k[n]->field[2].leader, 2);
+        assert_int_equal(k[n]->field[3].leader, 0);
+    }
+    for (uint32_t n = 0; n < PACKS; n++) {
+        assert_same(p, k[n], cell[n]);
+        for (uint32_t i = 0; i < ROWS; i++) {
+            sm_val row[COLS];
+            assert_true(sm_unpack_row(u[n], i, row) == pos_of(i));
+            for (uint32_t c = 0; c < COLS; c++) assert_true(row[c] == cell[n][c][i]);
+        }
+        sm_free(u[n]);
+        sm_free(k[n]);
+    }
+    sm_packer_close(p);
+}
+
+/* Two values are near wherever they are looked up; those of a large leader are not. */
+static void few_values_do_not_follow_many(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    struct sm_packer *p = NULL;
+    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    fill(cell, 100);
+    for (uint32_t i = 0; i < ROWS; i++) cell[1][i] = i % 100 == 99 ? value(1) : SM_MISSING;
+    for (uint32_t n = 0; n < 4; n++) {
+        struct sm_pack *k = pack(p, cell);
+        assert_int_equal(k->field[1].leader, 0);
+        assert_int_equal(k->field[2].leader, n < 2 ? 0 : 2); /* a third was new */
+        sm_free(k);
+    }
+    sm_packer_close(p);
+}
+
+/* Columns of a pack whose leader says nothing yet are not relied on. */
+static void values_that_are_all_new_prove_nothing(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    struct sm_packer *p = NULL;
+    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    for (uint32_t n = 0; n < 5; n++) {
+        for (uint32_t i = 0; i < ROWS; i++)
+            for (uint32_t c = 0; c < COLS; c++) cell[c][i] = value((n * ROWS + i) * (c + 1));
+        struct sm_pack *k = pack(p, cell);
+        for (uint32_t c = 0; c < COLS; c++) assert_int_equal(k->field[c].leader, 0);
+        sm_free(k);
+    }
     sm_packer_close(p);
 }
 
@@ -79,15 +192,53 @@ static void a_column_that_is_sorted_by_has_codes_of_its_own(void **state) {
     static sm_val cell[COLS][ROWS];
     struct sm_packer *p = NULL;
     assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
-    sm_packer_prefer(p, 2);
-    fill(cell);
+    sm_packer_prefer(p, 1);
+    fill(cell, 50);
+    pack_and_drop(p, cell);
     struct sm_pack *k = pack(p, cell);
-    assert_int_equal(k->field[1].like, 1);
-    assert_int_equal(k->field[2].like, 0);
-    assert_int_equal(k->field[3].like, 1);
-    assert_int_equal(p->dict[2].n, 51); /* and missing */
+    assert_int_equal(k->field[1].leader, 0);
+    assert_int_equal(k->field[2].leader, 1); /* and may lead */
+    assert_int_equal(k->field[3].leader, 2);
+    assert_int_equal(p->dict[1].n, 51); /* and missing */
     sm_free(k);
     sm_packer_close(p);
+}
+
+/* Facts from dictionaries, and those of the rows one by one. */
+static void facts_know_the_values_that_follow(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    static const uint32_t column[COLS] = {0, 1, 2, 3};
+    struct sm_dsvar var[2][COLS] = {0};
+    struct sm_dsinfo known = {.var = var[0], .nvar = COLS, .column = column, .block_ncol = COLS},
+                     folded = known;
+    struct sm_texts *t = NULL;
+    struct sm_packer *p = NULL;
+    folded.var = var[1];
+    assert_int_equal(sm_texts_open(&t, NULL), SM_OK);
+    assert_int_equal(sm_packer_open(&p, COLS, 1 << 22, NULL), SM_OK);
+    for (uint32_t n = 0; n < 12; n++) {
+        fill(cell, 50);
+        for (uint32_t i = 0; i < 6; i++) { /* longer ones come late, with their leader or alone */
+            cell[0][i] = value(n * 100);
+            cell[1][i] = n % 4 == 3 ? SM_MISSING : value(n * 100000);
+            cell[2][i] = value(n % 5 == 4 ? n * 30000 + i : n * 1000);
+        }
+        struct sm_pack *k = pack(p, cell);
+        const struct sm_pack_in in = cells_in(cell);
+        sm_packer_fold(p, &in, k, t, &known);
+        sm_val rows[ROWS][COLS];
+        for (uint32_t i = 0; i < ROWS; i++)
+            for (uint32_t c = 0; c < COLS; c++) rows[i][c] = cell[c][i];
+        const struct sm_block b = {rows[0], in.pos, ROWS, COLS};
+        sm_dsinfo_fold(&folded, t, &b, true);
+        sm_free(k);
+        for (uint32_t c = 0; c < COLS; c++)
+            assert_memory_equal(&var[0][c], &var[1][c], sizeof var[0][c]);
+    }
+    assert_int_equal(known.rows, folded.rows);
+    sm_packer_close(p);
+    sm_texts_close(t);
 }
 
 static void constants_and_missing_columns_are_not_looked_at(void **state) {
@@ -107,7 +258,12 @@ static void constants_and_missing_columns_are_not_looked_at(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(columns_that_are_the_same_take_room_once),
+        cmocka_unit_test(a_column_that_comes_with_another_takes_no_room),
+        cmocka_unit_test(an_exception_costs_its_pack_the_room),
+        cmocka_unit_test(what_follows_grows_with_its_leader),
+        cmocka_unit_test(few_values_do_not_follow_many),
+        cmocka_unit_test(values_that_are_all_new_prove_nothing),
+        cmocka_unit_test(facts_know_the_values_that_follow),
         cmocka_unit_test(a_column_that_is_sorted_by_has_codes_of_its_own),
         cmocka_unit_test(constants_and_missing_columns_are_not_looked_at),
     };
