@@ -312,10 +312,10 @@ static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t
                       struct sm_pack_field *field, struct sm_err *err) {
     struct sm_dict *d = &p->dict[c];
     struct sm_pack_field *f = &field[c];
+    const struct sm_pack_in one = {in->col, 0, in->pos, 1};
     int rc = SM_EOF;
     if (!d->closed) {
         const bool constant = is_constant(in->col[c], in->step, in->nrow);
-        const struct sm_pack_in one = {in->col, 0, in->pos, 1};
         if (!constant) rc = rec_follow(p, in, c, field, err);
         if (rc != SM_EOF) return rc;
         in = constant ? &one : in;

@@ -103,7 +103,7 @@ static bool are_codes(const struct sm_packer *p, const struct sm_pack *k, uint32
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {
     size_t head = sizeof *k + ((size_t)p->ncol + 2) * sizeof *k->field;
     if (n < sizeof *k || k->ncol != p->ncol || k->maker != p->id || k->bytes > n ||
-        k->bytes < head || k->nrow == 0)
+        k->bytes < head || k->nrow == 0 || k->nrow > p->rows)
         return false;
     if (k->bytes != head + (uint64_t)k->stride * k->nrow + 8) return false;
     for (uint32_t c = 0; c < p->ncol + 2; c++) {
