@@ -182,33 +182,38 @@ static inline uint32_t codes_of(const struct sm_dict *d, const sm_val *v, size_t
     return n;
 }
 
-/* The same where neither places nor values are near: many are asked for together. */
-static uint32_t codes_far(const struct sm_dict *d, const sm_val *v, size_t step, uint32_t n,
-                          uint32_t *out) {
+/* The same where neither places nor values are near: many are asked for together, but for those below
+ * *asked, which were before. */
+static uint32_t codes_far(const struct sm_dict *d, const sm_val *v, size_t step, uint32_t i,
+                          uint32_t n, uint32_t *out, uint32_t *asked) {
     enum { TOGETHER = 256 };
-    for (uint32_t i = 0; i < n;) {
-        const uint32_t many = n - i < TOGETHER ? n - i : TOGETHER;
-        size_t at[TOGETHER];
-        for (uint32_t k = 0; k < many; k++) {
-            at[k] = (size_t)(v[(i + k) * step] * DICT_FACTOR >> d->shift);
-            __builtin_prefetch(&d->place[at[k]]);
+    while (i < n) {
+        if (i >= *asked) {
+            const uint32_t many = n - i < TOGETHER ? n - i : TOGETHER;
+            size_t at[TOGETHER];
+            for (uint32_t k = 0; k < many; k++) {
+                at[k] = (size_t)(v[(i + k) * step] * DICT_FACTOR >> d->shift);
+                __builtin_prefetch(&d->place[at[k]]);
+            }
+            for (uint32_t k = 0; k < many; k++)
+                __builtin_prefetch(&d->val[d->place[at[k]]]);
+            *asked = i + many;
         }
-        for (uint32_t k = 0; k < many; k++)
-            __builtin_prefetch(&d->val[d->place[at[k]]]);
-        const uint32_t done = codes_of(d, v + i * step, step, many, out + i);
+        const uint32_t many = *asked - i, done = codes_of(d, v + i * step, step, many, out + i);
         i += done;
         if (done < many) return i;
     }
     return n;
 }
 
-/* The same for a column's values from i on. */
+/* The same for a column's values from i on; *asked: 0 at first. */
 APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_in *in, uint32_t c,
-                                 uint32_t i, uint32_t *out) {
-    const sm_val *v = in->col[c] + i * in->step;
-    if (d->n > DICT_NEAR) return i + codes_far(d, v, in->step, in->nrow - i, out + i);
-    if (in->step == 1) return i + codes_of(d, v, 1, in->nrow - i, out + i);
-    return i + codes_of(d, v, in->step, in->nrow - i, out + i);
+                                 uint32_t i, uint32_t *out, uint32_t *asked) {
+    const sm_val *v = in->col[c];
+    const uint32_t n = in->nrow;
+    if (d->n > DICT_NEAR) return codes_far(d, v, in->step, i, n, out, asked);
+    if (in->step == 1) return i + codes_of(d, v + i, 1, n - i, out + i);
+    return i + codes_of(d, v + i * in->step, in->step, n - i, out + i);
 }
 
 /* ---- encode ---------------------------------------------------------------------------------- */
@@ -253,8 +258,8 @@ static void codes_span(const uint32_t *code, uint32_t n, uint32_t *ret_least, ui
 static int field_codes(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
                        struct sm_pack_field *f, struct sm_err *err) {
     struct sm_dict *d = &p->dict[c];
-    uint32_t *out = p->code + (size_t)c * p->rows, least, most;
-    for (uint32_t i = 0; (i = dict_codes(d, in, c, i, out)) < in->nrow;) {
+    uint32_t *out = p->code + (size_t)c * p->rows, asked = 0, least, most;
+    for (uint32_t i = 0; (i = dict_codes(d, in, c, i, out, &asked)) < in->nrow;) {
         int rc = dict_add(p, d, in->col[c][i * in->step], err);
         if (rc != SM_OK) return rc;
     }
