@@ -32,6 +32,7 @@ struct sm_pack_field {
     uint8_t leader; /* its codes are those of the column so many before it, which it follows */
 };
 struct sm_pack {
+    uint64_t seal;               /* of all that is behind it: sm_pack_seal */
     uint32_t nrow, ncol, stride; /* stride: bytes of one record */
     uint32_t maker;              /* id of the packer */
     uint64_t bytes;              /* of the whole pack, this header included */
@@ -106,8 +107,9 @@ void sm_packer_fold(struct sm_packer *p, const struct sm_pack_in *in, const stru
                     const struct sm_texts *t, struct sm_dsinfo *d);
 /* All ncol cells of one record, and its position. */
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out);
-/* Is this a pack that p can open without leaving the n bytes it lies in? For what comes from a
- * file. */
+/* Before it is written to a file. */
+void sm_pack_seal(struct sm_pack *k);
+/* Is this a pack of p as it was sealed, within the n bytes it lies in? For what comes from a file. */
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n);
 
 static inline const uint8_t *sm_pack_data(const struct sm_pack *k) {

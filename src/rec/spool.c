@@ -77,6 +77,7 @@ static int keep(struct sm_spool *s, struct sm_pack *k, struct sm_err *err) {
         return SM_OK;
     }
     int rc = s->file.fd < 0 ? sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err) : SM_OK;
+    sm_pack_seal(k);
     if (rc == SM_OK) rc = sm_tmpfile_add(&s->file, k, k->bytes, &p->at, err);
     if (k->bytes > s->widest) s->widest = k->bytes;
     sm_free(k);
@@ -130,7 +131,7 @@ static int read_next(void *ctx, struct sm_block *ret, struct sm_err *err) {
         int rc = sm_tmpfile_read(&s->file, p->at, r->pack, (size_t)n, err);
         if (rc != SM_OK) return rc;
         k = r->pack;
-        if (!sm_pack_sound(s->packer, k, n) || k->nrow > s->longest)
+        if (!sm_pack_sound(s->packer, k, n))
             return sm_fail(err, SM_EIO, "the temporary file was changed");
     }
     r->next++;

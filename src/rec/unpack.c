@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* unpack.c - packs opened: one record, many of them, or with doubts. */
+/* unpack.c - packs opened: one record, or many of them; and what came back from a file. */
 #include "sdtmill/pack.h"
+
+#include "sdtmill/hash.h"
 
 enum { FAR = 4096 }; /* values that a cache near the processor does not hold beside all else */
 
@@ -79,42 +81,15 @@ void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other) {
         u->coded = other->coded;
 }
 
-/* A column that follows another says for each of its codes what comes with it. */
-static bool is_following(const struct sm_packer *p, const struct sm_pack *k, uint32_t c) {
-    const struct sm_follow *w = &p->follow[c];
-    const struct sm_pack_field *f = &k->field[c], *l = f - w->leader;
-    return w->relied && f->leader == w->leader && l->coded && !l->leader && f->base == l->base &&
-           f->bit == l->bit && f->width == l->width;
+static uint64_t seal_of(const struct sm_pack *k) {
+    return sm_hash(&k->seal + 1, (size_t)k->bytes - sizeof k->seal);
 }
 
-static bool are_codes(const struct sm_packer *p, const struct sm_pack *k, uint32_t c) {
-    const struct sm_pack_field *f = &k->field[c];
-    if (f->leader && !is_following(p, k, c)) return false;
-    const size_t most = f->leader ? p->follow[c].cap : p->dict[c].n;
-    const sm_val *val = sm_pack_values(p, f, c);
-    if (f->base >= most || f->width > 32) return false;
-    for (uint32_t i = 0; i < k->nrow; i++) {
-        const uint64_t x = sm_pack_bits(f, sm_pack_data(k) + (size_t)i * k->stride);
-        if (x >= most - f->base || val[f->base + x] == SM_FOLLOW_UNKNOWN) return false;
-    }
-    return true;
+void sm_pack_seal(struct sm_pack *k) {
+    k->seal = seal_of(k);
 }
 
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n) {
-    size_t head = sizeof *k + ((size_t)p->ncol + 2) * sizeof *k->field;
-    if (n < sizeof *k || k->ncol != p->ncol || k->maker != p->id || k->bytes > n ||
-        k->bytes < head || k->nrow == 0 || k->nrow > p->rows)
-        return false;
-    if (k->bytes != head + (uint64_t)k->stride * k->nrow + 8) return false;
-    for (uint32_t c = 0; c < p->ncol + 2; c++) {
-        const struct sm_pack_field *f = &k->field[c];
-        if (f->width > 64 || f->shift > 63 ||
-            (f->width > SM_PACK_BITS_MOST && (f->width != 64 || f->bit % 8)))
-            return false;
-        if ((uint64_t)f->bit + f->width > (uint64_t)k->stride * 8) return false;
-        if (f->leader && (c >= p->ncol || !f->coded)) return false;
-        if (c >= p->ncol || !f->coded) continue;
-        if (!are_codes(p, k, c)) return false;
-    }
-    return true;
+    return n >= sizeof *k && k->bytes >= sizeof *k && k->bytes <= n && k->maker == p->id &&
+           k->seal == seal_of(k);
 }

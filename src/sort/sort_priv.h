@@ -226,7 +226,7 @@ int sort_intake_pack(struct sort_intake *t, struct sort_from from, struct sm_pac
                      uint32_t want, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
 /* Nothing in it yet; what is added begins at the end of the file. */
 struct sort_run sort_run_begin(const struct sm_tmpfile *f);
-int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, const struct sm_pack *k,
+int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_pack *k,
                  struct sm_err *err) SM_MUST_CHECK;
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
                    struct sort_from from, struct sm_err *err) SM_MUST_CHECK;

@@ -61,9 +61,10 @@ struct sort_run sort_run_begin(const struct sm_tmpfile *f) {
     return (struct sort_run){.at = f->bytes, .end = f->bytes};
 }
 
-int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, const struct sm_pack *k,
+int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_pack *k,
                  struct sm_err *err) {
     uint64_t at;
+    sm_pack_seal(k);
     int rc = sm_tmpfile_add(f, k, k->bytes, &at, err);
     r->end = f->bytes;
     if (k->bytes > r->widest) r->widest = k->bytes;

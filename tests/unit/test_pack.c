@@ -23,7 +23,8 @@ static sm_pos pos_of(uint32_t i) {
     return sm_pos_make(1, i + 1, 0);
 }
 
-static void assert_same(const struct sm_packer *p, const struct sm_pack *k, sm_val cell[COLS][ROWS]) {
+static void assert_same(const struct sm_packer *p, struct sm_pack *k, sm_val cell[COLS][ROWS]) {
+    sm_pack_seal(k);
     assert_true(sm_pack_sound(p, k, k->bytes));
     struct sm_unpack *u = sm_alloc(1, sm_unpack_bytes(k));
     sm_unpack_set(u, p, k);
@@ -83,13 +84,34 @@ static void a_column_that_comes_with_another_takes_no_room(void **state) {
     k = pack(p, cell); /* now it is known how many values there are */
     for (uint32_t c = 0; c < COLS; c++) assert_int_equal(k->field[c].leader, c);
     assert_true(k->stride < alone);
-    k->field[1].leader = 2; /* before the first column */
-    assert_false(sm_pack_sound(p, k, k->bytes));
-    k->field[1].leader = 1;
-    k->field[2].leader = 1; /* not its leader */
-    assert_false(sm_pack_sound(p, k, k->bytes));
     sm_free(k);
     sm_packer_close(p);
+}
+
+static void a_pack_that_was_changed_is_known(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    struct sm_packer *p = NULL, *other = NULL;
+    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    assert_int_equal(sm_packer_open(&other, COLS, 1 << 20, NULL), SM_OK);
+    other->id = 1;
+    fill(cell, 50);
+    struct sm_pack *k = pack(p, cell);
+    const uint64_t bytes = k->bytes;
+    for (uint64_t i = 0; i < bytes; i++) { /* one bit of each byte in turns */
+        uint8_t *at = (uint8_t *)k + i;
+        *at ^= (uint8_t)(1u << i % 8);
+        assert_false(sm_pack_sound(p, k, bytes));
+        *at ^= (uint8_t)(1u << i % 8);
+    }
+    assert_true(sm_pack_sound(p, k, bytes));
+    assert_true(sm_pack_sound(p, k, bytes + 100));
+    assert_false(sm_pack_sound(p, k, bytes - 1)); /* cut off */
+    assert_false(sm_pack_sound(p, k, sizeof *k - 1));
+    assert_false(sm_pack_sound(other, k, bytes));
+    sm_free(k);
+    sm_packer_close(p);
+    sm_packer_close(other);
 }
 
 static void an_exception_costs_its_pack_the_room(void **state) {
@@ -259,6 +281,7 @@ static void constants_and_missing_columns_are_not_looked_at(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_column_that_comes_with_another_takes_no_room),
+        cmocka_unit_test(a_pack_that_was_changed_is_known),
         cmocka_unit_test(an_exception_costs_its_pack_the_room),
         cmocka_unit_test(what_follows_grows_with_its_leader),
         cmocka_unit_test(few_values_do_not_follow_many),
