@@ -2,7 +2,8 @@
 #ifndef SDTMILL_POOL_H
 #define SDTMILL_POOL_H
 /* pool.h - an ordered worker pool: jobs go in with serial numbers, results come out in the same
- * order whatever thread finished first. A ring of 2n+2 slots, one mutex, two condition variables.
+ * order whatever thread finished first. A ring of 2n+2 slots (of one without threads, so that one job has
+ * the same memory again and again), one mutex, two condition variables.
  * n threads with the calling one, which is producer, consumer and worker 0: it runs jobs where it
  * would wait in sm_pool_get. n <= 1 creates no thread: work runs inside sm_pool_put (the reference
  * path). A job is moved: producer -> one worker -> consumer. Workers cannot fail; they note failures

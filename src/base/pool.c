@@ -88,8 +88,8 @@ int sm_pool_open(struct sm_pool **ret, unsigned threads, void (*work)(void *job,
     pthread_cond_init(&p->more, NULL);
     pthread_cond_init(&p->done, NULL);
     p->work = work;
-    p->slots = 2 * threads + 2;
     p->inside = threads == 1;
+    p->slots = p->inside ? 1 : 2 * threads + 2;
     p->slot = sm_alloc(p->slots, sizeof *p->slot);
     p->worker = sm_alloc(threads, sizeof *p->worker);
     int rc = SM_OK;

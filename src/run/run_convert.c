@@ -52,6 +52,7 @@ static int open_workers(struct run *r, struct sm_err *err) {
 static void close_workers(struct run *r) {
     sm_pool_close(r->pool, NULL);
     for (unsigned i = 0; r->worker && i < r->threads; i++) {
+        sm_recs_free(&r->worker[i].recs);
         sm_map_worker_close(r->worker[i].map);
         sm_read_worker_close(r->worker[i].read);
         sm_intern_close(r->worker[i].in);

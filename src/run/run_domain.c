@@ -215,7 +215,8 @@ static int finish_blocks(struct making *m, struct sm_blocks in, struct sm_dsinfo
  * what other rules read by subject must not change meanwhile. */
 static int finish(struct making *m, struct sm_sorter *sorter, struct sm_blocks in,
                   struct sm_dsinfo *info, struct sm_err *err) {
-    enum { ROWS_SHIFT = 17, ROWS_LEAST = 256, ROWS_MOST = 2048 };
+    /* at most as many as stay near the processor, with the texts that become of them */
+    enum { ROWS_SHIFT = 17, ROWS_LEAST = 256, ROWS_MOST = 768 };
     struct run *r = m->r;
     struct sm_spool **keep = is_read_later(r, m->index) ? &r->done[m->index].spool : NULL;
     struct run_parts p = {.domain = m->d, .sorter = sorter, .blocks = in};

@@ -65,9 +65,11 @@ void run_job_work(void *job, void *state) {
         return;
     int rc = SM_OK;
     if (p->kind == RUN_DOMAIN) {
+        sm_recs_clear(&w->recs);
         rc = sm_map_batch(w->map, p->domain, p->from, p->source, j->input->in.file, &j->batch,
-                          &j->recs, &j->err);
-        if (!rc) rc = sm_sorter_pack(p->sorter, w->index, &j->recs, &j->packs, &j->err);
+                          &w->recs, &j->err);
+        if (!rc) rc = sm_sorter_pack(p->sorter, w->index, &w->recs, &j->packs, &j->err);
+        j->nrec = w->recs.nrow;
     } else if (p->kind == RUN_LOOKUP) {
         rc = sm_map_lookup(w->map, p->lookup, p->lookup_from, p->source, j->input->in.file,
                            &j->batch, &j->recs, &j->err);
@@ -106,7 +108,7 @@ static int job_take(struct run *r, const struct run_pass *p, struct run_job *j, 
     }
     if (p->kind == RUN_DOMAIN || (p->kind == RUN_LOOKUP && !feeds_domain(r, p->source)))
         run_fate_rows(r, j->input, b);
-    if (p->kind == RUN_DOMAIN) j->input->records_out += j->recs.nrow;
+    if (p->kind == RUN_DOMAIN) j->input->records_out += j->nrec;
     r->progress.bytes += j->bytes;
     r->progress.rows += b->nrow;
     if (r->opts->progress) r->opts->progress(r->opts->progress_ctx, &r->progress);

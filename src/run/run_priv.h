@@ -34,6 +34,7 @@ struct run_worker { /* one thread's state, kept for the whole run */
     struct sm_intern *in;
     struct sm_read_worker *read;
     struct sm_map_worker *map;
+    struct sm_recs recs; /* RUN_DOMAIN: scratch, so that one memory is always near the processor */
 };
 enum { RUN_EMITTERS = 16 };
 enum run_job_kind { RUN_SURVEY, RUN_LOOKUP, RUN_DOMAIN, RUN_SPILL, RUN_BLOCK, RUN_PART };
@@ -54,8 +55,9 @@ struct run_job { /* one chunk, block or part on its way through a pass */
     uint64_t nfate;
     uint64_t bytes;
     struct sm_batch batch; /* RUN_PART: its findings only */
-    struct sm_recs recs; /* RUN_PART: its SUPP-- records */
-    struct sm_sort_packs *packs; /* RUN_DOMAIN: recs, packed for the pass's sorter; RUN_SPILL */
+    struct sm_recs recs; /* RUN_LOOKUP; RUN_PART: its SUPP-- records */
+    struct sm_sort_packs *packs; /* RUN_DOMAIN: its records, for the pass's sorter; RUN_SPILL */
+    uint64_t nrec;               /* RUN_DOMAIN: how many */
     size_t part;                 /* RUN_PART, RUN_SPILL */
     /* RUN_BLOCK, RUN_PART */
     struct sm_sort_slice *slice; /* RUN_PART of records that were spilled */
