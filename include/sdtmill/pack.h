@@ -7,9 +7,9 @@
  * cell is a dictionary code or the value itself, less the smallest of the pack, in as many bits as
  * the largest needs. A column that is constant in the pack takes none, and neither does one whose
  * values come with those of a column before it, one for each, as a test's name comes with its code:
- * it follows that one. A column of dates keeps values; one whose dictionary is full goes on with values. A pack is one run of memory without
- * pointers: it can be written to a file and read back, but only the packer that made it can open
- * it.
+ * it follows that one. A column of dates keeps values; one whose dictionary is full goes on with
+ * values. A pack is one run of memory without pointers: it can be written to a file and read back,
+ * but only the packer that made it can open it.
  *
  * Threads  encode: one; decode: many, while nobody encodes
  * Errors   SM_ENOMEM */
