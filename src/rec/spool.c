@@ -77,7 +77,7 @@ static int keep(struct sm_spool *s, struct sm_pack *k, struct sm_err *err) {
         return SM_OK;
     }
     int rc = s->file.fd < 0 ? sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err) : SM_OK;
-    sm_pack_seal(k);
+    if (rc == SM_OK) sm_pack_seal(k);
     if (rc == SM_OK) rc = sm_tmpfile_add(&s->file, k, k->bytes, &p->at, err);
     if (k->bytes > s->widest) s->widest = k->bytes;
     sm_free(k);

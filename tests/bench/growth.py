@@ -119,7 +119,7 @@ def plan():
     few = Job('%d rows' % (ROWS // 10), path, ROWS // 10, USUAL)
     base = Job('%d rows' % ROWS, path, ROWS, USUAL, few, 1.2)
     jobs = [few, base]
-    for each, most in ((50400, 1.5), (5040, 1.2), (24, 1.3), (12, 1.5)):
+    for each, most in ((50400, 1.3), (5040, 1.2), (24, 1.3), (12, 1.5)):
         jobs.append(Job('%d subjects' % -(-ROWS // each), path, ROWS, each, base, most))
     of = {text: base}
     for i, (what, other, like) in enumerate(idle(text)):

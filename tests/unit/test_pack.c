@@ -19,8 +19,22 @@ static sm_val value(uint32_t i) {
     return sm_val_make_short(text, (size_t)n);
 }
 
+static struct sm_packer *packer(uint64_t memory) {
+    struct sm_packer *p = NULL;
+    assert_int_equal(sm_packer_open(&p, COLS, memory, NULL), SM_OK);
+    return p;
+}
+
 static sm_pos pos_of(uint32_t i) {
     return sm_pos_make(1, i + 1, 0);
+}
+
+static void assert_view(const struct sm_unpack *u, sm_val cell[COLS][ROWS]) {
+    for (uint32_t i = 0; i < ROWS; i++) {
+        sm_val row[COLS];
+        assert_true(sm_unpack_row(u, i, row) == pos_of(i));
+        for (uint32_t c = 0; c < COLS; c++) assert_true(row[c] == cell[c][i]);
+    }
 }
 
 static void assert_same(const struct sm_packer *p, struct sm_pack *k, sm_val cell[COLS][ROWS]) {
@@ -28,13 +42,12 @@ static void assert_same(const struct sm_packer *p, struct sm_pack *k, sm_val cel
     assert_true(sm_pack_sound(p, k, k->bytes));
     struct sm_unpack *u = sm_alloc(1, sm_unpack_bytes(k));
     sm_unpack_set(u, p, k);
+    assert_view(u, cell);
     for (uint32_t i = 0; i < ROWS; i++) {
-        sm_val row[COLS], other[COLS];
+        sm_val row[COLS];
         assert_true(sm_pack_row(p, k, i, row) == pos_of(i));
-        assert_true(sm_unpack_row(u, i, other) == pos_of(i));
         for (uint32_t c = 0; c < COLS; c++) {
             assert_true(row[c] == cell[c][i]);
-            assert_true(other[c] == cell[c][i]);
             assert_true(sm_pack_cell(p, k, i, c) == cell[c][i]);
         }
     }
@@ -74,8 +87,7 @@ static void fill(sm_val cell[COLS][ROWS], uint32_t many) {
 static void a_column_that_comes_with_another_takes_no_room(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
-    struct sm_packer *p = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 20);
     fill(cell, 50);
     struct sm_pack *k = pack(p, cell);
     const uint32_t alone = k->stride;
@@ -91,9 +103,7 @@ static void a_column_that_comes_with_another_takes_no_room(void **state) {
 static void a_pack_that_was_changed_is_known(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
-    struct sm_packer *p = NULL, *other = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
-    assert_int_equal(sm_packer_open(&other, COLS, 1 << 20, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 20), *other = packer(1 << 20);
     other->id = 1;
     fill(cell, 50);
     struct sm_pack *k = pack(p, cell);
@@ -117,8 +127,7 @@ static void a_pack_that_was_changed_is_known(void **state) {
 static void an_exception_costs_its_pack_the_room(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
-    struct sm_packer *p = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 20);
     fill(cell, 50);
     pack_and_drop(p, cell);
     for (uint32_t times = 0; times < 20; times++) {
@@ -144,8 +153,7 @@ static void what_follows_grows_with_its_leader(void **state) {
     static sm_val cell[PACKS][COLS][ROWS];
     struct sm_pack *k[PACKS];
     struct sm_unpack *u[PACKS];
-    struct sm_packer *p = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 26, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 26);
     for (uint32_t n = 0; n < PACKS; n++) {
         for (uint32_t i = 0; i < ROWS; i++) {
             const uint32_t x = i % 5 ? i % 50 : n * ROWS + i; /* some that are new */
@@ -164,11 +172,7 @@ static void what_follows_grows_with_its_leader(void **state) {
     }
     for (uint32_t n = 0; n < PACKS; n++) {
         assert_same(p, k[n], cell[n]);
-        for (uint32_t i = 0; i < ROWS; i++) {
-            sm_val row[COLS];
-            assert_true(sm_unpack_row(u[n], i, row) == pos_of(i));
-            for (uint32_t c = 0; c < COLS; c++) assert_true(row[c] == cell[n][c][i]);
-        }
+        assert_view(u[n], cell[n]);
         sm_free(u[n]);
         sm_free(k[n]);
     }
@@ -179,8 +183,7 @@ static void what_follows_grows_with_its_leader(void **state) {
 static void few_values_do_not_follow_many(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
-    struct sm_packer *p = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 20);
     fill(cell, 100);
     for (uint32_t i = 0; i < ROWS; i++) cell[1][i] = i % 100 == 99 ? value(1) : SM_MISSING;
     for (uint32_t n = 0; n < 4; n++) {
@@ -196,8 +199,7 @@ static void few_values_do_not_follow_many(void **state) {
 static void values_that_are_all_new_prove_nothing(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
-    struct sm_packer *p = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 20);
     for (uint32_t n = 0; n < 5; n++) {
         for (uint32_t i = 0; i < ROWS; i++)
             for (uint32_t c = 0; c < COLS; c++) cell[c][i] = value((n * ROWS + i) * (c + 1));
@@ -212,8 +214,7 @@ static void values_that_are_all_new_prove_nothing(void **state) {
 static void a_column_that_is_sorted_by_has_codes_of_its_own(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
-    struct sm_packer *p = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 20);
     sm_packer_prefer(p, 1);
     fill(cell, 50);
     pack_and_drop(p, cell);
@@ -235,10 +236,9 @@ static void facts_know_the_values_that_follow(void **state) {
     struct sm_dsinfo known = {.var = var[0], .nvar = COLS, .column = column, .block_ncol = COLS},
                      folded = known;
     struct sm_texts *t = NULL;
-    struct sm_packer *p = NULL;
+    struct sm_packer *p = packer(1 << 22);
     folded.var = var[1];
     assert_int_equal(sm_texts_open(&t, NULL), SM_OK);
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 22, NULL), SM_OK);
     for (uint32_t n = 0; n < 12; n++) {
         fill(cell, 50);
         for (uint32_t i = 0; i < 6; i++) { /* longer ones come late, with their leader or alone */
@@ -266,8 +266,7 @@ static void facts_know_the_values_that_follow(void **state) {
 static void constants_and_missing_columns_are_not_looked_at(void **state) {
     (void)state;
     static sm_val cell[COLS][ROWS];
-    struct sm_packer *p = NULL;
-    assert_int_equal(sm_packer_open(&p, COLS, 1 << 20, NULL), SM_OK);
+    struct sm_packer *p = packer(1 << 20);
     for (uint32_t i = 0; i < ROWS; i++) {
         cell[0][i] = cell[1][i] = value(1);
         cell[2][i] = cell[3][i] = SM_MISSING;
