@@ -8,7 +8,7 @@
 
 /* Bytes looked at at once: a whole number of them is read, from wherever a look starts. And the
  * room that is written to behind the ends of fields. */
-enum { SM_SCAN = 64, SM_SCAN_MORE = 12 };
+enum { SM_SCAN = 64, SM_SCAN_MORE = 16 };
 
 struct sm_scan { /* what is looked for, and what is known of the bytes before: sm_scan_start */
     char delimiter, quote, blank[2];
@@ -46,7 +46,7 @@ static inline uint32_t sm_scan_quoted(size_t i) {
 /* At the start of a record; quote 0 = there is no such sign. */
 struct sm_scan sm_scan_start(char delimiter, char quote);
 /* The ways that this processor knows, the best one first; NULL behind the last. */
-enum { SM_SCAN_WAYS = 4 };
+enum { SM_SCAN_WAYS = 5 };
 void sm_scan_ways(const struct sm_scan_way *ret[SM_SCAN_WAYS]);
 const struct sm_scan_way *sm_scan_best(void);
 #endif

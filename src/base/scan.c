@@ -79,17 +79,30 @@ SCAN_INLINE void scan_mark(struct scan_ends e, size_t had, uint32_t *to) {
 
 /* The ends of a mask. There are mostly some but not many, and a processor cannot guess how many: so
  * a number of them is put that is nearly always enough. */
-_Static_assert(SM_SCAN_MORE == 12, "NAME##_put puts so many at a time, wherever the last end is");
-#define SCAN_PUT(i, FIRST)                                                                         \
+enum { SCAN_MOSTLY = 12 };
+_Static_assert((int)SM_SCAN_MORE >= (int)SCAN_MOSTLY, "so many are put at a time, wherever the last end is");
+#define SCAN_PUT_1(i, FIRST)                                                                       \
     to[i] = at + FIRST(ends);                                                                      \
     ends &= ends - 1;
 #define SCAN_PUT_4(i, FIRST)                                                                       \
-    SCAN_PUT((i), FIRST) SCAN_PUT((i) + 1, FIRST) SCAN_PUT((i) + 2, FIRST) SCAN_PUT((i) + 3, FIRST)
+    SCAN_PUT_1((i), FIRST)                                                                         \
+    SCAN_PUT_1((i) + 1, FIRST) SCAN_PUT_1((i) + 2, FIRST) SCAN_PUT_1((i) + 3, FIRST)
+#define SCAN_PUT(NAME, TARGET, FIRST)                                                              \
+    TARGET static inline void NAME##_put(struct scan_ends e, uint32_t at, size_t had,              \
+                                         uint32_t *start) {                                        \
+        uint32_t *to = start;                                                                      \
+        for (uint64_t ends = e.ends; ends; to += SCAN_MOSTLY) {                                    \
+            SCAN_PUT_4(0, FIRST)                                                                   \
+            SCAN_PUT_4(4, FIRST)                                                                   \
+            SCAN_PUT_4(8, FIRST)                                                                   \
+        }                                                                                          \
+        scan_mark(e, had, start);                                                                  \
+    }
 
 /* The same in all of them: TYPE holds sixty-four bytes, LOAD reads them, SAME compares them with a
- * sign, HIGH tells bytes from 0x80 on, BETWEEN is scan_between, FIRST the first bit, or any number
- * if none is set. */
-#define SCAN_WAY(NAME, TARGET, TYPE, LOAD, SAME, HIGH, BETWEEN, FIRST)                             \
+ * sign, HIGH tells bytes from 0x80 on, BETWEEN is scan_between, PUT puts ends with their marks. FIRST is
+ * the first bit, or any number if none is set. */
+#define SCAN_WAY(NAME, TARGET, TYPE, LOAD, SAME, HIGH, BETWEEN, PUT)                               \
     TARGET static void NAME##_records(struct sm_scan *state, const char *p, size_t n,              \
                                       struct sm_scan_records *to) {                                \
         struct sm_scan s = *state;                                                                 \
@@ -100,13 +113,6 @@ _Static_assert(SM_SCAN_MORE == 12, "NAME##_put puts so many at a time, wherever 
                                  BETWEEN(quote));                                                  \
         }                                                                                          \
         *state = s;                                                                                \
-    }                                                                                              \
-    TARGET static inline void NAME##_put(uint64_t ends, uint32_t at, uint32_t *to) {               \
-        for (; ends; to += SM_SCAN_MORE) {                                                         \
-            SCAN_PUT_4(0, FIRST)                                                                   \
-            SCAN_PUT_4(4, FIRST)                                                                   \
-            SCAN_PUT_4(8, FIRST)                                                                   \
-        }                                                                                          \
     }                                                                                              \
     TARGET static size_t NAME##_fields(struct sm_scan *state, const char *p, size_t n,             \
                                        uint32_t origin, size_t had, uint32_t *to,                  \
@@ -120,8 +126,7 @@ _Static_assert(SM_SCAN_MORE == 12, "NAME##_put puts so many at a time, wherever 
                 scan_ends(&s, SAME(x, '\n'), SAME(x, '\r'), SAME(x, s.delimiter), quote,           \
                           BETWEEN(quote), SAME(x, s.blank[0]) | SAME(x, s.blank[1]));              \
             const uint64_t bad = e.odd | HIGH(x);                                                  \
-            NAME##_put(e.ends, origin + (uint32_t)at + 1, to + ends);                              \
-            scan_mark(e, had + ends, to + ends);                                                   \
+            PUT(e, origin + (uint32_t)at + 1, had + ends, to + ends);                              \
             ends += (size_t)__builtin_popcountll(e.ends);                                          \
             if (bad) odd = at + (size_t)__builtin_ctzll(bad);                                      \
         }                                                                                          \
@@ -167,8 +172,9 @@ SCAN_INLINE uint64_t words_same(struct scan_words x, char c) {
     }
     return words_high(x);
 }
+SCAN_PUT(scan_words, SCAN_ANY, scan_first)
 SCAN_WAY(scan_words, SCAN_ANY, struct scan_words, words_load, words_same, words_high, scan_between,
-         scan_first)
+         scan_words_put)
 
 #if defined(__x86_64__)
 /* ---- SSE2, which all of them have --------------------------------------------------------------
@@ -192,8 +198,9 @@ SCAN_INLINE uint64_t sse2_same(struct scan_sse2 x, char c) {
     return sse2_high((struct scan_sse2){_mm_cmpeq_epi8(x.a, sign), _mm_cmpeq_epi8(x.b, sign),
                                         _mm_cmpeq_epi8(x.c, sign), _mm_cmpeq_epi8(x.d, sign)});
 }
+SCAN_PUT(scan_sse2, SCAN_ANY, scan_first)
 SCAN_WAY(scan_sse2, SCAN_ANY, struct scan_sse2, sse2_load, sse2_same, sse2_high, scan_between,
-         scan_first)
+         scan_sse2_put)
 
 /* ---- AVX2 --------------------------------------------------------------------------------------
  */
@@ -222,8 +229,45 @@ SCAN_AVX2 static inline uint64_t avx2_between(uint64_t bits) {
 SCAN_AVX2 static inline uint32_t avx2_first(uint64_t bits) {
     return (uint32_t)_tzcnt_u64(bits);
 }
+SCAN_PUT(scan_avx2, SCAN_AVX2, avx2_first)
 SCAN_WAY(scan_avx2, SCAN_AVX2, struct scan_avx2, avx2_load, avx2_same, avx2_high, avx2_between,
-         avx2_first)
+         scan_avx2_put)
+
+/* ---- AVX-512 -----------------------------------------------------------------------------------
+ */
+#define SCAN_AVX512                                                                                \
+    __attribute__((target("avx2,bmi,bmi2,popcnt,pclmul,avx512f,avx512bw,avx512vbmi2")))
+SCAN_AVX512 static inline __m512i avx512_load(const char *p) {
+    return _mm512_loadu_si512(p);
+}
+SCAN_AVX512 static inline uint64_t avx512_high(__m512i x) {
+    return _mm512_movepi8_mask(x);
+}
+SCAN_AVX512 static inline uint64_t avx512_same(__m512i x, char c) {
+    return _mm512_cmpeq_epi8_mask(x, _mm512_set1_epi8(c));
+}
+/* The numbers of the bits, sixteen at a time; the marks are bits of their own among them. */
+SCAN_AVX512 static inline void avx512_put(struct scan_ends e, uint32_t at, size_t had,
+                                          uint32_t *to) {
+    static const uint8_t place[SM_SCAN] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    const __m512i from = _mm512_set1_epi32((int)at);
+    const __m512i mark = _mm512_set1_epi64(
+        (long long)((uint64_t)sm_scan_quoted(had + 1) << 32 | sm_scan_quoted(had)));
+    __m512i x = _mm512_maskz_compress_epi8(e.ends, _mm512_loadu_si512(place));
+    uint64_t quoted = _pext_u64(e.quoted, e.ends);
+    for (size_t left = (size_t)_mm_popcnt_u64(e.ends);; left -= 16, to += 16, quoted >>= 16) {
+        const __m512i end =
+            _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(x)), from);
+        _mm512_storeu_si512(to, _mm512_mask_or_epi32(end, (__mmask16)quoted, end, mark));
+        if (left <= 16) break;
+        x = _mm512_alignr_epi64(x, x, 2);
+    }
+}
+SCAN_WAY(scan_avx512, SCAN_AVX512, __m512i, avx512_load, avx512_same, avx512_high, avx2_between,
+         avx512_put)
 #endif
 
 struct sm_scan sm_scan_start(char delimiter, char quote) {
@@ -239,6 +283,10 @@ struct sm_scan sm_scan_start(char delimiter, char quote) {
 void sm_scan_ways(const struct sm_scan_way *ret[SM_SCAN_WAYS]) {
     size_t n = 0;
 #if defined(__x86_64__)
+    const bool avx512 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi2") &&
+                        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("pclmul");
+    if (avx512) ret[n++] = &scan_avx512;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("pclmul"))
         ret[n++] = &scan_avx2;
