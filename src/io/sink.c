@@ -17,6 +17,9 @@
 
 /* What is shorter than MOVE_LEAST is copied rather than handed over. */
 enum { BUFFER_SIZE = 1024 * 1024, MOVE_LEAST = BUFFER_SIZE / 8, PUSH_LEAST = 8 * BUFFER_SIZE };
+/* For one call: a file system takes memory in pieces as large as what is written at once, and large
+ * ones are hardly ever among those that were given back a moment ago. */
+enum { WRITE_MOST = BUFFER_SIZE / 4 };
 enum { WAIT_BEFORE = 1, WRITE_SOON = 2, WAIT_AFTER = 4 }; /* SYNC_FILE_RANGE_* */
 /* Of a file so long, what comes after its first bytes is dropped from memory when the disk has it. */
 #define KEEP_FIRST (UINT64_C(2) << 30)
@@ -106,7 +109,7 @@ static void push(struct sink *o, size_t n) {
 
 static int write_bytes(struct sink *o, const char *p, size_t n) {
     while (n > 0) {
-        ssize_t w = write(o->fd, p, n);
+        ssize_t w = write(o->fd, p, n < WRITE_MOST ? n : WRITE_MOST);
         if (w < 0 && errno == EINTR) continue;
         if (w <= 0) return w < 0 ? errno : ENOSPC;
         p += w;
