@@ -10,6 +10,7 @@ enum {
     BROKEN_MOST = 8, /* packs with exceptions */
     TRIES_MOST = 16, /* of all leaders */
     NEWS_PART = 4,   /* relied on when at most one value in so many was not known before */
+    TOGETHER = 8,    /* values looked at before anything is asked */
     LEAD_MOST = 16   /* values of a leader for each of the column: few of many are better kept alone */
 };
 
@@ -49,17 +50,37 @@ static int follow_room(struct sm_packer *p, struct sm_follow *w, const struct sm
     return SM_OK;
 }
 
+/* How many of n values come with their codes, up to some that may not. */
+static uint32_t holds_surely(const sm_val *with, const uint32_t *code, const sm_val *v, size_t step,
+                             uint32_t n) {
+    uint32_t i = 0;
+    for (; i + TOGETHER <= n; i += TOGETHER) {
+        sm_val differ = 0;
+        for (uint32_t k = 0; k < TOGETHER; k++)
+            differ |= with[code[i + k]] ^ v[(i + k) * step];
+        if (differ) break;
+    }
+    return i;
+}
+
 /* Does every value come with its code? What was not known is from now on. */
 static bool holds(struct sm_follow *w, const uint32_t *code, const struct sm_pack_in *in,
                   uint32_t c) {
     const sm_val *v = in->col[c];
     const size_t step = in->step;
-    uint32_t news = 0, i = 0;
-    for (; i < in->nrow; i++, v += step) {
+    uint32_t news = 0, i = 0, look = 0;
+    for (; i < in->nrow; i++) {
+        if (i == look) { /* then some one by one */
+            const uint32_t left = in->nrow - i;
+            i += step == 1 ? holds_surely(w->with, code + i, v + i, 1, left)
+                           : holds_surely(w->with, code + i, v + i * step, step, left);
+            look = i + TOGETHER;
+            if (i == in->nrow) break;
+        }
         sm_val *with = &w->with[code[i]];
-        if (*with == *v) continue;
+        if (*with == v[i * step]) continue;
         if (*with != SM_FOLLOW_UNKNOWN) break;
-        *with = *v;
+        *with = v[i * step];
         news++;
     }
     w->news = news;
