@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sink.c - a sink's full buffers are written by a thread of its own and hashed by another, which are
- * started with the first one: the formatting thread goes on in a second buffer meanwhile. Small
+/* sink.c - a sink's full buffers are written by a thread of its own and hashed by another, which
+ * are started with the first one: the formatting thread goes on in a second buffer meanwhile. Small
  * files never get there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sink_priv.h"
@@ -20,11 +19,10 @@ enum { BUFFER_SIZE = 1024 * 1024, MOVE_LEAST = BUFFER_SIZE / 8, PUSH_LEAST = 8 *
 /* For one call: a file system takes memory in pieces as large as what is written at once, and large
  * ones are hardly ever among those that were given back a moment ago. */
 enum { WRITE_MOST = BUFFER_SIZE / 4 };
-enum { WAIT_BEFORE = 1, WRITE_SOON = 2, WAIT_AFTER = 4 }; /* SYNC_FILE_RANGE_* */
-/* Of a file so long, what comes after its first bytes is dropped from memory when the disk has it. */
-#define KEEP_FIRST (UINT64_C(2) << 30)
-#define DROP_LEAST (UINT64_C(32) << 20)
-#define DROP_LATER (UINT64_C(128) << 20) /* the disk has been told of so many bytes since */
+/* A file of ours that has become so long goes past the page cache: its pages would be memory that
+ * the system has to find, clear and fill, and all of it is on the disk before the commit anyhow.
+ * What is shorter stays in memory for whoever reads it next. */
+#define DIRECT_LEAST (UINT64_C(16) << 20)
 
 struct sink;
 struct hand { /* a thread that does one thing with every full buffer */
@@ -49,11 +47,14 @@ struct sink {
     struct buffer now, next;
     uint64_t flushed;
     uint64_t written, pushed; /* bytes of the file, and those that the disk was told of */
-    uint64_t dropped;         /* where what is dropped ends, at least KEEP_FIRST */
     int fd, dir;
-    bool ours;  /* fd is closed here */
-    bool kept;  /* nothing is written anywhere: the buffer grows */
-    bool alone; /* no thread can be had */
+    bool ours;   /* fd is closed here */
+    bool kept;   /* nothing is written anywhere: the buffer grows */
+    bool alone;  /* no thread can be had */
+    bool direct; /* past the page cache: `flushed` is a multiple of SINK_PAGE, buffers lie in
+                    `pages` */
+    bool tried;  /* whether it can be direct is known */
+    char *pages;
     unsigned started; /* hands at work: none or all that the sink needs */
     enum sm_rc code;
     int sys;
@@ -78,39 +79,24 @@ static void latch(struct sink *o, enum sm_rc code, int sys) {
     o->pub.at = o->pub.end = NULL;
 }
 
-#if defined SYS_sync_file_range && defined __LP64__
-static void tell_disk(const struct sink *o, uint64_t from, uint64_t end, unsigned how) {
-    (void)syscall(SYS_sync_file_range, o->fd, from, end - from, how);
-}
-
-/* Pages that were just given back are the fastest to write to, and what others have in memory is
- * left alone. */
-static void drop_old(struct sink *o) {
-    if (o->pushed < o->dropped + DROP_LATER + DROP_LEAST) return;
-    const uint64_t end = o->pushed - DROP_LATER;
-    tell_disk(o, o->dropped, end, WAIT_BEFORE | WRITE_SOON | WAIT_AFTER);
-    (void)posix_fadvise(o->fd, (off_t)o->dropped, (off_t)(end - o->dropped), POSIX_FADV_DONTNEED);
-    o->dropped = end;
-}
-
 /* The disk begins while the file grows: it would have to wait for the commit otherwise. */
 static void push(struct sink *o, size_t n) {
     o->written += n;
-    if (!o->ours || o->written - o->pushed < PUSH_LEAST) return;
-    tell_disk(o, o->pushed, o->written, WRITE_SOON);
+    if (!o->ours || o->direct || o->written - o->pushed < PUSH_LEAST) return;
+    sink_disk_begin(o->fd, o->pushed, o->written);
     o->pushed = o->written;
-    drop_old(o);
 }
-#else
-static void push(struct sink *o, size_t n) {
-    o->written += n;
-}
-#endif
 
 static int write_bytes(struct sink *o, const char *p, size_t n) {
+    bool direct = o->direct;
     while (n > 0) {
-        ssize_t w = write(o->fd, p, n < WRITE_MOST ? n : WRITE_MOST);
+        ssize_t w = write(o->fd, p, direct || n < WRITE_MOST ? n : WRITE_MOST);
         if (w < 0 && errno == EINTR) continue;
+        /* Other pages than here, or the rest of what the disk took in part. */
+        if (w < 0 && errno == EINVAL && direct && sink_disk_direct(o->fd, false)) {
+            direct = false;
+            continue;
+        }
         if (w <= 0) return w < 0 ? errno : ENOSPC;
         p += w;
         n -= (size_t)w;
@@ -198,7 +184,7 @@ static void stop_threads(struct sink *o) {
 }
 
 static bool start_threads(struct sink *o) {
-    if (sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return false;
+    if (!o->direct && sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return false;
     o->next.cap = BUFFER_SIZE;
     if (hand_start(o, write_bytes) && (!o->hash || hand_start(o, hash_bytes))) return true;
     stop_threads(o);
@@ -219,12 +205,15 @@ static void hand_over(struct sink *o, size_t n) {
 }
 
 /* ---- buffers --------------------------------------------------------------------------------- */
-/* Makes the buffer empty. A short one is not worth a thread. */
-static void flush(struct sink *o) {
-    if (o->kept) return;
-    wait_idle(o);
-    if (o->code) return;
-    size_t n = (size_t)(o->pub.at - o->now.p);
+static void set_room(struct sink *o, size_t used) {
+    o->pub.at = o->now.p + used;
+    o->pub.end = o->now.p + o->now.cap;
+}
+
+/* The first n bytes of the buffer go out, the `rest` behind them stays. A short one is not worth a
+ * thread. */
+static void put_out(struct sink *o, size_t n, size_t rest) {
+    const char *from = o->now.p + n;
     o->flushed += n;
     if (!o->started && !o->alone && n >= BUFFER_SIZE / 2) o->alone = !start_threads(o);
     if (o->started && n > 0) {
@@ -236,8 +225,61 @@ static void flush(struct sink *o) {
             return;
         }
     }
-    o->pub.at = o->now.p;
-    o->pub.end = o->now.p + o->now.cap;
+    memmove(o->now.p, from, rest);
+    set_room(o, rest);
+}
+
+/* Files that are short so far, and streams, are not. */
+static bool wants_direct(const struct sink *o) {
+    return o->ours && !o->tried && o->flushed >= DIRECT_LEAST;
+}
+
+/* `flushed` is a multiple of SINK_PAGE, the threads have nothing to do. */
+static void go_direct(struct sink *o, size_t rest) {
+    o->tried = true;
+    if (sm_resize(&o->pages, 2 * BUFFER_SIZE + SINK_PAGE, 1, NULL)) return;
+    if (!sink_disk_direct(o->fd, true)) {
+        sm_free(o->pages);
+        o->pages = NULL;
+        return;
+    }
+    o->direct = true;
+    char *p = o->pages + (SINK_PAGE - (uintptr_t)o->pages % SINK_PAGE) % SINK_PAGE;
+    memcpy(p, o->now.p, rest);
+    sm_free(o->now.p);
+    sm_free(o->next.p);
+    o->now = (struct buffer){p, BUFFER_SIZE};
+    o->next = (struct buffer){p + BUFFER_SIZE, BUFFER_SIZE};
+    set_room(o, rest);
+}
+
+/* Makes the buffer empty, but for less than a page of a file that is direct. */
+static void flush(struct sink *o) {
+    if (o->kept) return;
+    wait_idle(o);
+    if (o->code) return;
+    const bool turn = wants_direct(o);
+    const size_t n = (size_t)(o->pub.at - o->now.p);
+    size_t rest = o->direct || turn ? (size_t)((o->flushed + n) % SINK_PAGE) : 0;
+    if (rest > n) rest = n;
+    put_out(o, n - rest, rest);
+    if (!turn) return;
+    wait_idle(o);
+    if (!o->code && o->flushed % SINK_PAGE == 0) go_direct(o, rest);
+    if (!o->code && !o->direct) put_out(o, rest, 0);
+}
+
+/* After a flush: what is left of the last page is written as usual. */
+static void end_direct(struct sink *o) {
+    if (!o->direct) return;
+    wait_idle(o);
+    if (o->code) return;
+    if (!sink_disk_direct(o->fd, false)) {
+        latch(o, SM_EIO, errno);
+        return;
+    }
+    o->direct = false;
+    put_out(o, (size_t)(o->pub.at - o->now.p), 0);
 }
 
 /* Room for n more bytes behind what is kept. */
@@ -248,9 +290,24 @@ static bool keep_more(struct sink *o, size_t n) {
         latch(o, SM_ENOMEM, 0);
         return false;
     }
-    o->pub.at = o->now.p + used;
-    o->pub.end = o->now.p + o->now.cap;
+    set_room(o, used);
     return true;
+}
+
+/* A buffer of more than BUFFER_SIZE in place of the one there is, both empty. */
+static int larger_buffer(struct sink *o, size_t n) {
+    if (o->pages) {
+        wait_idle(o);
+        sm_free(o->pages);
+        o->pages = NULL;
+        o->now = o->next = (struct buffer){0};
+        if (sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return SM_ENOMEM;
+        o->next.cap = BUFFER_SIZE;
+    }
+    if (sm_resize(&o->now.p, n, 1, NULL)) return SM_ENOMEM;
+    o->now.cap = n;
+    set_room(o, 0);
+    return SM_OK;
 }
 
 char *sm_sink_more(struct sm_sink *k, size_t n) {
@@ -258,37 +315,26 @@ char *sm_sink_more(struct sm_sink *k, size_t n) {
     if (o->kept) return keep_more(o, n) ? k->at : NULL;
     flush(o);
     if (o->code) return NULL;
-    if (n > o->now.cap) {
-        if (sm_resize(&o->now.p, n, 1, NULL)) {
-            wait_idle(o);
-            latch(o, SM_ENOMEM, 0);
-            return NULL;
-        }
-        o->now.cap = n;
-        k->at = o->now.p;
-        k->end = k->at + n;
+    if (n <= (size_t)(k->end - k->at)) return k->at;
+    end_direct(o);
+    if (!o->code && n > o->now.cap && larger_buffer(o, n)) {
+        wait_idle(o);
+        latch(o, SM_ENOMEM, 0);
     }
-    return k->at;
+    return o->code ? NULL : k->at;
 }
 
 void sm_sink_write(struct sm_sink *k, const char *p, size_t n) {
     struct sink *o = own(k);
-    if (n == 0 || o->code) return;
-    if (o->kept && n > (size_t)(k->end - k->at)) {
-        if (!keep_more(o, n)) return;
-    } else if (n > (size_t)(k->end - k->at)) {
-        flush(o);
-        if (n >= o->now.cap) wait_idle(o);
-        if (o->code) return;
-        if (n >= o->now.cap) {
-            int e = put_bytes(o, p, n);
-            o->flushed += n;
-            if (e) latch(o, SM_EIO, e);
-            return;
-        }
+    if (o->kept && n > (size_t)(k->end - k->at) && !keep_more(o, n)) return;
+    while (n > 0 && !o->code) {
+        if (k->at == k->end) flush(o);
+        const size_t room = o->code ? 0 : (size_t)(k->end - k->at), m = n < room ? n : room;
+        if (m > 0) memcpy(k->at, p, m);
+        k->at += m;
+        p += m;
+        n -= m;
     }
-    memcpy(k->at, p, n);
-    k->at += n;
 }
 
 uint64_t sm_sink_size(const struct sm_sink *k) {
@@ -308,14 +354,18 @@ static void sink_free(struct sink *o) {
     stop_threads(o);
     if (o->open_sinks) --*o->open_sinks;
     sm_sha256_free(o->hash);
-    sm_free(o->now.p);
-    sm_free(o->next.p);
+    if (!o->pages) {
+        sm_free(o->now.p);
+        sm_free(o->next.p);
+    }
+    sm_free(o->pages);
     sm_free(o);
 }
 
 int sm_sink_close(struct sm_sink *k, uint64_t *ret_size, char digest[65], struct sm_err *err) {
     struct sink *o = own(k);
     flush(o);
+    end_direct(o);
     wait_idle(o);
     if (o->ours && close(o->fd) != 0 && errno != EINTR) latch(o, SM_EIO, errno);
     if (ret_size) *ret_size = o->flushed;
@@ -352,9 +402,7 @@ static int sink_new(struct sink **ret, const char *name, struct sm_err *err) {
     }
     memcpy(o->name, name, n);
     o->now.cap = BUFFER_SIZE;
-    o->dropped = KEEP_FIRST;
-    o->pub.at = o->now.p;
-    o->pub.end = o->now.p + o->now.cap;
+    set_room(o, 0);
     *ret = o;
     return SM_OK;
 }
@@ -388,19 +436,17 @@ struct sm_str sm_sink_kept(struct sm_sink *k) {
 void sm_sink_move(struct sm_sink *k, struct sm_sink *kept) {
     struct sink *to = own(k), *from = own(kept);
     struct sm_str s = sm_sink_kept(kept);
-    if (s.n < MOVE_LEAST || to->kept) {
+    if (s.n >= MOVE_LEAST && !to->kept && !to->direct) flush(to);
+    if (s.n < MOVE_LEAST || to->kept || to->direct) {
         sm_sink_write(k, s.p, s.n);
         return;
     }
-    flush(to);
     if (to->code) return;
     struct buffer full = from->now;
     from->now = to->now;
     to->now = full;
-    k->at = full.p + s.n;
-    k->end = full.p + full.cap;
-    kept->at = from->now.p;
-    kept->end = from->now.p + from->now.cap;
+    set_room(to, s.n);
+    set_room(from, 0);
 }
 
 void sm_sink_patch(struct sm_sink *kept, size_t at, const char *p, size_t n) {

@@ -8,6 +8,13 @@
 int sink_open_at(struct sm_sink **ret, int dir, const char *relative, size_t *open_sinks,
                  struct sm_err *err) SM_MUST_CHECK;
 
+/* Asks the disk to begin with these bytes of a file, without waiting. */
+void sink_disk_begin(int fd, uint64_t from, uint64_t end);
+/* From now on writes go past the page cache, or no longer do. They must begin and end at multiples of
+ * SINK_PAGE then, in the file and in memory. False: it cannot be had here. */
+enum { SINK_PAGE = 4096 };
+bool sink_disk_direct(int fd, bool on);
+
 /* What follows takes names below the folder `dir`, follows no link, and returns 0 or an errno. */
 int stage_exchange(int dir, const char *a, const char *b);
 /* Without an exchange: out -> old, then stage -> out. */

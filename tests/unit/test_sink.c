@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "sdtmill/err.h"
 #include "sdtmill/hash.h"
@@ -32,11 +34,13 @@ static void pieces_of_any_size_come_out_in_order(void **state) {
     sm_buf_init(&want, 0);
     sm_buf_init(&got, 0);
     struct sm_sink *k = on_file(&t, &fd);
-    static const size_t sizes[] = {0, 1, 7, 1000, 1 << 20, 3, (1 << 20) + 1, 5, (1 << 20) - 4, 11, 3 << 20, 2};
+    static const size_t sizes[] = {
+        0, 1, 7, 1000, 1 << 20, 3, (1 << 20) + 1, 5, (1 << 20) - 4, 11, 3 << 20, 2};
     for (size_t i = 0; i < SM_ARRAY_LEN(sizes); i++) {
         size_t at = want.n;
         assert_true(sm_buf_reserve(&want, sizes[i]));
-        for (size_t j = 0; j < sizes[i]; j++) want.p[at + j] = (char)('a' + (i * 7 + j) % 23);
+        for (size_t j = 0; j < sizes[i]; j++)
+            want.p[at + j] = (char)('a' + (i * 7 + j) % 23);
         want.n += sizes[i];
         if (i % 2) {
             sm_sink_write(k, want.p + at, sizes[i]);
@@ -87,7 +91,8 @@ static void a_full_disk_in_the_middle_of_a_long_file_is_reported(void **state) {
     struct sm_sink *k = NULL;
     struct sm_err err = {0};
     assert_int_equal(sm_sink_on_fd(&k, fd, &err), SM_OK);
-    for (int i = 0; i < 100; i++) sm_sink_write(k, piece, sizeof piece);
+    for (int i = 0; i < 100; i++)
+        sm_sink_write(k, piece, sizeof piece);
     assert_int_equal(sm_sink_check(k, NULL), SM_EIO); /* known long before the end */
     assert_int_equal(sm_sink_close(k, NULL, NULL, &err), SM_EIO);
     assert_non_null(strstr(err.text, "No space left"));
@@ -203,6 +208,111 @@ static void kept_bytes_can_be_changed_but_no_others(void **state) {
     sm_sink_discard(k);
 }
 
+/* ---- long files, which go past the page cache ------------------------------------------------ */
+enum { LONG = 24 * 1024 * 1024, CYCLE = 65521 }; /* a prime: no page is like another */
+
+static const char *cycle(size_t at, size_t n) { /* n bytes of an endless text */
+    static char twice[2 * CYCLE + (4 << 20)];
+    if (!twice[0])
+        for (size_t i = 0; i < sizeof twice; i++)
+            twice[i] = (char)('a' + (i % CYCLE) * 31 % 97 % 26);
+    assert_true(at % CYCLE + n <= sizeof twice);
+    return twice + at % CYCLE;
+}
+
+static void is_cycle(const char *path, size_t size, const char *digest) {
+    struct sm_buf got;
+    char want[65];
+    struct sm_sha256 *h = NULL;
+    sm_buf_init(&got, 0);
+    assert_true(tmp_slurp(path, &got));
+    assert_int_equal(got.n, size);
+    assert_int_equal(sm_sha256_open(&h, NULL), SM_OK);
+    for (size_t at = 0; at < size; at += CYCLE) {
+        size_t n = size - at < CYCLE ? size - at : CYCLE;
+        if (memcmp(got.p + at, cycle(at, n), n) != 0) fail_msg("wrong after %zu", at);
+        sm_sha256_add(h, got.p + at, n);
+    }
+    sm_sha256_finish(h, want);
+    assert_string_equal(digest, want);
+    sm_buf_free(&got);
+}
+
+/* Pieces of one size each; `large` bytes are asked for at once when the file is long. */
+static void long_file(size_t piece, size_t large, bool moved) {
+    struct tmp t;
+    struct sm_stage *s = NULL;
+    struct sm_sink *k = NULL, *kept = NULL;
+    char digest[65];
+    size_t at = 0;
+    uint64_t size = 0;
+    tmp_open(&t);
+    assert_int_equal(sm_stage_open(&s, tmp_path(&t, "out"), false, NULL), SM_OK);
+    assert_int_equal(sm_stage_file(s, "f", &k, NULL), SM_OK);
+    assert_int_equal(sm_sink_in_memory(&kept, NULL), SM_OK);
+    while (at < LONG) {
+        const size_t n = large && at > LONG - 2 * piece ? large : piece;
+        if (moved) {
+            sm_sink_write(kept, cycle(at, n), n);
+            sm_sink_move(k, kept);
+        } else if (n == large) {
+            char *p = sm_sink_reserve(k, n);
+            assert_non_null(p);
+            memcpy(p, cycle(at, n), n);
+            sm_sink_used(k, n);
+        } else {
+            sm_sink_write(k, cycle(at, n), n);
+        }
+        at += n;
+        assert_int_equal(sm_sink_size(k), at);
+    }
+    sm_sink_discard(kept);
+    assert_int_equal(sm_sink_close(k, &size, digest, NULL), SM_OK);
+    assert_int_equal(size, at);
+    assert_int_equal(sm_stage_commit(s, NULL), SM_OK);
+    sm_stage_close(s);
+    is_cycle(tmp_path(&t, "out/f"), at, digest);
+    tmp_close(&t);
+}
+
+static void a_long_file_is_whole_in_pieces_of_any_size(void **state) {
+    (void)state;
+    static const size_t sizes[] = {4096, 999, 134567, 1 << 20, 3000001};
+    for (size_t i = 0; i < SM_ARRAY_LEN(sizes); i++) {
+        long_file(sizes[i], 0, false);
+        long_file(sizes[i], 0, true);
+    }
+}
+static void a_long_file_goes_on_after_more_than_its_buffer_was_asked_for(void **state) {
+    (void)state;
+    long_file(134567, (1 << 20) + 5, false);
+    long_file(134567, (3 << 20) + 5, false);
+}
+
+static void a_long_file_that_may_not_grow_is_reported(void **state) {
+    (void)state;
+    struct tmp t;
+    struct sm_stage *s = NULL;
+    struct sm_sink *k = NULL;
+    struct sm_err err = {0};
+    struct rlimit was, now;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    now = was;
+    now.rlim_cur = LONG - 4096 * 3 - 17; /* the last write is one in part */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+    tmp_open(&t);
+    assert_int_equal(sm_stage_open(&s, tmp_path(&t, "out"), false, NULL), SM_OK);
+    assert_int_equal(sm_stage_file(s, "f", &k, NULL), SM_OK);
+    for (size_t at = 0; at < LONG; at += 1 << 20)
+        sm_sink_write(k, cycle(at, 1 << 20), 1 << 20);
+    assert_int_equal(sm_sink_close(k, NULL, NULL, &err), SM_EIO);
+    assert_non_null(strstr(err.text, "File too large"));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    sm_stage_close(s);
+    tmp_close(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_come_out_in_order),
@@ -213,6 +323,9 @@ int main(void) {
         cmocka_unit_test(a_sink_in_memory_keeps_everything_until_it_is_asked),
         cmocka_unit_test(what_is_moved_comes_out_in_order),
         cmocka_unit_test(kept_bytes_can_be_changed_but_no_others),
+        cmocka_unit_test(a_long_file_is_whole_in_pieces_of_any_size),
+        cmocka_unit_test(a_long_file_goes_on_after_more_than_its_buffer_was_asked_for),
+        cmocka_unit_test(a_long_file_that_may_not_grow_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
