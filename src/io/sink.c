@@ -454,21 +454,23 @@ void sm_sink_patch(struct sm_sink *kept, size_t at, const char *p, size_t n) {
     if (!o->code && at + n <= (size_t)(kept->at - o->now.p)) memcpy(o->now.p + at, p, n);
 }
 
-int sink_open_at(struct sm_sink **ret, int dir, const char *relative, size_t *open_sinks,
+int sink_open_at(struct sm_sink **ret, struct sink_where at, size_t *open_sinks,
                  struct sm_err *err) {
     struct sink *o;
-    int rc = sink_new(&o, relative, err);
+    int rc = sink_new(&o, at.relative, err);
     if (rc) return rc;
     rc = sm_sha256_open(&o->hash, err);
     if (!rc) {
-        o->fd = openat(dir, relative, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (o->fd < 0) rc = sm_fail_sys(err, SM_EIO, "cannot make %s", relative);
+        o->fd =
+            openat(at.dir, at.relative, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (o->fd < 0) rc = sm_fail_sys(err, SM_EIO, "cannot make %s", at.relative);
     }
     if (rc) {
         sink_free(o);
         return rc;
     }
-    o->dir = dir;
+    o->dir = at.dir;
+    o->alone = !at.threads;
     o->ours = true;
     o->open_sinks = open_sinks;
     ++*open_sinks;

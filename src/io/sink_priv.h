@@ -4,8 +4,13 @@
 /* sink_priv.h - what a sink, its stage and the tests of the stage know of each other. */
 #include "sdtmill/sink.h"
 
-/* A sink on a new file below the folder `dir`; fails if it is there. *open_sinks counts it. */
-int sink_open_at(struct sm_sink **ret, int dir, const char *relative, size_t *open_sinks,
+/* A sink on a new file; fails if it is there. *open_sinks counts it. */
+struct sink_where {
+    int dir;
+    const char *relative; /* below dir */
+    bool threads;         /* may be started */
+};
+int sink_open_at(struct sm_sink **ret, struct sink_where at, size_t *open_sinks,
                  struct sm_err *err) SM_MUST_CHECK;
 
 /* Asks the disk to begin with these bytes of a file, without waiting. */

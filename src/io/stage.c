@@ -24,6 +24,7 @@ struct sm_stage {
     const char *path;        /* the same, absolute */
     int parent, fd;          /* fd holds the lock */
     bool force, gone;        /* gone: it is the output now */
+    bool no_threads;
     const char **item;       /* folders and files in it, a folder before what it holds */
     size_t nitem, cap_item;
     size_t open_sinks;
@@ -173,6 +174,7 @@ int sm_stage_open(struct sm_stage **ret, const char *out, bool force, struct sm_
     return rc;
 }
 
+void sm_stage_no_threads(struct sm_stage *s) { s->no_threads = true; }
 const char *sm_stage_path(const struct sm_stage *s) { return s->path; }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -206,7 +208,7 @@ int sm_stage_file(struct sm_stage *s, const char *relative, struct sm_sink **ret
     }
     rc = note_item(s, sm_str(relative), &name, err);
     if (rc) return rc;
-    rc = sink_open_at(ret, s->fd, name, &s->open_sinks, err);
+    rc = sink_open_at(ret, (struct sink_where){s->fd, name, !s->no_threads}, &s->open_sinks, err);
     if (rc) s->nitem--;
     return rc;
 }

@@ -108,6 +108,7 @@ int run_emitters_open(struct run *r, struct sm_err *err) {
     if (!rc) rc = run_keep_check(r, err);
     if (!rc) rc = sm_stage_open(&r->stage, r->opts->out, r->opts->force, err);
     if (rc) return rc;
+    if (r->threads == 1) sm_stage_no_threads(r->stage);
     r->tmpdir = r->opts->tmpdir ? r->opts->tmpdir : sm_stage_path(r->stage);
     r->study = (struct sm_emit_study){
         .oid = s->oid,

@@ -239,7 +239,7 @@ static void is_cycle(const char *path, size_t size, const char *digest) {
 }
 
 /* Pieces of one size each; `large` bytes are asked for at once when the file is long. */
-static void long_file(size_t piece, size_t large, bool moved) {
+static void long_file(size_t piece, size_t large, bool moved, bool threads) {
     struct tmp t;
     struct sm_stage *s = NULL;
     struct sm_sink *k = NULL, *kept = NULL;
@@ -248,6 +248,7 @@ static void long_file(size_t piece, size_t large, bool moved) {
     uint64_t size = 0;
     tmp_open(&t);
     assert_int_equal(sm_stage_open(&s, tmp_path(&t, "out"), false, NULL), SM_OK);
+    if (!threads) sm_stage_no_threads(s);
     assert_int_equal(sm_stage_file(s, "f", &k, NULL), SM_OK);
     assert_int_equal(sm_sink_in_memory(&kept, NULL), SM_OK);
     while (at < LONG) {
@@ -279,14 +280,16 @@ static void a_long_file_is_whole_in_pieces_of_any_size(void **state) {
     (void)state;
     static const size_t sizes[] = {4096, 999, 134567, 1 << 20, 3000001};
     for (size_t i = 0; i < SM_ARRAY_LEN(sizes); i++) {
-        long_file(sizes[i], 0, false);
-        long_file(sizes[i], 0, true);
+        long_file(sizes[i], 0, false, true);
+        long_file(sizes[i], 0, true, true);
+        long_file(sizes[i], 0, i % 2, false);
     }
 }
 static void a_long_file_goes_on_after_more_than_its_buffer_was_asked_for(void **state) {
     (void)state;
-    long_file(134567, (1 << 20) + 5, false);
-    long_file(134567, (3 << 20) + 5, false);
+    long_file(134567, (1 << 20) + 5, false, true);
+    long_file(134567, (3 << 20) + 5, false, true);
+    long_file(134567, (3 << 20) + 5, false, false);
 }
 
 static void a_long_file_that_may_not_grow_is_reported(void **state) {
