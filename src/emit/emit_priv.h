@@ -65,6 +65,45 @@ static inline char *emit_ready_put(char *p, const struct emit_ready *r) {
     return p + r->n;
 }
 
+/* ---- phrases -----------------------------------------------------------------------------------
+ * Neighbouring variables whose values come together again and again, such as code, name and category
+ * of a test, are written with one copy of what was written for them before. */
+enum { EMIT_PHRASE_CELLS = 4, EMIT_PHRASE_TEXT = 88, EMIT_PHRASE_BITS = 10, EMIT_PHRASES_MOST = 128 };
+struct emit_phrase {                                /* or one variable alone */
+    uint32_t cells, column[EMIT_PHRASE_CELLS]; /* in a block; behind the last one, the first again */
+};
+struct emit_phrases { /* zeroed: nothing is known */
+    uint32_t n;       /* phrases, all variables of the dataset in their order; 0 = none are known */
+    uint32_t nvar, blocks, rows;
+    uint32_t missed; /* phrases whose text was not known: whoever writes counts them */
+    uint8_t cells[EMIT_PHRASES_MOST];
+    struct emit_phrase phrase[EMIT_PHRASES_MOST];
+};
+/* Before a block is written: phrases as they stand in it. Looks at some blocks to find them. What is
+ * known of one dataset does no harm to another. */
+void emit_phrases_set(struct emit_phrases *s, const struct sm_dsinfo *ds, const struct sm_block *b);
+struct emit_phrase_text {
+    sm_val v[EMIT_PHRASE_CELLS]; /* as a struct emit_phrase names them */
+    uint32_t cells, n;
+    char text[EMIT_PHRASE_TEXT];
+};
+struct emit_phrase_memo {
+    struct emit_phrase_text text[1 << EMIT_PHRASE_BITS];
+};
+/* The place of a phrase of a row, and in *ret_hit whether it holds it. */
+static inline struct emit_phrase_text *emit_phrase_at(struct emit_phrase_memo *m,
+                                                      const struct emit_phrase *f,
+                                                      const sm_val *row, bool *ret_hit) {
+    const sm_val a = row[f->column[0]], b = row[f->column[1]], c = row[f->column[2]],
+                 d = row[f->column[3]];
+    const uint64_t sum = a + (b >> 21 | b << 43) + ((c >> 42 | c << 22) + (d >> 11 | d << 53));
+    struct emit_phrase_text *t =
+        &m->text[sum * UINT64_C(0x9E3779B97F4A7C15) >> (64 - EMIT_PHRASE_BITS)];
+    *ret_hit = ((a ^ t->v[0]) | (b ^ t->v[1]) | (c ^ t->v[2]) | (d ^ t->v[3]) |
+                (f->cells ^ t->cells)) == 0;
+    return t;
+}
+
 /* ---- parts ------------------------------------------------------------------------------------- */
 enum { EMIT_PARTS_MOST = 999 };
 /* The dataset goes on in another file. The first call makes the file that was begun, and is thrown

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "dataset.h"
+#include "emit/emit_priv.h"
 #include "sdtmill/mem.h"
 #include "sdtmill/hash.h"
 
@@ -84,21 +85,18 @@ static void add_cell(struct sm_buf *b, struct sm_str s, char end) {
     sm_buf_add_byte(b, end);
 }
 
-/* Writes one column beside a number, formatted apart, in blocks of `step` records. */
-static void assert_column_written(struct kit *k, const sm_val *v, uint32_t n, uint32_t step, const struct sm_buf *want) {
+/* Writes n records of as many columns as there are variables, formatted apart, in blocks of `step`. */
+static void assert_cells_written(struct kit *k, sm_val *cell, uint32_t n, uint32_t step,
+                                 const struct sm_buf *want) {
+    const uint32_t ncol = k->ds.nvar;
     struct sm_emitter *e = NULL;
     struct sm_emit_apart a = {0};
-    sm_val *cell = sm_alloc((size_t)n * 2, sizeof *cell);
-    assert_non_null(cell);
-    for (uint32_t i = 0; i < n; i++) {
-        cell[i * 2] = v[i];
-        cell[i * 2 + 1] = sm_val_from_i64(k->in, i);
-    }
     assert_int_equal(sm_emitter_open(&e, sm_emit_find(SM_STR("csv")), &k->study, &k->err), SM_OK);
     e->ds = &k->ds;
     size_t at = 0;
     for (uint32_t i = 0; i < n; i += step) {
-        struct sm_block b = {cell + (size_t)i * 2, NULL, n - i < step ? n - i : step, 2};
+        struct sm_block b = {cell + (size_t)i * ncol, NULL,
+                             n - i < step ? n - i : step, ncol};
         assert_int_equal(sm_emitter_format(e, &a, &b, &k->err), SM_OK);
         struct sm_str got = sm_sink_kept(a.sink);
         assert_true(at + got.n <= want->n);
@@ -108,6 +106,17 @@ static void assert_column_written(struct kit *k, const sm_val *v, uint32_t n, ui
     assert_int_equal(at, want->n);
     sm_emit_apart_free(&a);
     sm_emitter_close(e);
+}
+
+/* One column beside a number. */
+static void assert_column_written(struct kit *k, const sm_val *v, uint32_t n, uint32_t step, const struct sm_buf *want) {
+    sm_val *cell = sm_alloc((size_t)n * 2, sizeof *cell);
+    assert_non_null(cell);
+    for (uint32_t i = 0; i < n; i++) {
+        cell[i * 2] = v[i];
+        cell[i * 2 + 1] = sm_val_from_i64(k->in, i);
+    }
+    assert_cells_written(k, cell, n, step, want);
     sm_free(cell);
 }
 
@@ -170,6 +179,69 @@ static void dates_and_texts_that_recur_are_written_alike(void **state) {
     sm_free(v);
     sm_buf_free(&want);
     kit_close(&k);
+}
+
+/* A code with its name and more, at first few and in step, then ever more of them, out of step. */
+static void values_that_come_together_are_written_as_if_they_came_alone(void **state) {
+    (void)state;
+    enum { COLUMNS = 9, RECORDS = 120000, IN_STEP = RECORDS / 8, FEW = RECORDS / 8 * 7 };
+    static const struct {
+        const char *before, *after; /* the number; "" and NULL: no value */
+    } form[COLUMNS] = {{"", ""},    {"C", ""},      {"name, \"", "\""}, {"a longer name: ", " of them"}, {"", NULL},
+                       {"", ".25"}, {" blank", ""}, {"", "x"},          {"", NULL}};
+    struct kit k;
+    struct sm_buf want;
+    sm_buf_init(&want, 0);
+    kit_open(&k, "XX");
+    for (uint32_t c = 0; c < COLUMNS; c++)
+        kit_var(&k, "A", 'c');
+    sm_val *v = sm_alloc((size_t)RECORDS * COLUMNS, sizeof *v);
+    assert_non_null(v);
+    uint32_t seed = 1;
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        seed = seed * 1664525 + 1013904223;
+        const uint32_t most = i < FEW ? 20 : i / 16, one = (seed >> 8) % most;
+        for (uint32_t c = 0; c < COLUMNS; c++) {
+            char text[200];
+            const bool alone = c == 5 || (i > IN_STEP && (seed >> 20) % 50 == c);
+            const uint32_t x = alone ? (seed ^ seed >> 15) * 2654435761u >> 8 : one;
+            int n = form[c].after ? snprintf(text, sizeof text, "%s%u%s", form[c].before, x, form[c].after) : 0;
+            if (c == 3 && x % 19 == 7) n += snprintf(text + n, sizeof text - (size_t)n, "%0100u", x);
+            v[(size_t)i * COLUMNS + c] = sm_val_make(k.in, sm_str_n(text, (size_t)n));
+            add_cell(&want, sm_str_n(text, (size_t)n), c + 1 < COLUMNS ? ',' : '\n');
+        }
+    }
+    assert_cells_written(&k, v, RECORDS, 700, &want);
+    assert_cells_written(&k, v, RECORDS, 1, &want);
+    assert_cells_written(&k, v, RECORDS, RECORDS, &want);
+    sm_free(v);
+    sm_buf_free(&want);
+    kit_close(&k);
+}
+
+static void a_phrase_is_known_by_all_its_values(void **state) {
+    (void)state;
+    struct emit_phrase_memo *m = sm_alloc(1, sizeof *m);
+    struct emit_phrase f = {4, {0, 1, 2, 3}};
+    bool hit;
+    assert_non_null(m);
+    const sm_val row[4] = {11, 22, 33, 44};
+    struct emit_phrase_text *t = emit_phrase_at(m, &f, row, &hit);
+    assert_false(hit);
+    memcpy(t->v, row, sizeof row);
+    t->cells = f.cells;
+    assert_ptr_equal(emit_phrase_at(m, &f, row, &hit), t);
+    assert_true(hit);
+    for (int i = 0; i < 4; i++) {
+        sm_val other[4] = {11, 22, 33, 44};
+        do other[i]++;
+        while (emit_phrase_at(m, &f, other, &hit) != t);
+        assert_false(hit);
+    }
+    f.cells = 3;
+    assert_ptr_equal(emit_phrase_at(m, &f, row, &hit), t);
+    assert_false(hit);
+    sm_free(m);
 }
 
 static void a_huge_text_full_of_quotes_fits(void **state) {
@@ -275,6 +347,8 @@ int main(void) {
         cmocka_unit_test(texts_of_every_length_are_written_whole),
         cmocka_unit_test(quotes_stand_where_they_must_at_any_length),
         cmocka_unit_test(dates_and_texts_that_recur_are_written_alike),
+        cmocka_unit_test(values_that_come_together_are_written_as_if_they_came_alone),
+        cmocka_unit_test(a_phrase_is_known_by_all_its_values),
         cmocka_unit_test(a_huge_text_full_of_quotes_fits),
         cmocka_unit_test(one_variable_without_a_value_is_no_empty_line),
         cmocka_unit_test(columns_are_taken_from_where_they_stand),
