@@ -13,7 +13,7 @@ struct share { /* of one thread */
     struct sort_index *x;
     int (*step)(struct share *s);
     uint32_t from, to; /* packs */
-    uint16_t *digit;   /* of the records of all shares, in their order: where this one's begin */
+    uint16_t *digit;   /* [SM_PACK_ROWS] of the records of one pack */
     uint32_t *count;   /* [nbucket] its records; then the place of its next one */
     int rc;
     struct sm_err err;
@@ -23,7 +23,7 @@ struct sort_deal {
     struct sm_pool *pool;
     struct share *share;
     uint32_t n;
-    uint16_t *digit;
+    uint16_t *digit; /* [n][SM_PACK_ROWS] */
     uint32_t *count;
 };
 
@@ -50,23 +50,30 @@ static int open_packs(struct share *s) {
     return rc;
 }
 
+static const uint16_t *digits_of(const struct share *s, uint32_t pack) {
+    const struct sort_index *x = s->x;
+    sort_plan_digits(x->plan, sort_index_step(x, pack), x->pack[pack], x->top, s->digit);
+    return s->digit;
+}
+
 static int count_digits(struct share *s) {
     const struct sort_index *x = s->x;
-    uint16_t *digit = s->digit;
-    for (uint32_t i = s->from; i < s->to; digit += x->pack[i]->nrow, i++) {
-        sort_plan_digits(x->plan, sort_index_step(x, i), x->pack[i], x->top, digit);
+    for (uint32_t i = s->from; i < s->to; i++) {
+        const uint16_t *digit = digits_of(s, i);
         for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
             s->count[digit[r]]++;
     }
     return SM_OK;
 }
 
+/* To keep the digits would take longer: it is memory touched for the first time. */
 static int deal_out(struct share *s) {
     const struct sort_index *x = s->x;
-    const uint16_t *digit = s->digit;
-    for (uint32_t i = s->from; i < s->to; i++)
+    for (uint32_t i = s->from; i < s->to; i++) {
+        const uint16_t *digit = digits_of(s, i);
         for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
-            x->number[s->count[*digit++]++] = i << SORT_NUMBER_BITS | r;
+            x->number[s->count[digit[r]]++] = i << SORT_NUMBER_BITS | r;
+    }
     return SM_OK;
 }
 
@@ -133,7 +140,7 @@ static int rooms(struct sort_deal *d, struct sm_err *err) {
     struct sort_index *x = d->x;
     const uint64_t n = x->n ? x->n : 1;
     int rc = sm_resize(&x->number, n, sizeof *x->number, err);
-    if (rc == SM_OK) rc = sm_resize(&d->digit, n, sizeof *d->digit, err);
+    if (rc == SM_OK) rc = sm_resize(&d->digit, d->n, SM_PACK_ROWS * sizeof *d->digit, err);
     if (rc != SM_OK) return rc;
     x->end = sm_alloc(x->nbucket, sizeof *x->end);
     d->count = sm_alloc(x->nbucket, d->n * sizeof *d->count);
@@ -144,13 +151,9 @@ int sort_deal_run(struct sort_deal *d, struct sm_err *err) {
     struct sort_index *x = d->x;
     int rc = rooms(d, err);
     if (rc != SM_OK) return rc;
-    uint64_t before = 0;
     for (uint32_t i = 0; i < d->n; i++) {
-        struct share *s = &d->share[i];
-        s->digit = d->digit + before;
-        s->count = d->count + (size_t)i * x->nbucket;
-        for (uint32_t k = s->from; k < s->to; k++)
-            before += x->pack[k]->nrow;
+        d->share[i].digit = d->digit + (size_t)i * SM_PACK_ROWS;
+        d->share[i].count = d->count + (size_t)i * x->nbucket;
     }
     rc = each_share(d, count_digits, err);
     uint32_t sum = 0;
