@@ -19,10 +19,12 @@ int sm_grow(void *p, size_t *cap, size_t need, size_t size, struct sm_err *err) 
  * MiB a thread. At first it does not. */
 void sm_mem_large_pages(bool on);
 /* size bytes, not zeroed, that stay long and are read here and there: blocks of a thread lie close
- * together on large pages, which go back to the system when all blocks on them are freed. Those of
+ * together on large pages, which are free for others when all blocks on them are freed. Those of
  * one kind are freed at about the same time. Not for sm_resize. */
 enum sm_dense { SM_DENSE_RECORDS, SM_DENSE_TEXTS, SM_DENSE_KINDS };
 void *sm_alloc_dense(enum sm_dense kind, size_t size) SM_MUST_CHECK;
+/* Gives large pages without blocks back to the system: when no such blocks come for a while. */
+void sm_mem_trim(void);
 /* Accepts NULL. */
 void sm_free(void *p);
 /* Bytes handed out and not yet freed (as requested), and their peak since start. */

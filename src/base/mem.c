@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define SM_MAY_ALLOCATE
+#include <pthread.h>
+
 #include "sdtmill/mem.h"
 
 #include <stdatomic.h>
@@ -116,7 +118,8 @@ enum { REGION = 4 * 1024 * 1024, REGION_SHARE = REGION / 8 }; /* of a region, fo
 
 /* At the start of a region, which is aligned to its size. */
 struct mem_region {
-    _Atomic uint32_t users; /* blocks in it, and the thread that fills it */
+    _Atomic uint32_t users;  /* blocks in it, and the thread that fills it */
+    struct mem_region *next; /* of the spare ones */
 };
 
 #ifndef __SANITIZE_ADDRESS__ /* which looks after single blocks */
@@ -126,12 +129,34 @@ struct mem_filling {
 };
 static _Thread_local struct mem_filling filling[SM_DENSE_KINDS];
 
+/* Regions without users. Memory that was touched before costs nothing to touch again. */
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mem_region *spare;
+
 static void region_leave(struct mem_region *r) {
-    if (r && atomic_fetch_sub_explicit(&r->users, 1, memory_order_acq_rel) == 1)
-        (void)munmap(r, REGION);
+    if (!r || atomic_fetch_sub_explicit(&r->users, 1, memory_order_acq_rel) != 1) return;
+    (void)pthread_mutex_lock(&spare_lock);
+    r->next = spare;
+    spare = r;
+    (void)pthread_mutex_unlock(&spare_lock);
 }
 
-static struct mem_region *region_open(void) {
+static struct mem_region *spare_take(bool all) {
+    (void)pthread_mutex_lock(&spare_lock);
+    struct mem_region *r = spare;
+    spare = r && !all ? r->next : NULL;
+    (void)pthread_mutex_unlock(&spare_lock);
+    return r;
+}
+
+void sm_mem_trim(void) {
+    for (struct mem_region *r = spare_take(true), *next; r; r = next) {
+        next = r->next;
+        (void)munmap(r, REGION);
+    }
+}
+
+static struct mem_region *region_new(void) {
     char *p = mmap(NULL, 2 * (size_t)REGION, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return NULL;
@@ -140,7 +165,13 @@ static struct mem_region *region_open(void) {
     (void)munmap(p + before + REGION, REGION - before);
     struct mem_region *r = (struct mem_region *)(void *)(p + before);
     (void)madvise(r, REGION, MADV_HUGEPAGE);
-    atomic_init(&r->users, 1);
+    return r;
+}
+
+static struct mem_region *region_open(void) {
+    struct mem_region *r = spare_take(false);
+    if (!r) r = region_new();
+    if (r) atomic_init(&r->users, 1);
     return r;
 }
 
@@ -161,6 +192,7 @@ static struct mem_head *region_block(enum sm_dense kind, size_t total) {
     return h;
 }
 #else
+void sm_mem_trim(void) {}
 static void region_leave(struct mem_region *r) { (void)r; }
 static struct mem_head *region_block(enum sm_dense kind, size_t total) {
     (void)kind;

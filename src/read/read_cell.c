@@ -26,7 +26,7 @@ static bool memo_is(const struct read_memo *m, const void *who, const uint64_t k
 
 /* More places: soon where what is asked for comes again, late where it hardly does. */
 static void memo_grow(struct sm_read_worker *w, struct read_memos *t) {
-    const uint32_t size = t->size * 4;
+    const uint32_t size = t->size * (t->size < READ_MEMO_FEW ? 4 : 2);
     const uint64_t more = (uint64_t)(size - t->size) * sizeof *t->m;
     const bool again = t->looks - t->missed > t->missed / 4;
     if (!again && t->missed <= t->size * 2) return;

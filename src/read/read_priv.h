@@ -16,7 +16,8 @@
 
 enum {
     READ_MEMO = 512,
-    READ_MEMO_MOST = 1 << 16,
+    READ_MEMO_FEW = 1 << 15, /* places: more come in smaller steps */
+    READ_MEMO_MOST = 1 << 20,
     READ_KEY = 4,
     READ_SUBJECTS = 2, /* USUBJID, SUBJID */
     READ_SHORT = 16,

@@ -23,7 +23,7 @@ bool run_stopped(const struct run *r) {
 /* Shares of the memory limit for what a worker remembers: of its rules, of its reading. */
 enum {
     MEMO_SHARE = 16,
-    READ_SHARE = 64,
+    READ_SHARE = 32,
     MEMO_MOST = 24 * 1024 * 1024,
     LARGE_PAGES_FROM = 256 * 1024 * 1024
 };

@@ -71,6 +71,7 @@ void sm_sorter_close(struct sm_sorter *s) {
     sm_free(s->pos);
     sm_free(s->cut);
     sm_free(s);
+    sm_mem_trim();
 }
 
 void sm_sorter_facts(const struct sm_sorter *s, struct sm_dsinfo *d) {
@@ -248,6 +249,7 @@ int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *
     if (s->finished) return sm_fail(err, SM_ESTATE, "the sorter was finished before");
     s->finished = true;
     int rc = sort_pack_few(s, true, err);
+    sm_mem_trim();
     sm_recs_free(&s->few);
     if (rc == SM_OK && s->nrun) {
         rc = finish_runs(s, err);

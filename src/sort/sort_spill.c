@@ -10,7 +10,7 @@ enum {
     PART_LEAST = 1024,
     PART_SHIFT = 14, /* bytes of memory for each: whoever merges holds packs of all runs */
     PACKS_FULL = SORT_PACKS_MOST / 2,
-    SCRATCH_MOST = 32 * 1024 * 1024 /* bytes left for the writing of a run */
+    SCRATCH_MOST = 48 * 1024 * 1024 /* bytes left for the writing of a run */
 };
 
 struct sort_spiller { /* what one front works with */
@@ -18,12 +18,11 @@ struct sort_spiller { /* what one front works with */
     struct sort_intake intake;
 };
 
-/* What it takes to put the records in order: their numbers and the first bits of their keys, and
- * what opens their packs. */
+/* What it takes to put the records in order: their numbers, and what opens their packs. */
 static uint64_t order_bytes(const struct sm_sorter *s) {
     const uint64_t pack = sizeof *s->pack + sizeof(struct sort_place) + sm_unpack_most(s->o.ncol) +
                           ((uint64_t)s->o.nkey + 1) * sizeof(struct sort_step);
-    return s->held * (sizeof(uint32_t) + sizeof(uint16_t)) + s->npack * pack;
+    return s->held * sizeof(uint32_t) + s->npack * pack;
 }
 
 /* What is held, with what the sort itself will need; the rest of the program counts, too, but never
@@ -56,6 +55,7 @@ static uint32_t part_rows(const struct sm_sorter *s) {
 
 int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err) {
     *ret_n = 0;
+    sm_mem_trim();
     int rc = sort_pack_few(s, false, err);
     if (rc != SM_OK || !s->npack) return rc;
     if (s->file.fd < 0) rc = sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err);

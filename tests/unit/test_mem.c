@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
@@ -79,6 +80,7 @@ static void grow_doubles_and_keeps_contents(void **state) {
  * thread. */
 enum { DENSE = 600 };
 
+enum { MIB = 1024 * 1024 };
 static size_t dense_size(size_t i) { return i % 100 == 99 ? 700000 : i * 977 % 60000; }
 
 static void *make_dense(void *arg) {
@@ -90,13 +92,22 @@ static void *make_dense(void *arg) {
     return NULL;
 }
 
+/* Bytes of memory this process has; 0 where that is not told. */
+static size_t resident(void) {
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    if (f && fscanf(f, "%*u %lu", &pages) != 1) pages = 0;
+    if (f) fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static void dense_blocks_do_not_overlap(void **state) {
     (void)state;
     static unsigned char *block[2][DENSE];
-    for (int large = 0; large < 2; large++) {
+    for (int round = 0; round < 3; round++) { /* the third has the second's memory */
         uint64_t before = sm_mem_now(), wanted = 0;
         pthread_t thread[2];
-        sm_mem_large_pages(large);
+        sm_mem_large_pages(round > 0);
         for (size_t t = 0; t < 2; t++)
             assert_int_equal(pthread_create(&thread[t], NULL, make_dense, block[t]), 0);
         for (size_t t = 0; t < 2; t++) assert_int_equal(pthread_join(thread[t], NULL), 0);
@@ -118,6 +129,12 @@ static void dense_blocks_do_not_overlap(void **state) {
         assert_int_equal(sm_mem_now(), before);
     }
     sm_mem_large_pages(false);
+#ifndef __SANITIZE_ADDRESS__
+    const size_t held = resident();
+    sm_mem_trim();
+    if (held) assert_true(resident() + MIB < held);
+    sm_mem_trim();
+#endif
 }
 
 int main(void) {
