@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define SM_MAY_ALLOCATE
+#include <malloc.h>
 #include <pthread.h>
 
 #include "sdtmill/mem.h"
@@ -39,16 +40,18 @@ static bool mem_faulty(void) {
     return atomic_fetch_sub_explicit(&mem_fault, 1, memory_order_relaxed) == 1;
 }
 #else
-static inline bool mem_faulty(void) { return false; }
+static inline bool mem_faulty(void) {
+    return false;
+}
 #endif
 
 static void mem_count(size_t was, size_t is) {
-    uint64_t now = atomic_fetch_add_explicit(&mem_now, (uint64_t)is - (uint64_t)was,
-                                             memory_order_relaxed) + is - was;
+    uint64_t now =
+        atomic_fetch_add_explicit(&mem_now, (uint64_t)is - (uint64_t)was, memory_order_relaxed) +
+        is - was;
     uint64_t peak = atomic_load_explicit(&mem_peak, memory_order_relaxed);
-    while (now > peak &&
-           !atomic_compare_exchange_weak_explicit(&mem_peak, &peak, now, memory_order_relaxed,
-                                                  memory_order_relaxed)) {
+    while (now > peak && !atomic_compare_exchange_weak_explicit(
+                             &mem_peak, &peak, now, memory_order_relaxed, memory_order_relaxed)) {
     }
 }
 
@@ -64,7 +67,26 @@ static bool mem_total(size_t n, size_t size, size_t *ret_bytes, size_t *ret_tota
 enum { LARGE = 4 * 1024 * 1024, LARGE_PAGE = 2 * 1024 * 1024 };
 static _Atomic bool mem_large;
 
-void sm_mem_large_pages(bool on) { atomic_store(&mem_large, on); }
+/* Blocks that are not LARGE come from one heap of all threads, whose first part is made here, to
+ * lie on large pages. */
+static void heap_open(void) {
+#if defined __GLIBC__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+    enum { HEAP = 24 * 1024 * 1024 };
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP + LARGE); /* or this one would be a mapping */
+    char *p = malloc(HEAP);
+    if (p)
+        (void)madvise(p + LARGE_PAGE - (uintptr_t)p % LARGE_PAGE, HEAP - LARGE_PAGE, MADV_HUGEPAGE);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * HEAP);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE);
+    free(p);
+#endif
+}
+
+void sm_mem_large_pages(bool on) {
+    if (on && !atomic_exchange(&mem_large, true)) heap_open();
+    if (!on) atomic_store(&mem_large, false);
+}
 
 /* A block of several large pages may have them: fewer faults, fewer look-ups of pages. */
 static void mem_advise(void *p, size_t total) {
@@ -192,8 +214,11 @@ static struct mem_head *region_block(enum sm_dense kind, size_t total) {
     return h;
 }
 #else
-void sm_mem_trim(void) {}
-static void region_leave(struct mem_region *r) { (void)r; }
+void sm_mem_trim(void) {
+}
+static void region_leave(struct mem_region *r) {
+    (void)r;
+}
 static struct mem_head *region_block(enum sm_dense kind, size_t total) {
     (void)kind;
     (void)total;
@@ -223,6 +248,10 @@ void sm_free(void *p) {
         free(h);
 }
 
-uint64_t sm_mem_now(void) { return atomic_load_explicit(&mem_now, memory_order_relaxed); }
+uint64_t sm_mem_now(void) {
+    return atomic_load_explicit(&mem_now, memory_order_relaxed);
+}
 
-uint64_t sm_mem_peak(void) { return atomic_load_explicit(&mem_peak, memory_order_relaxed); }
+uint64_t sm_mem_peak(void) {
+    return atomic_load_explicit(&mem_peak, memory_order_relaxed);
+}
