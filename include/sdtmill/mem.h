@@ -16,7 +16,8 @@ int sm_resize(void *p, size_t n, size_t size, struct sm_err *err) SM_MUST_CHECK;
  * Same failures as sm_resize. */
 int sm_grow(void *p, size_t *cap, size_t need, size_t size, struct sm_err *err) SM_MUST_CHECK;
 /* From now on memory may come in large pages, which is faster and leaves more of it unused: a few
- * MiB a thread. At first it does not. */
+ * MiB a thread. At first it does not. What is not large comes from one heap of all threads then, and
+ * still does when this is taken back. Before there are threads. */
 void sm_mem_large_pages(bool on);
 /* size bytes, not zeroed, that stay long and are read here and there: blocks of a thread lie close
  * together on large pages, which are free for others when all blocks on them are freed. Those of

@@ -60,7 +60,7 @@ int sm_sink_on_fd(struct sm_sink **ret, int fd, struct sm_err *err) SM_MUST_CHEC
  * until the next write). SM_ENOMEM is latched. */
 int sm_sink_in_memory(struct sm_sink **ret, struct sm_err *err) SM_MUST_CHECK;
 struct sm_str sm_sink_kept(struct sm_sink *k);
-/* Writes all that a sink in memory keeps to k, and makes it empty. What is long is not copied. */
+/* Writes all that a sink in memory keeps to k, and makes it empty. */
 void sm_sink_move(struct sm_sink *k, struct sm_sink *kept);
 /* Puts other bytes in place of n that a sink in memory keeps, `at` bytes from the first. */
 void sm_sink_patch(struct sm_sink *kept, size_t at, const char *p, size_t n);

@@ -112,14 +112,12 @@ __attribute__((noinline)) static char *put_new_phrase(struct sm_emitter *e, char
                                                       const sm_val *row,
                                                       const struct emit_phrase *f,
                                                       struct emit_phrase_text *t) {
-    const char *from = p, *at = e->sink->at;
-    bool whole = true;
+    const char *const from = p;
+    const uint64_t size = sm_sink_size(e->sink); /* grows when p moves on in another place */
     ((struct csv *)e->state)->phrases.missed++;
-    for (uint32_t i = 0; i < f->cells && p; i++) {
+    for (uint32_t i = 0; i < f->cells && p; i++)
         p = put_cell(e, p, row[f->column[i]], e->ds->nvar);
-        whole = whole && e->sink->at == at;
-    }
-    if (!p || !whole || p - from > EMIT_PHRASE_TEXT) return p;
+    if (!p || sm_sink_size(e->sink) != size || p - from > EMIT_PHRASE_TEXT) return p;
     for (uint32_t i = 0; i < EMIT_PHRASE_CELLS; i++)
         t->v[i] = row[f->column[i]];
     t->cells = f->cells;

@@ -8,7 +8,7 @@ enum {
     KINDS_MOST = 64, /* tuples of values of a phrase in that block */
     NEWS_PART = 16,  /* of its second half, one record in so many may have a tuple that the others
                         have not */
-    MISSED_PART = 4, /* phrases are given up when one record in so many has one that is not known */
+    MISSED_PART = 4, /* phrases are given up when one is not known for every so many records */
     PLACES = 4 * KINDS_MOST
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sink.c - a sink's full buffers are written by a thread of its own and hashed by another, which
  * are started with the first one: the formatting thread goes on in a second buffer meanwhile. Small
- * files never get there. */
+ * files never get there. What comes from a sink in memory is hashed when it comes: it is near then,
+ * and whoever takes it has others that format. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -37,7 +38,7 @@ struct hand { /* a thread that does one thing with every full buffer */
     int sys; /* errno of the first failure */
     bool quit;
 };
-enum { HANDS = 2 };
+enum { WRITER, HASHER, HANDS };
 struct buffer {
     char *p;
     size_t cap;
@@ -48,14 +49,15 @@ struct sink {
     uint64_t flushed;
     uint64_t written, pushed; /* bytes of the file, and those that the disk was told of */
     int fd, dir;
-    bool ours;   /* fd is closed here */
-    bool kept;   /* nothing is written anywhere: the buffer grows */
-    bool alone;  /* no thread can be had */
-    bool direct; /* past the page cache: `flushed` is a multiple of SINK_PAGE, buffers lie in
-                    `pages` */
-    bool tried;  /* whether it can be direct is known */
-    char *pages;
-    unsigned started; /* hands at work: none or all that the sink needs */
+    bool ours;        /* fd is closed here */
+    bool kept;        /* nothing is written anywhere: the buffer grows */
+    bool alone;       /* no thread can be had, or may be started */
+    bool direct;      /* past the page cache: `flushed` is a multiple of SINK_PAGE */
+    bool tried;       /* whether it can be direct is known */
+    char *pages;      /* NULL, or where both buffers lie */
+    bool cached;      /* it was direct and is not any more; whoever writes knows */
+    size_t hashed;    /* bytes of the buffer */
+    unsigned started; /* hands at work */
     enum sm_rc code;
     int sys;
     struct sm_sha256 *hash;
@@ -82,19 +84,19 @@ static void latch(struct sink *o, enum sm_rc code, int sys) {
 /* The disk begins while the file grows: it would have to wait for the commit otherwise. */
 static void push(struct sink *o, size_t n) {
     o->written += n;
-    if (!o->ours || o->direct || o->written - o->pushed < PUSH_LEAST) return;
+    if (!o->ours || (o->direct && !o->cached) || o->written - o->pushed < PUSH_LEAST) return;
     sink_disk_begin(o->fd, o->pushed, o->written);
     o->pushed = o->written;
 }
 
 static int write_bytes(struct sink *o, const char *p, size_t n) {
-    bool direct = o->direct;
     while (n > 0) {
+        const bool direct = o->direct && !o->cached;
         ssize_t w = write(o->fd, p, direct || n < WRITE_MOST ? n : WRITE_MOST);
         if (w < 0 && errno == EINTR) continue;
         /* Other pages than here, or the rest of what the disk took in part. */
         if (w < 0 && errno == EINVAL && direct && sink_disk_direct(o->fd, false)) {
-            direct = false;
+            o->cached = true;
             continue;
         }
         if (w <= 0) return w < 0 ? errno : ENOSPC;
@@ -108,11 +110,6 @@ static int write_bytes(struct sink *o, const char *p, size_t n) {
 static int hash_bytes(struct sink *o, const char *p, size_t n) {
     sm_sha256_add(o->hash, p, n);
     return 0;
-}
-
-static int put_bytes(struct sink *o, const char *p, size_t n) {
-    if (o->hash) (void)hash_bytes(o, p, n);
-    return write_bytes(o, p, n);
 }
 
 /* ---- the threads ----------------------------------------------------------------------------- */
@@ -157,16 +154,19 @@ static bool hand_start(struct sink *o, int (*work)(struct sink *, const char *, 
     return false;
 }
 
-/* Until the threads have nothing to do; what they ran into is latched. */
+/* Until the thread has nothing to do; what it ran into is latched. */
+static void wait_for(struct sink *o, struct hand *h) {
+    (void)pthread_mutex_lock(&h->lock);
+    while (h->p)
+        (void)pthread_cond_wait(&h->turn, &h->lock);
+    int e = h->sys;
+    (void)pthread_mutex_unlock(&h->lock);
+    if (e) latch(o, SM_EIO, e);
+}
+
 static void wait_idle(struct sink *o) {
-    for (struct hand *h = o->hand; h < o->hand + o->started; h++) {
-        (void)pthread_mutex_lock(&h->lock);
-        while (h->p)
-            (void)pthread_cond_wait(&h->turn, &h->lock);
-        int e = h->sys;
-        (void)pthread_mutex_unlock(&h->lock);
-        if (e) latch(o, SM_EIO, e);
-    }
+    for (struct hand *h = o->hand; h < o->hand + o->started; h++)
+        wait_for(o, h);
 }
 
 static void stop_threads(struct sink *o) {
@@ -183,25 +183,30 @@ static void stop_threads(struct sink *o) {
     }
 }
 
-static bool start_threads(struct sink *o) {
-    if (!o->direct && sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return false;
+static bool start_writer(struct sink *o) {
+    if (!o->pages && sm_resize(&o->next.p, BUFFER_SIZE, 1, NULL)) return false;
     o->next.cap = BUFFER_SIZE;
-    if (hand_start(o, write_bytes) && (!o->hash || hand_start(o, hash_bytes))) return true;
-    stop_threads(o);
-    return false;
+    return hand_start(o, write_bytes);
 }
 
-static void hand_over(struct sink *o, size_t n) {
-    struct buffer full = o->now;
-    for (struct hand *h = o->hand; h < o->hand + o->started; h++) {
-        (void)pthread_mutex_lock(&h->lock);
-        h->p = full.p;
-        h->n = n;
-        (void)pthread_cond_signal(&h->turn);
-        (void)pthread_mutex_unlock(&h->lock);
-    }
-    o->now = o->next;
-    o->next = full;
+static void hand_over(struct hand *h, const char *p, size_t n) {
+    (void)pthread_mutex_lock(&h->lock);
+    h->p = p;
+    h->n = n;
+    (void)pthread_cond_signal(&h->turn);
+    (void)pthread_mutex_unlock(&h->lock);
+}
+
+/* The first n bytes of the buffer, as far as they are not hashed yet. */
+static void hash_out(struct sink *o, size_t n) {
+    const size_t from = o->hashed < n ? o->hashed : n;
+    o->hashed -= from;
+    if (!o->hash || from == n) return;
+    if (o->started == HASHER) (void)hand_start(o, hash_bytes);
+    if (o->started > HASHER)
+        hand_over(&o->hand[HASHER], o->now.p + from, n - from);
+    else
+        (void)hash_bytes(o, o->now.p + from, n - from);
 }
 
 /* ---- buffers --------------------------------------------------------------------------------- */
@@ -213,19 +218,22 @@ static void set_room(struct sink *o, size_t used) {
 /* The first n bytes of the buffer go out, the `rest` behind them stays. A short one is not worth a
  * thread. */
 static void put_out(struct sink *o, size_t n, size_t rest) {
-    const char *from = o->now.p + n;
+    const struct buffer full = o->now;
     o->flushed += n;
-    if (!o->started && !o->alone && n >= BUFFER_SIZE / 2) o->alone = !start_threads(o);
+    if (!o->started && !o->alone && n >= BUFFER_SIZE / 2) o->alone = !start_writer(o);
+    hash_out(o, n);
     if (o->started && n > 0) {
-        hand_over(o, n);
+        hand_over(&o->hand[WRITER], full.p, n);
+        o->now = o->next;
+        o->next = full;
     } else {
-        int e = put_bytes(o, o->now.p, n);
+        int e = write_bytes(o, full.p, n);
         if (e) {
             latch(o, SM_EIO, e);
             return;
         }
     }
-    memmove(o->now.p, from, rest);
+    memmove(o->now.p, full.p + n, rest);
     set_room(o, rest);
 }
 
@@ -294,10 +302,10 @@ static bool keep_more(struct sink *o, size_t n) {
     return true;
 }
 
-/* A buffer of more than BUFFER_SIZE in place of the one there is, both empty. */
+/* A buffer of more than BUFFER_SIZE in place of the one there is, both empty; the threads have
+ * nothing to do. */
 static int larger_buffer(struct sink *o, size_t n) {
     if (o->pages) {
-        wait_idle(o);
         sm_free(o->pages);
         o->pages = NULL;
         o->now = o->next = (struct buffer){0};
@@ -317,24 +325,40 @@ char *sm_sink_more(struct sm_sink *k, size_t n) {
     if (o->code) return NULL;
     if (n <= (size_t)(k->end - k->at)) return k->at;
     end_direct(o);
-    if (!o->code && n > o->now.cap && larger_buffer(o, n)) {
-        wait_idle(o);
-        latch(o, SM_ENOMEM, 0);
-    }
+    wait_idle(o);
+    if (!o->code && n > o->now.cap && larger_buffer(o, n)) latch(o, SM_ENOMEM, 0);
     return o->code ? NULL : k->at;
+}
+
+/* All of the buffer is hashed, here. */
+static void hash_rest(struct sink *o) {
+    const size_t n = (size_t)(o->pub.at - o->now.p);
+    if (o->started > HASHER) wait_for(o, &o->hand[HASHER]);
+    if (o->hashed < n) (void)hash_bytes(o, o->now.p + o->hashed, n - o->hashed);
+    o->hashed = n;
+}
+
+/* told: the bytes are hashed, as all in the buffer are. */
+static void take_bytes(struct sink *o, const char *p, size_t n, bool told) {
+    struct sm_sink *k = &o->pub;
+    while (n > 0 && !o->code) {
+        const size_t room = (size_t)(k->end - k->at), m = n < room ? n : room;
+        if (m == 0) {
+            flush(o);
+            continue;
+        }
+        memcpy(k->at, p, m);
+        k->at += m;
+        p += m;
+        n -= m;
+        if (told) o->hashed = (size_t)(k->at - o->now.p);
+    }
 }
 
 void sm_sink_write(struct sm_sink *k, const char *p, size_t n) {
     struct sink *o = own(k);
     if (o->kept && n > (size_t)(k->end - k->at) && !keep_more(o, n)) return;
-    while (n > 0 && !o->code) {
-        if (k->at == k->end) flush(o);
-        const size_t room = o->code ? 0 : (size_t)(k->end - k->at), m = n < room ? n : room;
-        if (m > 0) memcpy(k->at, p, m);
-        k->at += m;
-        p += m;
-        n -= m;
-    }
+    take_bytes(o, p, n, false);
 }
 
 uint64_t sm_sink_size(const struct sm_sink *k) {
@@ -436,15 +460,24 @@ struct sm_str sm_sink_kept(struct sm_sink *k) {
 void sm_sink_move(struct sm_sink *k, struct sm_sink *kept) {
     struct sink *to = own(k), *from = own(kept);
     struct sm_str s = sm_sink_kept(kept);
-    if (s.n >= MOVE_LEAST && !to->kept && !to->direct) flush(to);
-    if (s.n < MOVE_LEAST || to->kept || to->direct) {
+    if (to->kept) {
         sm_sink_write(k, s.p, s.n);
         return;
     }
-    if (to->code) return;
+    if (s.n >= MOVE_LEAST && !to->pages) flush(to);
+    if (s.n == 0 || to->code) return;
+    if (to->hash) {
+        hash_rest(to);
+        (void)hash_bytes(to, s.p, s.n);
+    }
+    if (s.n < MOVE_LEAST || to->pages) {
+        take_bytes(to, s.p, s.n, true);
+        return;
+    }
     struct buffer full = from->now;
     from->now = to->now;
     to->now = full;
+    to->hashed = s.n;
     set_room(to, s.n);
     set_room(from, 0);
 }

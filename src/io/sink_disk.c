@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sink_disk.c - what a long file says to the system: begin with this, keep no copy of that. All of
- * it is advice; the bytes are the same without. */
+/* sink_disk.c - what a long file says to the system: begin with this, keep no copy of that. The
+ * bytes are the same without. */
 #define _GNU_SOURCE /* O_DIRECT, sync_file_range */
 #include <fcntl.h>
 
@@ -17,7 +17,7 @@ void sink_disk_begin(int fd, uint64_t from, uint64_t end) {
 bool sink_disk_direct(int fd, bool on) {
 #ifdef O_DIRECT
     const int was = fcntl(fd, F_GETFL);
-    if (was == -1 || (on && (was & O_APPEND))) return false;
+    if (was == -1) return false;
     return fcntl(fd, F_SETFL, on ? was | O_DIRECT : was & ~O_DIRECT) == 0;
 #else
     (void)fd;

@@ -20,29 +20,31 @@ bool run_stopped(const struct run *r) {
     return r->opts->stopped && r->opts->stopped();
 }
 
-/* Shares of the memory limit for what a worker remembers: of its rules, of its reading. */
+/* Shares of the memory limit for what a worker remembers: of its rules, of its reading, and of that
+ * for all workers. */
 enum {
     MEMO_SHARE = 16,
     READ_SHARE = 32,
+    READ_ALL = 4,
     MEMO_MOST = 24 * 1024 * 1024,
     LARGE_PAGES_FROM = 256 * 1024 * 1024
 };
 
 static int open_workers(struct run *r, struct sm_err *err) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    r->threads = r->opts->threads ? r->opts->threads : cores > 0 ? (unsigned)cores : 1;
     r->worker = sm_alloc(r->threads, sizeof *r->worker);
     r->worker_ptr = sm_alloc(r->threads, sizeof *r->worker_ptr);
     if (!r->worker || !r->worker_ptr) return sm_fail(err, SM_ENOMEM, "out of memory");
     r->rt.lut = (const struct sm_lut *const *)r->spec->lut;
     sm_mem_large_pages(r->memory >= LARGE_PAGES_FROM);
     r->rt.memo_bytes = r->memory / MEMO_SHARE < MEMO_MOST ? r->memory / MEMO_SHARE : MEMO_MOST;
+    const uint64_t fair = r->memory / READ_ALL / r->threads,
+                   room = r->memory / READ_SHARE < fair ? r->memory / READ_SHARE : fair;
     for (unsigned i = 0; i < r->threads; i++) {
         struct run_worker *w = &r->worker[i];
         r->worker_ptr[i] = w;
         w->index = i;
         int rc = sm_intern_open(&w->in, r->spec->texts, err);
-        if (!rc) rc = sm_read_worker_open(&w->read, r->spec, w->in, r->memory / READ_SHARE, err);
+        if (!rc) rc = sm_read_worker_open(&w->read, r->spec, w->in, room, err);
         if (!rc) rc = sm_map_worker_open(&w->map, r->spec, &r->rt, w->in, err);
         if (rc) return rc;
     }
@@ -248,6 +250,8 @@ int run_open(struct run *r, struct sm_err *err) {
     if (rc) return rc;
     r->reason[0] = (struct run_reason){0, NULL, ""};
     r->nreason = 1;
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    r->threads = r->opts->threads ? r->opts->threads : cores > 0 ? (unsigned)cores : 1;
     r->memory = r->opts->memory ? r->opts->memory : (uint64_t)384 << 20;
     r->tmpdir = r->opts->tmpdir ? r->opts->tmpdir : "/tmp";
     return SM_OK;

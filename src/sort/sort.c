@@ -222,6 +222,7 @@ static size_t fan_in(const struct sm_sorter *s) {
 
 static int finish_runs(struct sm_sorter *s, struct sm_err *err) {
     int rc = sm_sorter_spill(s, err);
+    sm_mem_trim();
     if (rc == SM_OK) rc = plan_runs(s, err);
     sm_free(s->pack);
     s->pack = NULL;

@@ -13,7 +13,6 @@ struct share { /* of one thread */
     struct sort_index *x;
     int (*step)(struct share *s);
     uint32_t from, to; /* packs */
-    uint16_t *digit;   /* [SM_PACK_ROWS] of the records of one pack */
     uint32_t *count;   /* [nbucket] its records; then the place of its next one */
     int rc;
     struct sm_err err;
@@ -23,7 +22,6 @@ struct sort_deal {
     struct sm_pool *pool;
     struct share *share;
     uint32_t n;
-    uint16_t *digit; /* [n][SM_PACK_ROWS] */
     uint32_t *count;
 };
 
@@ -50,18 +48,21 @@ static int open_packs(struct share *s) {
     return rc;
 }
 
-static const uint16_t *digits_of(const struct share *s, uint32_t pack) {
-    const struct sort_index *x = s->x;
-    sort_plan_digits(x->plan, sort_index_step(x, pack), x->pack[pack], x->top, s->digit);
-    return s->digit;
+/* Those of the records of one pack. */
+struct digits {
+    uint16_t of[SM_PACK_ROWS];
+};
+static void digits_of(const struct sort_index *x, uint32_t pack, struct digits *ret) {
+    sort_plan_digits(x->plan, sort_index_step(x, pack), x->pack[pack], x->top, ret->of);
 }
 
 static int count_digits(struct share *s) {
     const struct sort_index *x = s->x;
+    struct digits digit;
     for (uint32_t i = s->from; i < s->to; i++) {
-        const uint16_t *digit = digits_of(s, i);
+        digits_of(x, i, &digit);
         for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
-            s->count[digit[r]]++;
+            s->count[digit.of[r]]++;
     }
     return SM_OK;
 }
@@ -69,10 +70,11 @@ static int count_digits(struct share *s) {
 /* To keep the digits would take longer: it is memory touched for the first time. */
 static int deal_out(struct share *s) {
     const struct sort_index *x = s->x;
+    struct digits digit;
     for (uint32_t i = s->from; i < s->to; i++) {
-        const uint16_t *digit = digits_of(s, i);
+        digits_of(x, i, &digit);
         for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
-            x->number[s->count[digit[r]]++] = i << SORT_NUMBER_BITS | r;
+            x->number[s->count[digit.of[r]]++] = i << SORT_NUMBER_BITS | r;
     }
     return SM_OK;
 }
@@ -140,7 +142,6 @@ static int rooms(struct sort_deal *d, struct sm_err *err) {
     struct sort_index *x = d->x;
     const uint64_t n = x->n ? x->n : 1;
     int rc = sm_resize(&x->number, n, sizeof *x->number, err);
-    if (rc == SM_OK) rc = sm_resize(&d->digit, d->n, SM_PACK_ROWS * sizeof *d->digit, err);
     if (rc != SM_OK) return rc;
     x->end = sm_alloc(x->nbucket, sizeof *x->end);
     d->count = sm_alloc(x->nbucket, d->n * sizeof *d->count);
@@ -151,10 +152,8 @@ int sort_deal_run(struct sort_deal *d, struct sm_err *err) {
     struct sort_index *x = d->x;
     int rc = rooms(d, err);
     if (rc != SM_OK) return rc;
-    for (uint32_t i = 0; i < d->n; i++) {
-        d->share[i].digit = d->digit + (size_t)i * SM_PACK_ROWS;
+    for (uint32_t i = 0; i < d->n; i++)
         d->share[i].count = d->count + (size_t)i * x->nbucket;
-    }
     rc = each_share(d, count_digits, err);
     uint32_t sum = 0;
     for (uint32_t b = 0; b < x->nbucket; b++) {
@@ -172,7 +171,6 @@ void sort_deal_close(struct sort_deal *d) {
     if (!d) return;
     if (d->pool) sm_pool_close(d->pool, NULL);
     sm_free(d->share);
-    sm_free(d->digit);
     sm_free(d->count);
     sm_free(d);
 }

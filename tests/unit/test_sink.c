@@ -209,7 +209,7 @@ static void kept_bytes_can_be_changed_but_no_others(void **state) {
 }
 
 /* ---- long files, which go past the page cache ------------------------------------------------ */
-enum { LONG = 24 * 1024 * 1024, CYCLE = 65521 }; /* a prime: no page is like another */
+enum { MIB = 1024 * 1024, LONG = 24 * MIB, CYCLE = 65521 }; /* a prime: no page is like another */
 
 static const char *cycle(size_t at, size_t n) { /* n bytes of an endless text */
     static char twice[2 * CYCLE + (4 << 20)];
@@ -238,8 +238,13 @@ static void is_cycle(const char *path, size_t size, const char *digest) {
     sm_buf_free(&got);
 }
 
-/* Pieces of one size each; `large` bytes are asked for at once when the file is long. */
-static void long_file(size_t piece, size_t large, bool moved, bool threads) {
+struct shape {
+    size_t piece;             /* bytes written at once, */
+    bool moved, alone;        /* by another sink; without threads */
+    size_t large, from, upto; /* asked for at once while the file has from..upto bytes */
+};
+
+static void long_file(struct shape f) {
     struct tmp t;
     struct sm_stage *s = NULL;
     struct sm_sink *k = NULL, *kept = NULL;
@@ -248,19 +253,20 @@ static void long_file(size_t piece, size_t large, bool moved, bool threads) {
     uint64_t size = 0;
     tmp_open(&t);
     assert_int_equal(sm_stage_open(&s, tmp_path(&t, "out"), false, NULL), SM_OK);
-    if (!threads) sm_stage_no_threads(s);
+    if (f.alone) sm_stage_no_threads(s);
     assert_int_equal(sm_stage_file(s, "f", &k, NULL), SM_OK);
     assert_int_equal(sm_sink_in_memory(&kept, NULL), SM_OK);
     while (at < LONG) {
-        const size_t n = large && at > LONG - 2 * piece ? large : piece;
-        if (moved) {
-            sm_sink_write(kept, cycle(at, n), n);
-            sm_sink_move(k, kept);
-        } else if (n == large) {
+        const bool large = f.large && at >= f.from && at < f.upto;
+        const size_t n = large ? f.large : f.piece;
+        if (large) {
             char *p = sm_sink_reserve(k, n);
             assert_non_null(p);
             memcpy(p, cycle(at, n), n);
             sm_sink_used(k, n);
+        } else if (f.moved) {
+            sm_sink_write(kept, cycle(at, n), n);
+            sm_sink_move(k, kept);
         } else {
             sm_sink_write(k, cycle(at, n), n);
         }
@@ -278,18 +284,28 @@ static void long_file(size_t piece, size_t large, bool moved, bool threads) {
 
 static void a_long_file_is_whole_in_pieces_of_any_size(void **state) {
     (void)state;
-    static const size_t sizes[] = {4096, 999, 134567, 1 << 20, 3000001};
+    static const size_t sizes[] = {4096, 999, 134567, MIB, 3000001};
     for (size_t i = 0; i < SM_ARRAY_LEN(sizes); i++) {
-        long_file(sizes[i], 0, false, true);
-        long_file(sizes[i], 0, true, true);
-        long_file(sizes[i], 0, i % 2, false);
+        long_file((struct shape){.piece = sizes[i]});
+        long_file((struct shape){.piece = sizes[i], .moved = true});
+        long_file((struct shape){.piece = sizes[i], .moved = i % 2, .alone = true});
     }
 }
-static void a_long_file_goes_on_after_more_than_its_buffer_was_asked_for(void **state) {
+
+/* More than the buffer has room for, from the moment on when the file goes past the page cache. */
+static void a_long_file_goes_on_after_much_was_asked_for(void **state) {
     (void)state;
-    long_file(134567, (1 << 20) + 5, false, true);
-    long_file(134567, (3 << 20) + 5, false, true);
-    long_file(134567, (3 << 20) + 5, false, false);
+    static const size_t large[] = {MIB - 100, MIB, MIB + 5, 3 * MIB + 5};
+    for (size_t i = 0; i < SM_ARRAY_LEN(large); i++)
+        for (size_t from = 15 * MIB; from < 20 * MIB; from += MIB / 4 * 3)
+            long_file((struct shape){.piece = 134567,
+                                     .moved = true,
+                                     .alone = from / MIB % 2,
+                                     .large = large[i],
+                                     .from = from,
+                                     .upto = from + 134567});
+    for (size_t i = 0; i < SM_ARRAY_LEN(large); i++)
+        long_file((struct shape){.piece = 134567, .alone = i % 2, .large = large[i], .from = LONG - 134567, .upto = LONG});
 }
 
 static void a_long_file_that_may_not_grow_is_reported(void **state) {
@@ -327,7 +343,7 @@ int main(void) {
         cmocka_unit_test(what_is_moved_comes_out_in_order),
         cmocka_unit_test(kept_bytes_can_be_changed_but_no_others),
         cmocka_unit_test(a_long_file_is_whole_in_pieces_of_any_size),
-        cmocka_unit_test(a_long_file_goes_on_after_more_than_its_buffer_was_asked_for),
+        cmocka_unit_test(a_long_file_goes_on_after_much_was_asked_for),
         cmocka_unit_test(a_long_file_that_may_not_grow_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
