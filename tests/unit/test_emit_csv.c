@@ -219,6 +219,56 @@ static void values_that_come_together_are_written_as_if_they_came_alone(void **s
     kit_close(&k);
 }
 
+/* The buffer is written and begins anew at the same address while a phrase is put together. */
+static void a_phrase_that_was_written_in_part_is_whole(void **state) {
+    (void)state;
+    enum { ROWS = 300, BLOCKS = 10, A = 500000, B = 280000 };
+    struct kit k;
+    struct sm_emitter *e = NULL;
+    struct sm_buf want;
+    char number[16], *text = test_malloc(A);
+    sm_buf_init(&want, 0);
+    kit_open(&k, "XX");
+    kit_var(&k, "A", 'c');
+    kit_var(&k, "B", 'c');
+    kit_var(&k, "C", 'c');
+    sm_buf_add_c(&want, "A,B,C\n");
+    sm_val *v = sm_alloc(ROWS * 3, sizeof *v);
+    assert_int_equal(sm_stage_open(&k.study.stage, tmp_path(&k.tmp, "out"), false, &k.err), SM_OK);
+    sm_stage_no_threads(k.study.stage);
+    assert_int_equal(sm_emitter_open(&e, sm_emit_find(SM_STR("csv")), &k.study, &k.err), SM_OK);
+    assert_int_equal(sm_emitter_begin(e, &k.ds, &k.err), SM_OK);
+    for (uint32_t b = 0, i = 0; b <= BLOCKS; b++) {
+        const bool last = b == BLOCKS;
+        const uint32_t n = last ? 2 : ROWS;
+        for (uint32_t r = 0; r < n; r++, i++) {
+            struct sm_str s[3] = {{number, (size_t)snprintf(number, sizeof number, "row %u", i)},
+                                  SM_STR("a phrase, "), SM_STR("that comes again")};
+            if (last) {
+                memset(text, 'x', A);
+                s[0] = sm_str_n(text, A);
+                s[1] = sm_str_n(text, B + r * 200000);
+            }
+            for (uint32_t c = 0; c < 3; c++) {
+                v[r * 3 + c] = sm_val_make(k.in, s[c]);
+                add_cell(&want, s[c], c < 2 ? ',' : '\n');
+            }
+        }
+        struct sm_block block = {v, k.pos, n, 3};
+        assert_int_equal(sm_emitter_block(e, &block, &k.err), SM_OK);
+    }
+    k.ds.rows = BLOCKS * ROWS + 2;
+    assert_int_equal(sm_emitter_end(e, &k.err), SM_OK);
+    sm_emitter_close(e);
+    assert_int_equal(sm_stage_commit(k.study.stage, &k.err), SM_OK);
+    sm_stage_close(k.study.stage);
+    tmp_assert_file(tmp_path(&k.tmp, "out/csv/xx.csv"), want.p);
+    sm_free(v);
+    sm_buf_free(&want);
+    test_free(text);
+    kit_close(&k);
+}
+
 static void a_phrase_is_known_by_all_its_values(void **state) {
     (void)state;
     struct emit_phrase_memo *m = sm_alloc(1, sizeof *m);
@@ -348,6 +398,7 @@ int main(void) {
         cmocka_unit_test(quotes_stand_where_they_must_at_any_length),
         cmocka_unit_test(dates_and_texts_that_recur_are_written_alike),
         cmocka_unit_test(values_that_come_together_are_written_as_if_they_came_alone),
+        cmocka_unit_test(a_phrase_that_was_written_in_part_is_whole),
         cmocka_unit_test(a_phrase_is_known_by_all_its_values),
         cmocka_unit_test(a_huge_text_full_of_quotes_fits),
         cmocka_unit_test(one_variable_without_a_value_is_no_empty_line),

@@ -241,6 +241,7 @@ static void is_cycle(const char *path, size_t size, const char *digest) {
 struct shape {
     size_t piece;             /* bytes written at once, */
     bool moved, alone;        /* by another sink; without threads */
+    size_t every;             /* moved: each so many is written all the same; 0 = none */
     size_t large, from, upto; /* asked for at once while the file has from..upto bytes */
 };
 
@@ -249,7 +250,7 @@ static void long_file(struct shape f) {
     struct sm_stage *s = NULL;
     struct sm_sink *k = NULL, *kept = NULL;
     char digest[65];
-    size_t at = 0;
+    size_t at = 0, i = 0;
     uint64_t size = 0;
     tmp_open(&t);
     assert_int_equal(sm_stage_open(&s, tmp_path(&t, "out"), false, NULL), SM_OK);
@@ -264,7 +265,7 @@ static void long_file(struct shape f) {
             assert_non_null(p);
             memcpy(p, cycle(at, n), n);
             sm_sink_used(k, n);
-        } else if (f.moved) {
+        } else if (f.moved && !(f.every && ++i % f.every == 0)) {
             sm_sink_write(kept, cycle(at, n), n);
             sm_sink_move(k, kept);
         } else {
@@ -289,6 +290,8 @@ static void a_long_file_is_whole_in_pieces_of_any_size(void **state) {
         long_file((struct shape){.piece = sizes[i]});
         long_file((struct shape){.piece = sizes[i], .moved = true});
         long_file((struct shape){.piece = sizes[i], .moved = i % 2, .alone = true});
+        long_file((struct shape){.piece = sizes[i], .moved = true, .every = 2 + i % 2, .alone = i == 1});
+        long_file((struct shape){.piece = sizes[i], .moved = true, .every = 40});
     }
 }
 
