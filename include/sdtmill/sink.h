@@ -17,8 +17,8 @@ struct sm_sink {    /* open for the two inline functions below only */
  * no process holds them (flock on the folder), and a replacement broken off half-way is undone. */
 int sm_stage_open(struct sm_stage **ret, const char *out, bool force,
                   struct sm_err *err) SM_MUST_CHECK;
-/* Sinks opened from now on write and hash in the caller's thread. By default a long file has a thread
- * for either. */
+/* Sinks opened from now on write and hash in the caller's thread. By default a long file may have
+ * a thread for either. */
 void sm_stage_no_threads(struct sm_stage *s);
 const char *sm_stage_path(const struct sm_stage *s); /* the temporary folder */
 /* A new file at the relative path (folders are made). SHA-256 is computed as it is written. All

@@ -48,7 +48,7 @@ static int open_packs(struct share *s) {
     return rc;
 }
 
-/* Those of the records of one pack. */
+/* The first bits of the keys of the records of one pack. */
 struct digits {
     uint16_t of[SM_PACK_ROWS];
 };

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 
 #include "run/run_priv.h"
 #include "sdtmill/mem.h"
@@ -341,6 +342,45 @@ static void a_stopped_run_leaves_the_old_folder(void **state) {
     tmp_assert_file(tmp_path(&w->tmp, "out/mine.txt"), "still here");
 }
 
+static size_t most_threads; /* of this process; 0 where that is not told */
+
+static bool count_threads(void) {
+    DIR *d = opendir("/proc/self/task");
+    size_t n = 0;
+    for (const struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+        n += e->d_name[0] != '.';
+    if (d) (void)closedir(d);
+    if (n > most_threads) most_threads = n;
+    return false;
+}
+
+/* The output is long enough for threads that write and hash, and its parts are short enough. */
+static void with_one_thread_there_is_no_other(void **state) {
+    struct world *w = *state;
+    enum { ROWS = 60000 };
+    struct sm_buf b;
+    char line[80];
+    load(w, STUDY("<file path=\"a.csv\"/>"));
+    sm_buf_init(&b, 0);
+    sm_buf_add_c(&b, "SUBJ,TERM\n");
+    for (int i = 0; i < ROWS; i++) {
+        (void)snprintf(line, sizeof line, "%d,a term: %d\n", i / 100, i);
+        sm_buf_add_c(&b, line);
+    }
+    tmp_write_n(&w->tmp, "raw/a.csv", b.p, b.n);
+    sm_buf_free(&b);
+    for (unsigned threads = 1; threads < 3; threads++) {
+        most_threads = 0;
+        (void)count_threads(); /* a sanitizer may have its own */
+        const size_t before = most_threads;
+        struct sm_run_opts o = {.out = w->out, .threads = threads, .stopped = count_threads};
+        assert_int_equal(convert(w, o), SM_OK);
+        assert_int_equal(w->result.ledger->records, ROWS);
+        if (threads == 1) assert_int_equal(most_threads, before);
+        if (threads == 2 && before) assert_true(most_threads > before);
+    }
+}
+
 static void a_date_of_creation_that_is_none_is_refused(void **state) {
     struct world *w = *state;
     load(w, STUDY("<file path=\"a.csv\"/>"));
@@ -390,6 +430,7 @@ int main(void) {
         RUN_TEST(a_dry_run_writes_nothing),
         RUN_TEST(too_many_findings_stop_the_run),
         RUN_TEST(a_stopped_run_leaves_the_old_folder),
+        RUN_TEST(with_one_thread_there_is_no_other),
         RUN_TEST(a_date_of_creation_that_is_none_is_refused),
         RUN_TEST(a_format_that_does_not_exist_is_refused),
         RUN_TEST(headers_of_all_files_are_looked_at),
