@@ -52,13 +52,16 @@ int sm_sorter_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *
 bool sm_sorter_is_full(const struct sm_sorter *s);
 int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
 /* The same in *ret_n parts, as long as nothing is packed or taken otherwise: a part is put in order
- * and packed in the thread of a front, different parts at once by different fronts; the owner takes
+ * and bound in the thread of a front, different parts at once by different fronts; the owner takes
  * them in their order. *ret_n = 0: there was nothing to spill, and nothing is to be closed. */
+struct sm_sort_sheaves; /* a part */
 int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
+/* *ret goes to sm_sorter_spill_take or sm_sort_sheaves_free. */
 int sm_sorter_spill_part(struct sm_sorter *s, unsigned front, size_t part,
-                         struct sm_sort_packs **ret, struct sm_err *err) SM_MUST_CHECK;
+                         struct sm_sort_sheaves **ret, struct sm_err *err) SM_MUST_CHECK;
+void sm_sort_sheaves_free(struct sm_sort_sheaves *p); /* accepts NULL */
 /* Takes over p, also when it fails. */
-int sm_sorter_spill_take(struct sm_sorter *s, struct sm_sort_packs *p,
+int sm_sorter_spill_take(struct sm_sorter *s, struct sm_sort_sheaves *p,
                          struct sm_err *err) SM_MUST_CHECK;
 /* good: all parts were taken, and memory is empty now; else only sm_sorter_close may follow. */
 void sm_sorter_spill_close(struct sm_sorter *s, bool good);

@@ -354,9 +354,8 @@ static uint64_t field_place(struct sm_pack_field *f, uint64_t bit) {
     return bit + f->width;
 }
 
-/* Gives every field its place; bytes of a record in ret_stride. Codes come first: their widths are
- * the same in most packs, and so are their places then. */
-static uint32_t fields_place(struct sm_pack_field *f, uint32_t n) {
+/* Codes come first: their widths are the same in most packs, and so are their places then. */
+uint32_t rec_place_fields(struct sm_pack_field *f, uint32_t n) {
     uint64_t bit = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (f[i].leader)
@@ -424,13 +423,8 @@ static void tile_pos(uint64_t *word, const struct sm_pack_field f[2], const sm_p
 static void tile_store(const uint64_t *word, uint8_t *at, uint32_t stride, uint32_t n) {
     const uint32_t words = (stride + 7) / 8;
     for (uint32_t i = 0; i < n; i++, at += stride)
-        for (uint32_t w = 0; w < words; w++) {
-            uint64_t x = word[(size_t)w * TILE + i];
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-            x = __builtin_bswap64(x);
-#endif
-            memcpy(at + (size_t)w * 8, &x, 8);
-        }
+        for (uint32_t w = 0; w < words; w++)
+            rec_store(at + (size_t)w * 8, word[(size_t)w * TILE + i]);
 }
 
 APART static void records_write(const struct sm_packer *p, const struct sm_pack_in *in,
@@ -463,7 +457,7 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
         if (rc != SM_OK) return rc;
     }
     fields_of_pos(f + p->ncol, in->pos, in->nrow);
-    const uint32_t stride = fields_place(f, nfield);
+    const uint32_t stride = rec_place_fields(f, nfield);
     const size_t head = sizeof(struct sm_pack) + nfield * sizeof *f;
     const size_t bytes = head + (size_t)stride * in->nrow + 8;
     struct sm_pack *k = sm_alloc_dense(SM_DENSE_RECORDS, bytes);

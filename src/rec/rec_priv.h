@@ -50,6 +50,14 @@ void rec_begin_facts(struct sm_dsinfo *d);
 int rec_follow(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
                struct sm_pack_field *field, struct sm_err *err) SM_MUST_CHECK;
 void rec_follow_free(struct sm_follow *w);
+/* Gives n fields, of columns and then of the position, their places; bytes of a record. pack.c */
+uint32_t rec_place_fields(struct sm_pack_field *f, uint32_t n);
+static inline void rec_store(uint8_t *at, uint64_t x) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    memcpy(at, &x, 8);
+}
 /* dsvalues.c; d->values is there. */
 void rec_fold_by_value(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b);
 #endif

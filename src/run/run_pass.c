@@ -22,6 +22,8 @@ int run_job_new(struct run *r, struct run_job **ret, struct sm_err *err) {
 void run_job_release(struct run *r, struct run_job *j) {
     sm_sort_packs_free(j->packs);
     j->packs = NULL;
+    sm_sort_sheaves_free(j->sheaves);
+    j->sheaves = NULL;
     sm_sort_slice_free(j->slice);
     j->slice = NULL;
     j->next = r->free_jobs;
@@ -56,7 +58,7 @@ void run_job_work(void *job, void *state) {
         return;
     }
     if (p->kind == RUN_SPILL) {
-        j->err.code = sm_sorter_spill_part(p->sorter, w->index, j->part, &j->packs, &j->err);
+        j->err.code = sm_sorter_spill_part(p->sorter, w->index, j->part, &j->sheaves, &j->err);
         return;
     }
     sm_recs_clear(&j->recs);
@@ -157,8 +159,8 @@ static int spill_oldest(struct run *r, const struct run_pass *p, int rc, struct 
         rc = err->code;
     }
     if (!rc) {
-        rc = sm_sorter_spill_take(p->sorter, j->packs, err);
-        j->packs = NULL;
+        rc = sm_sorter_spill_take(p->sorter, j->sheaves, err);
+        j->sheaves = NULL;
     }
     run_job_release(r, j);
     return rc;

@@ -56,8 +56,9 @@ struct run_job { /* one chunk, block or part on its way through a pass */
     uint64_t bytes;
     struct sm_batch batch; /* RUN_PART: its findings only */
     struct sm_recs recs; /* RUN_LOOKUP; RUN_PART: its SUPP-- records */
-    struct sm_sort_packs *packs; /* RUN_DOMAIN: its records, for the pass's sorter; RUN_SPILL */
+    struct sm_sort_packs *packs; /* RUN_DOMAIN: its records, for the pass's sorter */
     uint64_t nrec;               /* RUN_DOMAIN: how many */
+    struct sm_sort_sheaves *sheaves; /* RUN_SPILL */
     size_t part;                 /* RUN_PART, RUN_SPILL */
     /* RUN_BLOCK, RUN_PART */
     struct sm_sort_slice *slice; /* RUN_PART of records that were spilled */

@@ -94,11 +94,11 @@ static uint32_t bucket_most(const struct sm_sorter *s) {
     return n < BUCKET_LEAST ? BUCKET_LEAST : n > BUCKET_MOST ? BUCKET_MOST : (uint32_t)n;
 }
 
-int sort_index_packs(struct sm_sorter *s, struct sm_err *err) {
+int sort_index_packs(struct sm_sorter *s, bool views, struct sm_err *err) {
     struct sort_makers by = {s->packer, s->o.threads + 1};
     int rc = sort_plan_make(&s->plan, by, s->texts, &s->o, &s->span, err);
     if (rc != SM_OK) return rc;
-    const struct sort_limits limits = {bucket_most(s), s->o.threads};
+    const struct sort_limits limits = {bucket_most(s), s->o.threads, views};
     rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, limits, err);
     s->reader = (struct sort_reader){.x = &s->index, .end = s->index.n};
     return rc;
@@ -255,7 +255,7 @@ int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *
     if (rc == SM_OK && s->nrun) {
         rc = finish_runs(s, err);
     } else if (rc == SM_OK) {
-        rc = sort_index_packs(s, err);
+        rc = sort_index_packs(s, true, err);
     }
     if (rc == SM_OK)
         rc = sm_resize(&s->cell, (size_t)SORT_OUT_ROWS * (s->o.ncol ? s->o.ncol : 1),

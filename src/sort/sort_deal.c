@@ -27,22 +27,28 @@ struct sort_deal {
 
 /* ---- what a thread does ---------------------------------------------------------------------- */
 
-/* Packs of one packer mostly open alike. */
+/* last: the latest view of each packer's packs, which mostly open alike. */
+static int open_view(struct sort_index *x, uint32_t pack, const struct sm_unpack **last,
+                     struct sm_err *err) {
+    const struct sm_pack *k = x->pack[pack];
+    int rc = sm_resize(&x->view[pack], 1, sm_unpack_bytes(k), err);
+    if (rc != SM_OK) return rc;
+    struct sm_unpack *u = x->view[pack];
+    sm_unpack_set(u, x->plan->by.packer[k->maker], k);
+    if (last[k->maker]) sm_unpack_share(u, last[k->maker]);
+    last[k->maker] = u;
+    return SM_OK;
+}
+
 static int open_packs(struct share *s) {
     struct sort_index *x = s->x;
-    const struct sm_unpack **last = sm_alloc(x->plan->by.n, sizeof *last); /* of each packer */
-    if (!last) return sm_fail(&s->err, SM_ENOMEM, "out of memory");
-    int rc = SM_OK;
+    const struct sm_unpack **last = sm_alloc(x->plan->by.n, sizeof *last);
+    int rc = last ? SM_OK : sm_fail(&s->err, SM_ENOMEM, "out of memory");
     for (uint32_t i = s->from; i < s->to && rc == SM_OK; i++) {
         const struct sm_pack *k = x->pack[i];
-        rc = sm_resize(&x->view[i], 1, sm_unpack_bytes(k), &s->err);
-        if (rc != SM_OK) break;
-        struct sm_unpack *u = x->view[i];
-        sm_unpack_set(u, x->plan->by.packer[k->maker], k);
-        x->place[i] = (struct sort_place){u->data, u->stride};
-        if (last[k->maker]) sm_unpack_share(u, last[k->maker]);
-        last[k->maker] = u;
+        x->place[i] = (struct sort_place){sm_pack_data(k), k->stride};
         sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
+        if (x->view) rc = open_view(x, i, last, &s->err);
     }
     sm_free(last);
     return rc;

@@ -10,7 +10,7 @@ enum {
     TOP_MOST = 16,    /* bits of the first split */
     SPLIT_BITS = 8,   /* of further ones */
     FEW = 48,         /* records that insertion sorts faster */
-    SPREAD_BITS = 10, /* bits that spread a bucket of a few hundred */
+    SPREAD_BITS = 12, /* most bits that a bucket is spread by */
     SMALL = 20,       /* records in a group of those that insertion puts in order */
     AHEAD = 12        /* records fetched before they are needed */
 };
@@ -23,6 +23,10 @@ static inline uint32_t row_of(uint32_t number) {
 }
 static inline const struct sm_pack *pack_at(const struct sort_index *x, uint32_t number) {
     return x->pack[pack_of(number)];
+}
+static inline const uint8_t *record_at(const struct sort_index *x, uint32_t number) {
+    const struct sort_place *at = &x->place[pack_of(number)];
+    return at->data + (size_t)row_of(number) * at->stride;
 }
 
 /* Asks for the memory of a record. */
@@ -48,7 +52,7 @@ static SM_INLINE void fetch_values(const struct sort_index *x, uint32_t number) 
 /* ---- what the key words leave open ----------------------------------------------------------- */
 
 static int cmp_tie(const struct sort_index *x, uint32_t a, uint32_t b) {
-    int c = sort_plan_tie(x->plan, pack_at(x, a), row_of(a), pack_at(x, b), row_of(b));
+    int c = sort_plan_tie(x->plan, pack_at(x, a), record_at(x, a), pack_at(x, b), record_at(x, b));
     return c ? c : (a > b) - (a < b);
 }
 
@@ -107,9 +111,8 @@ static bool bucket_keys(const struct bucket *b) {
     for (uint32_t i = 0; i < b->n; i++, key += words) {
         const uint32_t number = b->number[i];
         if (i + AHEAD < b->n) fetch(x, b->number[i + AHEAD]);
-        const struct sort_place *at = &x->place[pack_of(number)];
         sort_plan_key(x->plan, sort_index_step(x, pack_of(number)), pack_at(x, number),
-                      row_of(number), at->data + (size_t)row_of(number) * at->stride, key);
+                      record_at(x, number), key);
         if (ascending && i) ascending = sort_cmp_words(key - words, key, words) <= 0;
     }
     return ascending;
@@ -185,12 +188,14 @@ static void bucket_radix(const struct bucket *b) {
 /* Deals the items by the first bits in which their first words differ, as many as make most groups
  * tiny; what order is left to make, insertion makes. False: some group is not small. */
 static bool bucket_spread(const struct bucket *b) {
-    uint32_t at[1 << SPREAD_BITS] = {0}, sum = 0;
+    uint32_t at[1 << SPREAD_BITS], sum = 0;
     const uint64_t differ = items_word(b, 0);
     if (!differ) return false;
     const unsigned high = 64 - (unsigned)__builtin_clzll(differ);
-    const unsigned bits = high < SPREAD_BITS ? high : SPREAD_BITS, shift = high - bits;
+    const unsigned enough = 33 - (unsigned)__builtin_clz(b->n); /* two places for each item */
+    const unsigned bits = high < enough ? high : enough, shift = high - bits;
     const uint64_t mask = ((uint64_t)1 << bits) - 1;
+    memset(at, 0, (mask + 1) * sizeof *at);
     struct sort_item *from = b->s->a, *to = b->s->b;
     for (uint32_t i = 0; i < b->n; i++)
         at[from[i].key >> shift & mask]++;
@@ -225,7 +230,7 @@ static void items_sort(const struct bucket *b) {
     if (b->n <= FEW) {
         (void)items_word(b, 0);
         bucket_insert(b);
-    } else if (b->n < 1 << SPREAD_BITS && bucket_spread(b)) {
+    } else if (b->n < 1 << (SPREAD_BITS - 1) && bucket_spread(b)) {
         bucket_insert(b);
     } else {
         bucket_radix(b);
@@ -254,8 +259,8 @@ static void split(const struct bucket *b, uint32_t *tmp, unsigned bit, size_t en
     size_t at[256] = {0}, sum = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         const uint32_t k = b->number[i];
-        at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k), row_of(k), bit,
-                           SPLIT_BITS)]++;
+        at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k), record_at(x, k),
+                           bit, SPLIT_BITS)]++;
     }
     for (unsigned d = 0; d < 256; d++) {
         size_t k = at[d];
@@ -266,8 +271,8 @@ static void split(const struct bucket *b, uint32_t *tmp, unsigned bit, size_t en
     }
     for (uint32_t i = 0; i < b->n; i++) {
         const uint32_t k = b->number[i];
-        tmp[at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k), row_of(k),
-                               bit, SPLIT_BITS)]++] = k;
+        tmp[at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k),
+                               record_at(x, k), bit, SPLIT_BITS)]++] = k;
     }
     memcpy(b->number, tmp, b->n * sizeof *tmp);
 }
@@ -317,7 +322,7 @@ static bool all_ascend(const struct sort_index *x, uint64_t *key) {
     for (uint32_t i = 0; i < x->npack; i++) {
         const struct sm_pack *k = x->pack[i];
         for (uint32_t r = 0; r < k->nrow; r++) {
-            sort_plan_key(x->plan, sort_index_step(x, i), k, r, sort_record(k, r), key);
+            sort_plan_key(x->plan, sort_index_step(x, i), k, sort_record(k, r), key);
             if (sort_cmp_words(last, key, words) > 0) return false;
             memcpy(last, key, words * sizeof *last);
         }
@@ -334,12 +339,12 @@ int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct s
         x->top++;
     x->nbucket = 1u << x->top;
     x->step = sm_alloc((size_t)npack * plan->nfield, sizeof *x->step);
-    x->view = sm_alloc(npack, sizeof *x->view);
+    x->view = limits.views ? sm_alloc(npack, sizeof *x->view) : NULL;
     x->place = sm_alloc(npack, sizeof *x->place);
     uint64_t *key = sm_alloc((size_t)plan->words * 2, sizeof *key);
     struct sort_deal *deal = NULL;
-    int rc = x->step && x->view && x->place && key ? SM_OK
-                                                   : sm_fail(err, SM_ENOMEM, "out of memory");
+    const bool good = x->step && (x->view || !limits.views) && x->place && key;
+    int rc = good ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     if (rc == SM_OK) rc = sort_deal_open(&deal, x, limits.threads, err);
     if (rc == SM_OK) x->as_is = plan->exact && all_ascend(x, key);
     if (rc == SM_OK && !x->as_is) rc = sort_deal_run(deal, err);

@@ -340,39 +340,39 @@ void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct 
     }
 }
 
-static sm_pos pos_of(const struct sm_pack *k, uint32_t row) {
-    const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
+static sm_pos pos_of(const struct sm_pack *k, const uint8_t *record) {
     const struct sm_pack_field *hi = &k->field[k->ncol], *lo = hi + 1;
     return (hi->base + sm_pack_bits(hi, record)) << SM_POS_COPY_BITS |
            (lo->base + sm_pack_bits(lo, record));
 }
 
-static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, uint32_t row,
+static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, const uint8_t *record,
                       uint32_t column) {
     const struct sm_pack_field *f = &k->field[column];
-    const uint64_t x = sm_pack_bits(f, sort_record(k, row));
+    const uint64_t x = sm_pack_bits(f, record);
     if (!f->coded) return sm_pack_plain(f, x);
     return p->val[(size_t)k->maker * p->ncol + column][f->base + x];
 }
 
 uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,
-                        uint32_t row) {
+                        const uint8_t *record) {
     const struct sort_field *f = &p->field[field];
-    if (f->how == SORT_POS) return pos_of(k, row) - f->base;
-    sm_val v = cell_of(p, k, row, f->column);
+    if (f->how == SORT_POS) return pos_of(k, record) - f->base;
+    sm_val v = cell_of(p, k, record, f->column);
     if (f->how == SORT_IMAGE) return image_of(p->texts, f->kind, v);
     return v ? v - f->base : 0;
 }
 
 uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step,
-                         const struct sm_pack *k, uint32_t row, unsigned bit, unsigned bits) {
+                         const struct sm_pack *k, const uint8_t *record, unsigned bit,
+                         unsigned bits) {
     const uint32_t w = bit / 64;
     const unsigned shift = 64 - bits - bit % 64;
     uint64_t x = 0;
     for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++) {
         const struct sort_field *f = &p->field[i];
         if (f->shift < shift + bits && (unsigned)f->shift + f->width > shift)
-            x |= sort_step_bits(p, step, i, k, row, sort_record(k, row));
+            x |= sort_step_bits(p, step, i, k, record);
     }
     return (uint32_t)(x >> shift & (((uint64_t)1 << bits) - 1));
 }
@@ -385,19 +385,19 @@ void sort_plan_digits(const struct sort_plan *p, const struct sort_step *step,
         const struct sort_field *f = &p->field[i];
         if ((unsigned)f->shift + f->width <= shift) continue;
         for (uint32_t r = 0; r < k->nrow; r++)
-            out[r] |= (uint16_t)(sort_step_bits(p, step, i, k, r, sort_record(k, r)) >> shift);
+            out[r] |= (uint16_t)(sort_step_bits(p, step, i, k, sort_record(k, r)) >> shift);
     }
 }
 
-int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i,
-                  const struct sm_pack *b, uint32_t j) {
+int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, const uint8_t *record_a,
+                  const struct sm_pack *b, const uint8_t *record_b) {
     if (p->exact) return 0;
     for (uint32_t k = p->rest; k < p->nkey; k++) {
         const struct sm_sort_key *key = &p->key[k];
-        int c = sort_value_cmp(p->texts, key->kind, cell_of(p, a, i, key->column),
-                               cell_of(p, b, j, key->column));
+        int c = sort_value_cmp(p->texts, key->kind, cell_of(p, a, record_a, key->column),
+                               cell_of(p, b, record_b, key->column));
         if (c) return c;
     }
-    sm_pos x = pos_of(a, i), y = pos_of(b, j);
+    sm_pos x = pos_of(a, record_a), y = pos_of(b, record_b);
     return (x > y) - (x < y);
 }

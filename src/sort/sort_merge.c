@@ -4,13 +4,18 @@
 #include "sdtmill/mem.h"
 #include "sort/sort_priv.h"
 
+enum {
+    SAME = 4,   /* times one sequence was first, before it is asked for how long it stays so */
+    STRETCH = 8 /* records looked ahead at first */
+};
+
 /* ---- the tree -------------------------------------------------------------------------------- */
 
 int sort_tree_open(struct sort_tree *t, const struct sort_plan *plan, uint32_t n,
                    struct sm_err *err) {
     *t = (struct sort_tree){.plan = plan, .n = n};
     t->c = sm_alloc(n, sizeof *t->c);
-    t->key = sm_alloc((size_t)n * plan->words, sizeof *t->key);
+    t->key = sm_alloc((size_t)(n + 1) * plan->words, sizeof *t->key);
     t->tree = sm_alloc((size_t)n * 2, sizeof *t->tree);
     return t->c && t->key && t->tree ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
@@ -23,10 +28,17 @@ void sort_tree_close(struct sort_tree *t) {
 }
 
 static void cursor_key(struct sort_tree *t, uint32_t i) {
-    const struct sort_cursor *c = &t->c[i];
-    const struct sm_pack *k = c->k->pack;
-    sort_plan_key(t->plan, c->k->step, k, c->row, sort_record(k, c->row),
-                  t->key + (size_t)i * t->plan->words);
+    sort_loaded_key(t->c[i].k, t->plan, t->c[i].row, t->key + (size_t)i * t->plan->words);
+}
+
+static const struct sm_pack *cursor_head(const struct sort_cursor *c) {
+    return sm_sheaf_head(c->k->sheaf, sort_loaded_kind(c->k, c->row));
+}
+
+static int cmp_tie(const struct sort_plan *p, const struct sort_cursor *a,
+                   const struct sort_cursor *b) {
+    return sort_plan_tie(p, cursor_head(a), sort_loaded_record(a->k, a->row), cursor_head(b),
+                         sort_loaded_record(b->k, b->row));
 }
 
 static inline bool comes_before(const struct sort_tree *t, uint32_t i, uint32_t j) {
@@ -34,7 +46,7 @@ static inline bool comes_before(const struct sort_tree *t, uint32_t i, uint32_t 
     if (!a->k || !b->k) return !a->k == !b->k ? i < j : !b->k;
     const uint32_t words = t->plan->words;
     int c = sort_cmp_words(t->key + (size_t)i * words, t->key + (size_t)j * words, words);
-    if (!c) c = sort_plan_tie(t->plan, a->k->pack, a->row, b->k->pack, b->row);
+    if (!c) c = cmp_tie(t->plan, a, b);
     return c ? c < 0 : i < j;
 }
 
@@ -68,23 +80,74 @@ int sort_tree_start(struct sort_tree *t, struct sort_more more, struct sm_err *e
         t->tree[node] = winner[node] == a ? b : a;
     }
     t->tree[0] = first;
+    t->same = 0;
     return SM_OK;
+}
+
+/* ---- stretches that come from one sequence --------------------------------------------------- */
+
+/* The one that wins when the winner is not there; the winner where it is alone. */
+static uint32_t runner_up(const struct sort_tree *t, uint32_t winner) {
+    uint32_t best = winner;
+    for (uint32_t node = (winner + t->n) / 2; node > 0; node /= 2)
+        if (best == winner || comes_before(t, t->tree[node], best)) best = t->tree[node];
+    return best;
+}
+
+static bool is_before_key(const struct sort_tree *t, const struct sort_cursor *c, uint32_t row,
+                          const uint64_t *bound) {
+    const uint32_t words = t->plan->words;
+    uint64_t *key = t->key + (size_t)t->n * words;
+    sort_loaded_key(c->k, t->plan, row, key);
+    return sort_cmp_words(key, bound, words) < 0;
+}
+
+/* How many records of the winner, its first one with them, come before those of all others: found
+ * in steps that double, and then between the last two. */
+static uint32_t stretch(const struct sort_tree *t, uint32_t winner) {
+    const struct sort_cursor *c = &t->c[winner];
+    const uint32_t other = runner_up(t, winner), left = c->end - c->row;
+    if (other == winner || !t->c[other].k) return left;
+    const uint64_t *bound = t->key + (size_t)other * t->plan->words;
+    uint32_t low = 1, high = STRETCH;
+    for (; high < left && is_before_key(t, c, c->row + high, bound); high *= 2)
+        low = high + 1;
+    if (high > left) high = left;
+    while (low < high) { /* those below low are before; the one at high is not */
+        const uint32_t middle = low + (high - low) / 2;
+        if (is_before_key(t, c, c->row + middle, bound))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void give(const struct sort_tree *t, const struct sort_cursor *c, uint32_t n, sm_val *cell,
+                 sm_pos *pos) {
+    const struct sort_loaded *k = c->k;
+    for (uint32_t i = 0; i < n; i++, cell += t->plan->ncol)
+        pos[i] = sm_unpack_row(k->view[sort_loaded_kind(k, c->row + i)], c->row + i, cell);
 }
 
 int sort_tree_next(struct sort_tree *t, struct sort_more more, sm_val *cell, sm_pos *pos,
                    uint32_t want, uint32_t *ret_n, struct sm_err *err) {
-    const uint32_t ncol = t->plan->ncol;
     uint32_t n = 0;
-    for (; n < want && t->c[t->tree[0]].k; n++) {
+    while (n < want && t->c[t->tree[0]].k) {
         const uint32_t i = t->tree[0];
         struct sort_cursor *c = &t->c[i];
-        pos[n] = sm_unpack_row(c->k->view, c->row, cell + (size_t)n * ncol);
-        if (++c->row >= c->end) {
+        uint32_t many = t->same >= SAME ? stretch(t, i) : 1;
+        if (many > want - n) many = want - n;
+        give(t, c, many, cell + (size_t)n * t->plan->ncol, pos + n);
+        n += many;
+        c->row += many;
+        if (c->row >= c->end) {
             int rc = more.fn(more.ctx, i, c, err);
             if (rc != SM_OK) return rc;
         }
         if (c->k) cursor_key(t, i);
         replay(t, i);
+        t->same = t->tree[0] == i ? t->same + 1 : 0;
     }
     *ret_n = n;
     return SM_OK;
@@ -96,15 +159,15 @@ struct sort_merge {
     struct sort_tree tree;
     const struct sm_tmpfile *file;
     struct sort_run *left;   /* [n] of each run */
-    struct sort_loaded **at; /* [n] the pack under way */
+    struct sort_loaded **at; /* [n] the sheaf under way */
 };
 
-static int next_pack(void *ctx, uint32_t i, struct sort_cursor *c, struct sm_err *err) {
+static int next_sheaf(void *ctx, uint32_t i, struct sort_cursor *c, struct sm_err *err) {
     struct sort_merge *m = ctx;
     *c = (struct sort_cursor){.k = NULL};
     if (m->left[i].at >= m->left[i].end) return SM_OK;
     int rc = sort_loaded_read(m->at[i], m->tree.plan, m->file, &m->left[i], err);
-    if (rc == SM_OK) *c = (struct sort_cursor){m->at[i], 0, m->at[i]->pack->nrow};
+    if (rc == SM_OK) *c = (struct sort_cursor){m->at[i], 0, m->at[i]->sheaf->nrow};
     return rc;
 }
 
@@ -120,9 +183,9 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan,
     if (rc == SM_OK && (!m->left || !m->at)) rc = sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < nrun && rc == SM_OK; i++) {
         m->left[i] = run[i];
-        rc = sort_loaded_new(&m->at[i], plan, err);
+        rc = sort_loaded_new(&m->at[i], err);
     }
-    if (rc == SM_OK) rc = sort_tree_start(&m->tree, (struct sort_more){next_pack, m}, err);
+    if (rc == SM_OK) rc = sort_tree_start(&m->tree, (struct sort_more){next_sheaf, m}, err);
     if (rc == SM_OK)
         *ret = m;
     else
@@ -133,7 +196,7 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan,
 int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
                     struct sm_err *err) {
     struct sort_merge *m = merge;
-    return sort_tree_next(&m->tree, (struct sort_more){next_pack, m}, cell, pos, want, ret_n, err);
+    return sort_tree_next(&m->tree, (struct sort_more){next_sheaf, m}, cell, pos, want, ret_n, err);
 }
 
 void sort_merge_close(struct sort_merge *m) {

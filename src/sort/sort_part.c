@@ -52,7 +52,7 @@ static int cut_buckets(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64
 static void lead_key(const struct sort_index *x, const struct sort_cut *at, uint32_t lead,
                      uint64_t *key) {
     const struct sort_plan *p = x->plan;
-    sort_plan_key(p, sort_index_step(x, at->pack), x->pack[at->pack], at->row,
+    sort_plan_key(p, sort_index_step(x, at->pack), x->pack[at->pack],
                   sort_record(x->pack[at->pack], at->row), key);
     for (uint32_t w = 0; w < p->words; w++)
         key[w] &= sort_plan_lead(p, lead, w);

@@ -8,23 +8,24 @@
  *   sort_deal   the making of an index
  *   sort_front  records packed in several threads
  *   sort_part   the records in memory, cut into parts that several threads read
- *   sort_run    runs in the temporary file: written, and read pack by pack
+ *   sort_run    runs in the temporary file: written, and read sheaf by sheaf
  *   sort_spill  the records in memory to a run, by several threads
  *   sort_merge  runs merged
  *   sort_slice  runs cut by key into slices that several threads merge
  *   sort        the owner's side: takes, spills, decides where the blocks come from */
 #include "sdtmill/pack.h"
+#include "sdtmill/sheaf.h"
 #include "sdtmill/sort.h"
 #include "sdtmill/tmpfile.h"
 
 enum {
     SORT_OUT_ROWS = 1024,  /* records of a block that goes out */
-    SORT_NUMBER_BITS = 13, /* low bits of a record's number: its place in the pack */
+    SORT_NUMBER_BITS = 13, /* low bits of a record's number, as sheaf.h has it: its place in the pack */
     SORT_PACKS_MOST = 1 << (32 - SORT_NUMBER_BITS),
     SORT_INTAKE_ROWS = 128, /* that stay near while they are turned into columns */
     SORT_OWNER = 0 /* number of the owner's packer; front f has f + 1 */
 };
-_Static_assert(SM_PACK_ROWS <= 1 << SORT_NUMBER_BITS, "a record's number must fit");
+_Static_assert(SM_PACK_ROWS == 1 << SORT_NUMBER_BITS, "records have the numbers of sheaf.h");
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 enum sort_how {
@@ -84,33 +85,33 @@ struct sort_step {
 };
 /* Fills [nfield] steps. */
 void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct sort_step *out);
-/* A field whose value has to be looked at. */
+/* A field whose value has to be looked at. Here and below k is the pack of a record, or the head of
+ * its kind, and `record` its first byte. */
 uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,
-                        uint32_t row);
+                        const uint8_t *record);
 static inline const uint8_t *sort_record(const struct sm_pack *k, uint32_t row) {
     return sm_pack_data(k) + (size_t)row * k->stride;
 }
-/* A field of a record's key, in its place in the word. record: its first byte. */
+/* A field of a record's key, in its place in the word. */
 static inline uint64_t sort_step_bits(const struct sort_plan *p, const struct sort_step *step,
-                                      uint32_t field, const struct sm_pack *k, uint32_t row,
+                                      uint32_t field, const struct sm_pack *k,
                                       const uint8_t *record) {
     const struct sort_step *s = &step[field];
-    if (s->how == SORT_IMAGE) return sort_plan_look(p, field, k, row) << s->left;
+    if (s->how == SORT_IMAGE) return sort_plan_look(p, field, k, record) << s->left;
     uint64_t x = sm_pack_load(record + s->at) >> s->by & s->mask;
     if (s->how == SORT_RANK) return (uint64_t)s->rank[x] << s->left;
     return x ? (s->base + ((x - 1) << s->low)) << s->left : 0;
 }
 /* The words of a record's key: words numbers to out. */
 static inline void sort_plan_key(const struct sort_plan *p, const struct sort_step *step,
-                                 const struct sm_pack *k, uint32_t row, const uint8_t *record,
-                                 uint64_t *out) {
+                                 const struct sm_pack *k, const uint8_t *record, uint64_t *out) {
     uint64_t x = 0;
     for (uint32_t i = 0; i < p->nfield; i++) {
         if (step[i].begins) {
             *out++ = x;
             x = 0;
         }
-        x |= sort_step_bits(p, step, i, k, row, record);
+        x |= sort_step_bits(p, step, i, k, record);
     }
     *out = x;
 }
@@ -122,14 +123,15 @@ static inline int sort_cmp_words(const uint64_t *a, const uint64_t *b, uint32_t 
 /* `bits` (at most 16) bits of the key from bit `bit` on, counted from the most significant of the
  * first word; they do not cross words. */
 uint32_t sort_plan_digit(const struct sort_plan *p, const struct sort_step *step,
-                         const struct sm_pack *k, uint32_t row, unsigned bit, unsigned bits);
+                         const struct sm_pack *k, const uint8_t *record, unsigned bit,
+                         unsigned bits);
 /* The first `bits` bits of all records of a pack. */
 void sort_plan_digits(const struct sort_plan *p, const struct sort_step *step,
                       const struct sm_pack *k, unsigned bits, uint16_t *out);
 /* Order of two records whose words are equal: the keys that the words do not settle, then position.
  */
-int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, uint32_t i,
-                  const struct sm_pack *b, uint32_t j);
+int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, const uint8_t *record_a,
+                  const struct sm_pack *b, const uint8_t *record_b);
 /* Bits of word w that belong to the first `lead` keys. */
 uint64_t sort_plan_lead(const struct sort_plan *p, uint32_t lead, uint32_t w);
 /* memcmp order, or number order, as sort.h says. */
@@ -145,7 +147,7 @@ struct sort_index {
     struct sm_pack **pack;
     uint32_t npack;
     struct sort_step *step;   /* [npack][nfield] */
-    struct sm_unpack **view;  /* [npack] */
+    struct sm_unpack **view;  /* [npack]; NULL: records are not opened */
     struct sort_place *place; /* [npack] */
     uint64_t n;
     bool as_is;             /* they came in order: number[] is not there */
@@ -172,6 +174,7 @@ struct sort_reader { /* gives out an index, or what lies between two cuts of it 
 struct sort_limits {
     uint32_t most;    /* records to sort at a time with all their key words */
     unsigned threads; /* that may make the index, the calling one with them */
+    bool views;       /* records are opened, not only put in order */
 };
 int sort_index_open(struct sort_index *x, const struct sort_plan *plan, struct sm_pack **pack,
                     uint32_t npack, struct sort_limits limits, struct sm_err *err) SM_MUST_CHECK;
@@ -203,7 +206,7 @@ int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uin
 
 /* ---- runs in the file ------------------------------------------------------------------------ */
 struct sort_run {
-    uint64_t at, end, widest; /* bytes in the file; widest: bytes of its largest pack */
+    uint64_t at, end, widest; /* bytes in the file; widest: bytes of its largest sheaf */
 };
 /* Where the records of a new run come from: sort_reader_next or sort_merge_next. */
 struct sort_from {
@@ -226,24 +229,38 @@ int sort_intake_pack(struct sort_intake *t, struct sort_from from, struct sm_pac
                      uint32_t want, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
 /* Nothing in it yet; what is added begins at the end of the file. */
 struct sort_run sort_run_begin(const struct sm_tmpfile *f);
-int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_pack *k,
+int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_sheaf *k,
                  struct sm_err *err) SM_MUST_CHECK;
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
                    struct sort_from from, struct sm_err *err) SM_MUST_CHECK;
-struct sort_loaded { /* a pack of a run, ready to be read */
-    struct sm_pack *pack;
-    struct sort_step *step; /* [nfield] */
-    struct sm_unpack *view;
-    uint64_t room;            /* bytes there are for the pack */
-    uint32_t users;           /* sort_slice.c: slices that it is in, and the cutter */
-    struct sort_loaded *next; /* sort_slice.c: spare ones */
+struct sort_loaded { /* a sheaf of a run, ready to be read */
+    struct sm_sheaf *sheaf;
+    const uint8_t *record, *kind; /* in it; kind NULL: all are of the first */
+    struct sort_step *step;       /* [kinds][nfield] */
+    struct sm_unpack **view;      /* [kinds] */
+    uint64_t room;                /* bytes there are for the sheaf */
+    uint32_t kinds;               /* that there is room for */
+    uint32_t users;               /* sort_slice.c: slices that it is in, and the cutter */
+    struct sort_loaded *next;     /* sort_slice.c: spare ones */
 };
-int sort_loaded_new(struct sort_loaded **ret, const struct sort_plan *plan,
-                    struct sm_err *err) SM_MUST_CHECK;
+int sort_loaded_new(struct sort_loaded **ret, struct sm_err *err) SM_MUST_CHECK;
 void sort_loaded_free(struct sort_loaded *k);
-/* The first pack of what is left of a run, which has one; *left gets shorter. */
+/* The first sheaf of what is left of a run, which has one; *left gets shorter. */
 int sort_loaded_read(struct sort_loaded *k, const struct sort_plan *plan,
                      const struct sm_tmpfile *f, struct sort_run *left, struct sm_err *err) SM_MUST_CHECK;
+static inline uint32_t sort_loaded_kind(const struct sort_loaded *k, uint32_t row) {
+    return k->kind ? k->kind[row] : 0;
+}
+static inline const uint8_t *sort_loaded_record(const struct sort_loaded *k, uint32_t row) {
+    return k->record + (size_t)row * k->sheaf->stride;
+}
+/* The key of one of its records. */
+static inline void sort_loaded_key(const struct sort_loaded *k, const struct sort_plan *p,
+                                   uint32_t row, uint64_t *out) {
+    const uint32_t kind = sort_loaded_kind(k, row);
+    sort_plan_key(p, k->step + (size_t)kind * p->nfield, sm_sheaf_head(k->sheaf, kind),
+                  sort_loaded_record(k, row), out);
+}
 
 /* ---- merging --------------------------------------------------------------------------------- */
 struct sort_cursor {             /* in one of the sequences that are merged */
@@ -258,8 +275,9 @@ struct sort_tree { /* of losers */
     const struct sort_plan *plan;
     struct sort_cursor *c; /* [n] */
     uint32_t n;
-    uint64_t *key;  /* [n][words] of each cursor's record */
+    uint64_t *key;  /* [n][words] of each cursor's record; [words] scratch */
     uint32_t *tree; /* [2n] [0]: the winner; below n: the loser of that match; scratch */
+    uint32_t same;  /* times that the winner was the one of the time before */
 };
 int sort_tree_open(struct sort_tree *t, const struct sort_plan *plan, uint32_t n,
                    struct sm_err *err) SM_MUST_CHECK;
@@ -279,6 +297,10 @@ int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint3
 void sort_merge_close(struct sort_merge *m);
 
 /* ---- the sorter ------------------------------------------------------------------------------ */
+struct sm_sort_sheaves { /* a part that is spilled */
+    struct sm_sheaf **sheaf;
+    size_t nsheaf, cap;
+};
 struct sm_sort_packs {
     uint32_t maker;
     uint64_t maker_bytes; /* that the maker holds */
@@ -310,6 +332,7 @@ struct sm_sorter {
     struct sort_index index;
     struct sort_cut *cut; /* [nparts + 1] where the parts begin */
     size_t nparts;
+    struct sm_binder *binder;     /* of the records in memory, or NULL */
     struct sort_spiller *spiller; /* [o.threads], or NULL */
     /* after finish */
     bool finished;
@@ -320,7 +343,7 @@ struct sm_sorter {
     sm_pos *pos;
 };
 /* sort.c */
-int sort_index_packs(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
+int sort_index_packs(struct sm_sorter *s, bool views, struct sm_err *err) SM_MUST_CHECK;
 int sort_pack_few(struct sm_sorter *s, bool may_spill, struct sm_err *err) SM_MUST_CHECK;
 void sort_drop_packs(struct sm_sorter *s);
 enum { SORT_FEW = 512 }; /* fewer records than these are gathered before they are packed */

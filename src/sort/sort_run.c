@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sort_run.c - a run: packs one after the other in the temporary file, their records in order. */
+/* sort_run.c - a run: sheaves one after the other in the temporary file, their records in order. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sort/sort_priv.h"
@@ -61,10 +61,10 @@ struct sort_run sort_run_begin(const struct sm_tmpfile *f) {
     return (struct sort_run){.at = f->bytes, .end = f->bytes};
 }
 
-int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_pack *k,
+int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_sheaf *k,
                  struct sm_err *err) {
     uint64_t at;
-    sm_pack_seal(k);
+    sm_sheaf_seal(k);
     int rc = sm_tmpfile_add(f, k, k->bytes, &at, err);
     r->end = f->bytes;
     if (k->bytes > r->widest) r->widest = k->bytes;
@@ -74,14 +74,17 @@ int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_pack *k,
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
                    struct sort_from from, struct sm_err *err) {
     struct sort_intake t;
-    struct sm_pack *k = NULL;
     *ret = sort_run_begin(f);
     int rc = sort_intake_open(&t, packer, err);
     while (rc == SM_OK) {
+        struct sm_pack *k = NULL;
+        struct sm_sheaf *sheaf = NULL;
         rc = sort_intake_pack(&t, from, packer, packer->rows, &k, err);
         if (rc != SM_OK || !k) break;
-        rc = sort_run_add(ret, f, k, err);
+        rc = sm_sheaf_of_pack(&sheaf, k, err);
         sm_free(k);
+        if (rc == SM_OK) rc = sort_run_add(ret, f, sheaf, err);
+        sm_free(sheaf);
     }
     sort_intake_close(&t);
     return rc;
@@ -89,46 +92,69 @@ int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer 
 
 /* ---- read ------------------------------------------------------------------------------------ */
 
-int sort_loaded_new(struct sort_loaded **ret, const struct sort_plan *plan, struct sm_err *err) {
-    struct sort_loaded *k = sm_alloc(1, sizeof *k);
-    int rc = k ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK) rc = sm_resize(&k->step, (size_t)plan->nfield + 1, sizeof *k->step, err);
-    if (rc == SM_OK) rc = sm_resize(&k->view, 1, sm_unpack_most(plan->ncol), err);
-    if (rc == SM_OK)
-        *ret = k;
-    else
-        sort_loaded_free(k);
-    return rc;
+int sort_loaded_new(struct sort_loaded **ret, struct sm_err *err) {
+    *ret = sm_alloc(1, sizeof **ret);
+    return *ret ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
 }
 
 void sort_loaded_free(struct sort_loaded *k) {
     if (!k) return;
-    sm_free(k->pack);
-    sm_free(k->step);
+    for (uint32_t i = 0; i < k->kinds; i++)
+        sm_free(k->view[i]);
     sm_free(k->view);
+    sm_free(k->step);
+    sm_free(k->sheaf);
     sm_free(k);
 }
 
-static bool is_sound(const struct sort_makers *by, const struct sm_pack *k, uint64_t n) {
-    return n >= sizeof *k && k->maker < by->n && by->packer[k->maker] &&
-           sm_pack_sound(by->packer[k->maker], k, n);
+/* Room for that many bytes of a sheaf. */
+static int loaded_room(struct sort_loaded *k, uint64_t bytes, struct sm_err *err) {
+    if (k->room >= bytes) return SM_OK;
+    sm_free(k->sheaf); /* nothing of it is needed */
+    k->sheaf = NULL;
+    k->room = 0;
+    int rc = sm_resize(&k->sheaf, 1, bytes, err);
+    if (rc == SM_OK) k->room = bytes;
+    return rc;
+}
+
+static int loaded_kinds(struct sort_loaded *k, const struct sort_plan *plan, uint32_t n,
+                        struct sm_err *err) {
+    if (n <= k->kinds) return SM_OK;
+    int rc = sm_resize(&k->step, (size_t)n * plan->nfield + 1, sizeof *k->step, err);
+    if (rc == SM_OK) rc = sm_resize(&k->view, n, sizeof *k->view, err);
+    while (rc == SM_OK && k->kinds < n) {
+        k->view[k->kinds] = NULL;
+        rc = sm_resize(&k->view[k->kinds], 1, sm_unpack_most(plan->ncol), err);
+        if (rc == SM_OK) k->kinds++;
+    }
+    return rc;
+}
+
+/* How long it is stands in it: as much is read as the longest takes. */
+static int read_sheaf(struct sort_loaded *k, const struct sm_tmpfile *f, const struct sort_run *left,
+                      struct sm_err *err) {
+    const uint64_t n = left->end - left->at < left->widest ? left->end - left->at : left->widest;
+    int rc = loaded_room(k, left->widest, err);
+    if (rc == SM_OK) rc = sm_tmpfile_read(f, left->at, k->sheaf, (size_t)n, err);
+    if (rc == SM_OK && !sm_sheaf_sound(k->sheaf, n))
+        rc = sm_fail(err, SM_EIO, "the temporary file was changed");
+    return rc;
 }
 
 int sort_loaded_read(struct sort_loaded *k, const struct sort_plan *plan,
                      const struct sm_tmpfile *f, struct sort_run *left, struct sm_err *err) {
-    const uint64_t n = left->end - left->at < left->widest ? left->end - left->at : left->widest;
-    int rc = SM_OK;
-    if (k->room < left->widest) {
-        k->room = 0;
-        rc = sm_resize(&k->pack, 1, left->widest, err);
-        if (rc == SM_OK) k->room = left->widest;
-    }
-    if (rc == SM_OK) rc = sm_tmpfile_read(f, left->at, k->pack, (size_t)n, err);
-    if (rc == SM_OK && !is_sound(&plan->by, k->pack, n))
-        rc = sm_fail(err, SM_EIO, "the temporary file was changed");
+    int rc = read_sheaf(k, f, left, err);
+    if (rc == SM_OK) rc = loaded_kinds(k, plan, k->sheaf->nkind, err);
     if (rc != SM_OK) return rc;
-    left->at += k->pack->bytes;
-    sort_plan_steps(plan, k->pack, k->step);
-    sm_unpack_set(k->view, plan->by.packer[k->pack->maker], k->pack);
+    left->at += k->sheaf->bytes;
+    k->record = sm_sheaf_records(k->sheaf);
+    k->kind = sm_sheaf_kinds(k->sheaf);
+    for (uint32_t i = 0; i < k->sheaf->nkind; i++) {
+        const struct sm_pack *head = sm_sheaf_head(k->sheaf, i);
+        sort_plan_steps(plan, head, k->step + (size_t)i * plan->nfield);
+        sm_unpack_set(k->view[i], plan->by.packer[head->maker], head);
+        k->view[i]->data = k->record;
+    }
     return SM_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sort_slice.c - runs cut by key. A slice names, for every run, the records up to some key that
- * follow those of the slice before: places in packs that the owner has loaded and that stay until
+ * follow those of the slice before: places in sheaves that the owner has loaded and that stay until
  * the last slice in them is given back. Merging them is a reader's work. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
@@ -19,7 +19,7 @@ struct sm_sort_slice {
 };
 struct sort_cutter {
     struct sort_run *left;   /* [n] of each run, not loaded yet */
-    struct sort_loaded **at; /* [n] pack under way; NULL at the end */
+    struct sort_loaded **at; /* [n] sheaf under way; NULL at the end */
     uint32_t *row;           /* [n] next record in it */
     uint32_t n;
     struct sort_loaded *spare;
@@ -31,7 +31,7 @@ bool sm_sorter_slices(const struct sm_sorter *s, uint32_t lead) {
     return s->finished && s->nrun && (p->exact || (lead && lead <= p->rest));
 }
 
-/* ---- packs that come and go ------------------------------------------------------------------ */
+/* ---- sheaves that come and go ---------------------------------------------------------------- */
 
 static void let_go(struct sort_cutter *t, struct sort_loaded *k) {
     if (--k->users) return;
@@ -39,7 +39,7 @@ static void let_go(struct sort_cutter *t, struct sort_loaded *k) {
     t->spare = k;
 }
 
-/* Run i goes on with its next pack, if it has one. */
+/* Run i goes on with its next sheaf, if it has one. */
 static int load(struct sm_sorter *s, uint32_t i, struct sm_err *err) {
     struct sort_cutter *t = s->cutter;
     if (t->at[i]) let_go(t, t->at[i]);
@@ -49,7 +49,7 @@ static int load(struct sm_sorter *s, uint32_t i, struct sm_err *err) {
     struct sort_loaded *k = t->spare;
     if (k)
         t->spare = k->next;
-    else if (sort_loaded_new(&k, &s->plan, err) != SM_OK)
+    else if (sort_loaded_new(&k, err) != SM_OK)
         return SM_ENOMEM;
     t->at[i] = k;
     k->users = 1;
@@ -97,7 +97,7 @@ void sort_cutter_free(struct sm_sorter *s) {
 /* What leads in the key of a record. */
 static void lead_key(const struct sm_sorter *s, const struct sort_loaded *k, uint32_t row,
                      uint64_t *out) {
-    sort_plan_key(&s->plan, k->step, k->pack, row, sort_record(k->pack, row), out);
+    sort_loaded_key(k, &s->plan, row, out);
     for (uint32_t w = 0; w < s->plan.words; w++)
         out[w] &= s->cutter->mask[w];
 }
@@ -114,7 +114,7 @@ static int find_bound(struct sm_sorter *s, uint32_t lead, uint32_t rows) {
         runs += t->at[i] != NULL;
     for (uint32_t i = 0; i < t->n; i++) {
         if (!t->at[i]) continue;
-        const uint32_t left = t->at[i]->pack->nrow - t->row[i];
+        const uint32_t left = t->at[i]->sheaf->nrow - t->row[i];
         const uint32_t step = rows / runs ? rows / runs : 1;
         lead_key(s, t->at[i], t->row[i] + (step < left ? step : left) - 1, t->key);
         if (any && sort_cmp_words(t->key, t->bound, s->plan.words) >= 0) continue;
@@ -124,9 +124,9 @@ static int find_bound(struct sm_sorter *s, uint32_t lead, uint32_t rows) {
     return any ? SM_OK : SM_EOF;
 }
 
-/* The first record of a pack, from `row` on, that is beyond the bound. */
+/* The first record of a sheaf, from `row` on, that is beyond the bound. */
 static uint32_t find_end(const struct sm_sorter *s, const struct sort_loaded *k, uint32_t row) {
-    uint32_t low = row, high = k->pack->nrow;
+    uint32_t low = row, high = k->sheaf->nrow;
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
         lead_key(s, k, middle, s->cutter->key);
@@ -154,7 +154,7 @@ static int cut_pieces(struct sm_sorter *s, uint32_t i, struct sm_sort_slice *c,
         c->nrow += end - from;
         k->users++;
         t->row[i] = end;
-        if (end < k->pack->nrow) break;
+        if (end < k->sheaf->nrow) break;
         rc = load(s, i, err);
     }
     c->first[i + 1] = c->npiece;

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* sort_spill.c - the records in memory become a run: in parts, each put in order and packed anew in
- * the thread of a front, written by the owner in their order. */
+/* sort_spill.c - the records in memory become a run: in parts, each put in order and bound to sheaves
+ * in the thread of a front, written by the owner in their order. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sort/sort_priv.h"
 
 enum {
-    PART_MOST = SM_PACK_ROWS - SM_PACK_ROWS / 16, /* rows: most parts become one pack */
+    SHEAF_MOST = SM_PACK_ROWS,
+    PART_MOST = SHEAF_MOST - SHEAF_MOST / 16, /* rows: most parts become one sheaf */
     PART_LEAST = 1024,
-    PART_SHIFT = 14, /* bytes of memory for each: whoever merges holds packs of all runs */
+    PART_SHIFT = 14, /* bytes of memory for each: whoever merges holds sheaves of all runs */
     PACKS_FULL = SORT_PACKS_MOST / 2,
     SCRATCH_MOST = 48 * 1024 * 1024 /* bytes left for the writing of a run */
 };
 
 struct sort_spiller { /* what one front works with */
-    struct sort_reader reader;
-    struct sort_intake intake;
+    struct sort_scratch scratch;
+    uint32_t *number; /* [SHEAF_MOST] of records that came in order */
 };
 
-/* What it takes to put the records in order: their numbers, and what opens their packs. */
+/* What it takes to put the records in order: their numbers, and what opens or moves them. */
 static uint64_t order_bytes(const struct sm_sorter *s) {
     const uint64_t pack = sizeof *s->pack + sizeof(struct sort_place) + sm_unpack_most(s->o.ncol) +
                           ((uint64_t)s->o.nkey + 1) * sizeof(struct sort_step);
@@ -41,11 +42,13 @@ bool sm_sorter_is_full(const struct sm_sorter *s) {
 
 void sort_spiller_free(struct sm_sorter *s) {
     for (uint32_t i = 0; s->spiller && i < s->o.threads; i++) {
-        sort_scratch_free(&s->spiller[i].reader.scratch);
-        sort_intake_close(&s->spiller[i].intake);
+        sort_scratch_free(&s->spiller[i].scratch);
+        sm_free(s->spiller[i].number);
     }
     sm_free(s->spiller);
     s->spiller = NULL;
+    sm_binder_close(s->binder);
+    s->binder = NULL;
 }
 
 static uint32_t part_rows(const struct sm_sorter *s) {
@@ -60,7 +63,8 @@ int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err)
     if (rc != SM_OK || !s->npack) return rc;
     if (s->file.fd < 0) rc = sm_tmpfile_open(&s->file, *s->tmpdir ? s->tmpdir : NULL, err);
     if (rc == SM_OK) rc = sm_grow(&s->run, &s->cap_run, s->nrun + 1, sizeof *s->run, err);
-    if (rc == SM_OK) rc = sort_index_packs(s, err);
+    if (rc == SM_OK) rc = sort_index_packs(s, false, err);
+    if (rc == SM_OK) rc = sm_binder_open(&s->binder, s->pack, (uint32_t)s->npack, err);
     if (rc == SM_OK) rc = sort_cuts_make(s, 0, part_rows(s), UINT64_MAX, err);
     s->spiller = rc == SM_OK ? sm_alloc(s->o.threads, sizeof *s->spiller) : NULL;
     if (rc == SM_OK && !s->spiller) rc = sm_fail(err, SM_ENOMEM, "out of memory");
@@ -73,57 +77,80 @@ int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err)
     return SM_OK;
 }
 
-static int pack_part(struct sort_spiller *t, struct sm_packer *by, struct sm_sort_packs *p,
-                     struct sm_err *err) {
-    const struct sort_from from = {sort_reader_next, &t->reader};
-    size_t cap = 0;
-    int rc = t->intake.col ? SM_OK : sort_intake_open(&t->intake, by, err);
-    while (rc == SM_OK && t->reader.given < t->reader.end) {
-        const uint32_t want = sort_pack_rows(by, t->reader.end - t->reader.given);
-        rc = sm_grow(&p->pack, &cap, (size_t)p->npack + 1, sizeof *p->pack, err);
-        if (rc == SM_OK) rc = sort_intake_pack(&t->intake, from, by, want, &p->pack[p->npack], err);
-        if (rc == SM_OK) p->npack++;
+static int bind(const struct sm_sorter *s, const uint32_t *number, uint32_t n,
+                struct sm_sort_sheaves *p, struct sm_err *err) {
+    int rc = SM_OK;
+    for (uint32_t done = 0; n && rc == SM_OK; number += done, n -= done) {
+        const uint32_t many = n < SHEAF_MOST ? n : n < 2 * SHEAF_MOST ? (n + 1) / 2 : SHEAF_MOST;
+        rc = sm_grow(&p->sheaf, &p->cap, p->nsheaf + 1, sizeof(struct sm_sheaf *), err);
+        if (rc == SM_OK)
+            rc = sm_binder_bind(s->binder, number, many, &p->sheaf[p->nsheaf], &done, err);
+        if (rc == SM_OK) p->nsheaf++;
     }
     return rc;
 }
 
-int sm_sorter_spill_part(struct sm_sorter *s, unsigned front, size_t part,
-                         struct sm_sort_packs **ret, struct sm_err *err) {
-    *ret = NULL;
-    if (!s->spiller || front >= s->o.threads || part >= s->nparts)
-        return sm_fail(err, SM_ESTATE, "there is no part %zu to spill", part);
-    struct sort_spiller *t = &s->spiller[front];
-    const struct sort_cut *cut = &s->cut[part];
-    struct sm_packer *by = NULL;
-    int rc = sort_packer(s, front + 1, &by, err);
-    if (rc != SM_OK) return rc;
-    struct sm_sort_packs *p = sm_alloc(1, sizeof *p);
-    if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
-    t->reader = (struct sort_reader){.x = &s->index,
-                                     .scratch = t->reader.scratch,
-                                     .sorted = cut[0].from,
-                                     .given = cut[0].from,
-                                     .end = cut[1].from,
-                                     .bucket = cut[0].bucket,
-                                     .pack = cut[0].pack,
-                                     .row = cut[0].row};
-    rc = pack_part(t, by, p, err);
-    p->maker = front + 1;
-    p->maker_bytes = by->bytes;
-    if (rc == SM_OK)
-        *ret = p;
-    else
-        sm_sort_packs_free(p);
+/* Records that came in order, from *at on, which moves on; as many as fit the list. */
+static uint32_t number_run(const struct sort_index *x, struct sort_cut *at, uint64_t end,
+                           uint32_t *number) {
+    uint32_t n = 0;
+    for (; n < SHEAF_MOST && at->from < end; at->from++) {
+        number[n++] = at->pack << SORT_NUMBER_BITS | at->row;
+        if (++at->row < x->pack[at->pack]->nrow) continue;
+        at->row = 0;
+        at->pack++;
+    }
+    return n;
+}
+
+static int bind_run(const struct sm_sorter *s, struct sort_spiller *t, const struct sort_cut *cut,
+                    struct sm_sort_sheaves *p, struct sm_err *err) {
+    struct sort_cut at = cut[0];
+    int rc = t->number ? SM_OK : sm_resize(&t->number, SHEAF_MOST, sizeof *t->number, err);
+    while (rc == SM_OK && at.from < cut[1].from)
+        rc = bind(s, t->number, number_run(&s->index, &at, cut[1].from, t->number), p, err);
     return rc;
 }
 
-int sm_sorter_spill_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *err) {
+static int bind_buckets(const struct sm_sorter *s, struct sort_spiller *t,
+                        const struct sort_cut *cut, struct sm_sort_sheaves *p, struct sm_err *err) {
+    const struct sort_index *x = &s->index;
+    for (uint32_t b = cut[0].bucket; b < cut[1].bucket; b++) {
+        int rc = sort_index_bucket(x, &t->scratch, b, err);
+        if (rc != SM_OK) return rc;
+    }
+    return bind(s, x->number + cut[0].from, (uint32_t)(cut[1].from - cut[0].from), p, err);
+}
+
+int sm_sorter_spill_part(struct sm_sorter *s, unsigned front, size_t part,
+                         struct sm_sort_sheaves **ret, struct sm_err *err) {
+    *ret = NULL;
+    if (!s->spiller || front >= s->o.threads || part >= s->nparts)
+        return sm_fail(err, SM_ESTATE, "there is no part %zu to spill", part);
+    struct sm_sort_sheaves *p = sm_alloc(1, sizeof *p);
+    if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
+    int rc = (s->index.as_is ? bind_run : bind_buckets)(s, &s->spiller[front], &s->cut[part], p, err);
+    if (rc == SM_OK)
+        *ret = p;
+    else
+        sm_sort_sheaves_free(p);
+    return rc;
+}
+
+void sm_sort_sheaves_free(struct sm_sort_sheaves *p) {
+    if (!p) return;
+    for (size_t i = 0; i < p->nsheaf; i++)
+        sm_free(p->sheaf[i]);
+    sm_free(p->sheaf);
+    sm_free(p);
+}
+
+int sm_sorter_spill_take(struct sm_sorter *s, struct sm_sort_sheaves *p, struct sm_err *err) {
     int rc = SM_OK;
     if (!p) return SM_OK;
-    for (uint32_t i = 0; i < p->npack && rc == SM_OK; i++)
-        rc = sort_run_add(&s->run[s->nrun - 1], &s->file, p->pack[i], err);
-    s->packer_bytes[p->maker] = p->maker_bytes;
-    sm_sort_packs_free(p);
+    for (size_t i = 0; i < p->nsheaf && rc == SM_OK; i++)
+        rc = sort_run_add(&s->run[s->nrun - 1], &s->file, p->sheaf[i], err);
+    sm_sort_sheaves_free(p);
     return rc;
 }
 
@@ -140,7 +167,7 @@ int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) {
     int rc = sm_sorter_spill_open(s, &n, err);
     if (rc != SM_OK || n == 0) return rc;
     for (size_t i = 0; i < n && rc == SM_OK; i++) {
-        struct sm_sort_packs *p = NULL;
+        struct sm_sort_sheaves *p = NULL;
         rc = sm_sorter_spill_part(s, 0, i, &p, err);
         if (rc == SM_OK) rc = sm_sorter_spill_take(s, p, err);
     }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* First byte: columns, some of which may be alike; second: how much memory the packer may have; the rest: cells, eight bytes
- * each, and then what a file might give back in place of a pack. What goes in comes out; what was
- * changed is refused or stays within its bounds. */
+ * each, and then what a file might give back in place of a pack. What goes in comes out, from packs and
+ * from a sheaf of them; what was changed is refused or stays within its bounds. */
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
-#include "sdtmill/pack.h"
+#include "sdtmill/sheaf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { COLUMNS_MOST = 8, ROWS_MOST = 200 };
+enum { COLUMNS_MOST = 8, ROWS_MOST = 200, PACKS = 2 };
 
 static void must(bool holds) {
     if (!holds) __builtin_trap();
@@ -71,6 +71,38 @@ static void check_changed(const struct sm_packer *p, struct sm_pack *k, const ui
     sm_free(was);
 }
 
+/* Records of all packs, the last one first, are the same in a sheaf. */
+static void check_bound(const struct sm_packer *p, struct sm_pack *const *pack, uint32_t npack) {
+    struct sm_binder *b = NULL;
+    struct sm_sheaf *s = NULL;
+    struct sm_unpack *u[PACKS] = {0};
+    sm_val is[COLUMNS_MOST], was[COLUMNS_MOST];
+    uint32_t number[ROWS_MOST], n = 0, done = 0;
+    for (uint32_t i = npack; i-- > 0;)
+        for (uint32_t r = pack[i]->nrow; r-- > 0;)
+            number[n++] = i * SM_PACK_ROWS + r;
+    if (n == 0 || sm_binder_open(&b, pack, npack, NULL) != SM_OK) return;
+    if (sm_binder_bind(b, number, n, &s, &done, NULL) == SM_OK) {
+        must(done == n && s->nrow == n && s->nkind <= npack);
+        for (uint32_t i = 0; i < s->nkind; i++) {
+            u[i] = sm_alloc(1, sm_unpack_most(p->ncol));
+            must(u[i] != NULL);
+            sm_unpack_set(u[i], p, sm_sheaf_head(s, i));
+            u[i]->data = sm_sheaf_records(s);
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            const uint32_t kind = sm_sheaf_kinds(s) ? sm_sheaf_kinds(s)[i] : 0;
+            must(sm_unpack_row(u[kind], i, is) ==
+                 sm_pack_row(p, pack[number[i] / SM_PACK_ROWS], number[i] % SM_PACK_ROWS, was));
+            must(memcmp(is, was, p->ncol * sizeof *is) == 0);
+        }
+    }
+    for (uint32_t i = 0; i < PACKS; i++)
+        sm_free(u[i]);
+    sm_free(s);
+    sm_binder_close(b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 2) return 0;
     struct sm_packer *p = NULL;
@@ -92,7 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     for (uint32_t c = 0; c < ncol; c++)
         col[c] = cell + c;
-    for (uint32_t from = 0, step = n / 2 + 1; from < n; from += step) {
+    struct sm_pack *pack[PACKS] = {0};
+    uint32_t npack = 0;
+    for (uint32_t from = 0, step = n / PACKS + 1; from < n; from += step) {
         struct sm_pack_in in = {
             .col = col, .step = ncol, .pos = pos + from, .nrow = n - from < step ? n - from : step};
         struct sm_pack *k = NULL;
@@ -103,8 +137,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         must(sm_pack_sound(p, k, k->bytes));
         check_same(p, k, cell + (size_t)from * ncol, pos + from);
         check_changed(p, k, data, size);
+        if (sm_packer_encode(p, &in, &pack[npack], NULL) != SM_OK) {
+            sm_free(k);
+            break;
+        }
+        npack++;
         sm_free(k);
     }
+    check_bound(p, pack, npack);
+    for (uint32_t i = 0; i < npack; i++)
+        sm_free(pack[i]);
     sm_packer_close(p);
     return 0;
 }

@@ -192,7 +192,7 @@ static void make_records(struct world *w, uint32_t n) {
     for (uint32_t i = 0; i < w->nkey; i++)
         w->key[i] = (struct sm_sort_key){(uint32_t)(next_random(&w->seed) % COLUMNS),
                                          next_random(&w->seed) & 1 ? SM_SORT_NUM : SM_SORT_TEXT};
-    unsigned how = (unsigned)(next_random(&w->seed) % 4);
+    unsigned how = (unsigned)(next_random(&w->seed) % 5);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t r = next_random(&w->seed);
         for (unsigned c = 0; c < COLUMNS; c++) {
@@ -205,13 +205,21 @@ static void make_records(struct world *w, uint32_t n) {
                     : how == 2 ? sm_pos_make(i < n / 2 ? 3 : 1, i, 0)
                                : sm_pos_make(1, i / 50, 0);
     }
-    if (how == 3) { /* in order already */
+    if (how >= 3) { /* in order already, or but for some */
         plain_sort(w);
         sm_val *cell = sm_alloc((size_t)n * COLUMNS + 1, sizeof *cell);
         for (uint32_t i = 0; i < n; i++) {
             memcpy(cell + (size_t)i * COLUMNS, w->cell + (size_t)w->order[i] * COLUMNS,
                    COLUMNS * sizeof *cell);
             w->pos[i] = i;
+        }
+        for (uint32_t i = 0; how == 4 && i < n; i += 1 + (uint32_t)(next_random(&w->seed) % 80)) {
+            const size_t j = (size_t)(next_random(&w->seed) % n);
+            for (size_t c = 0; c < COLUMNS; c++) {
+                const sm_val was = cell[i * (size_t)COLUMNS + c];
+                cell[i * (size_t)COLUMNS + c] = cell[j * COLUMNS + c];
+                cell[j * COLUMNS + c] = was;
+            }
         }
         sm_free(w->cell);
         w->cell = cell;
@@ -381,7 +389,7 @@ struct field { /* where fronts, owner and readers meet */
     uint32_t lead;
     uint32_t part_rows[100000];
     struct sm_sort_slice *slice[100000]; /* NULL: a part */
-    struct sm_sort_packs **spilled;      /* [nparts] */
+    struct sm_sort_sheaves **spilled;    /* [nparts] */
 };
 struct hand {
     struct field *f;

@@ -334,7 +334,7 @@ static void what_is_not_being_spilled_has_no_parts_to_spill(void **state) {
     (void)state;
     struct world w;
     struct sm_sorter *s = NULL;
-    struct sm_sort_packs *p = NULL;
+    struct sm_sort_sheaves *p = NULL;
     const struct sm_sort_key key = {0, SM_SORT_NUM};
     size_t n = 7;
     open_with(&w, &s, &key, 0);
