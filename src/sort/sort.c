@@ -202,7 +202,7 @@ static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
         if (k > 1) {
             rc = sort_merge_open(&m, &s->plan, &s->file, s->run + i, k, err);
             if (rc == SM_OK)
-                rc = sort_run_write(&one, &s->file, p, (struct sort_from){sort_merge_next, m}, err);
+                rc = sort_run_write(&one, &s->file, p, m, err);
             sort_merge_close(m);
         }
         s->run[n++] = one;

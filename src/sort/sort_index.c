@@ -386,9 +386,8 @@ void sort_index_run(const struct sort_index *x, uint32_t *pack, uint32_t *row, u
     }
 }
 
-int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+int sort_reader_next(struct sort_reader *r, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
                      struct sm_err *err) {
-    struct sort_reader *r = reader;
     const struct sort_index *x = r->x;
     if (x->as_is) r->sorted = r->end;
     while (r->sorted < r->end && r->sorted < r->given + want) {

@@ -193,9 +193,8 @@ int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan,
     return rc;
 }
 
-int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+int sort_merge_next(struct sort_merge *m, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
                     struct sm_err *err) {
-    struct sort_merge *m = merge;
     return sort_tree_next(&m->tree, (struct sort_more){next_sheaf, m}, cell, pos, want, ret_n, err);
 }
 

@@ -22,7 +22,6 @@ enum {
     SORT_OUT_ROWS = 1024,  /* records of a block that goes out */
     SORT_NUMBER_BITS = 13, /* low bits of a record's number, as sheaf.h has it: its place in the pack */
     SORT_PACKS_MOST = 1 << (32 - SORT_NUMBER_BITS),
-    SORT_INTAKE_ROWS = 128, /* that stay near while they are turned into columns */
     SORT_OWNER = 0 /* number of the owner's packer; front f has f + 1 */
 };
 _Static_assert(SM_PACK_ROWS == 1 << SORT_NUMBER_BITS, "records have the numbers of sheaf.h");
@@ -201,38 +200,21 @@ int sort_deal_open(struct sort_deal **ret, struct sort_index *x, unsigned thread
 int sort_deal_run(struct sort_deal *d, struct sm_err *err) SM_MUST_CHECK;
 void sort_deal_close(struct sort_deal *d);
 /* Up to `want` further records in order, row by row; *ret_n = 0 at the end. */
-int sort_reader_next(void *reader, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+int sort_reader_next(struct sort_reader *r, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
                      struct sm_err *err) SM_MUST_CHECK;
 
 /* ---- runs in the file ------------------------------------------------------------------------ */
 struct sort_run {
     uint64_t at, end, widest; /* bytes in the file; widest: bytes of its largest sheaf */
 };
-/* Where the records of a new run come from: sort_reader_next or sort_merge_next. */
-struct sort_from {
-    int (*next)(void *ctx, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
-                struct sm_err *err);
-    void *ctx;
-};
-struct sort_intake {    /* records on their way into a pack; zeroed is closed */
-    sm_val *few;        /* [SORT_INTAKE_ROWS][ncol] */
-    sm_val *cell;       /* [ncol][rows] */
-    const sm_val **col; /* [ncol] in cell */
-    sm_pos *pos;        /* [rows] */
-    uint32_t ncol, rows;
-};
-int sort_intake_open(struct sort_intake *t, const struct sm_packer *p,
-                     struct sm_err *err) SM_MUST_CHECK;
-void sort_intake_close(struct sort_intake *t);
-/* A pack of up to `want` records (p->rows at most); *ret = NULL: there were none. */
-int sort_intake_pack(struct sort_intake *t, struct sort_from from, struct sm_packer *p,
-                     uint32_t want, struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
 /* Nothing in it yet; what is added begins at the end of the file. */
 struct sort_run sort_run_begin(const struct sm_tmpfile *f);
 int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_sheaf *k,
                  struct sm_err *err) SM_MUST_CHECK;
+/* A new run of those that are merged; its records are packed anew. */
+struct sort_merge;
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
-                   struct sort_from from, struct sm_err *err) SM_MUST_CHECK;
+                   struct sort_merge *m, struct sm_err *err) SM_MUST_CHECK;
 struct sort_loaded { /* a sheaf of a run, ready to be read */
     struct sm_sheaf *sheaf;
     const uint8_t *record, *kind; /* in it; kind NULL: all are of the first */
@@ -288,11 +270,11 @@ int sort_tree_next(struct sort_tree *t, struct sort_more more, sm_val *cell, sm_
                    uint32_t want, uint32_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
 void sort_tree_close(struct sort_tree *t);
 
-struct sort_merge; /* of runs, from their starts to their ends */
+/* Of runs, from their starts to their ends. */
 int sort_merge_open(struct sort_merge **ret, const struct sort_plan *plan,
                     const struct sm_tmpfile *f, const struct sort_run *run, uint32_t nrun,
                     struct sm_err *err) SM_MUST_CHECK;
-int sort_merge_next(void *merge, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
+int sort_merge_next(struct sort_merge *m, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
                     struct sm_err *err) SM_MUST_CHECK;
 void sort_merge_close(struct sort_merge *m);
 

@@ -4,57 +4,6 @@
 #include "sdtmill/mem.h"
 #include "sort/sort_priv.h"
 
-/* ---- records to packs ------------------------------------------------------------------------ */
-
-int sort_intake_open(struct sort_intake *t, const struct sm_packer *p, struct sm_err *err) {
-    *t = (struct sort_intake){.ncol = p->ncol, .rows = p->rows};
-    const size_t ncol = p->ncol ? p->ncol : 1;
-    t->col = sm_alloc(ncol, sizeof *t->col);
-    int rc = t->col ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
-    if (rc == SM_OK) rc = sm_resize(&t->few, SORT_INTAKE_ROWS * ncol, sizeof *t->few, err);
-    if (rc == SM_OK) rc = sm_resize(&t->cell, p->rows * ncol, sizeof *t->cell, err);
-    if (rc == SM_OK) rc = sm_resize(&t->pos, p->rows, sizeof *t->pos, err);
-    for (uint32_t c = 0; c < p->ncol && rc == SM_OK; c++)
-        t->col[c] = t->cell + (size_t)c * p->rows;
-    if (rc != SM_OK) sort_intake_close(t);
-    return rc;
-}
-
-void sort_intake_close(struct sort_intake *t) {
-    sm_free(t->few);
-    sm_free(t->cell);
-    sm_free(t->col);
-    sm_free(t->pos);
-    *t = (struct sort_intake){0};
-}
-
-/* As many records as are wanted, or as there are. */
-static int intake_fill(struct sort_intake *t, struct sort_from from, uint32_t want, uint32_t *ret_n,
-                       struct sm_err *err) {
-    int rc = SM_OK;
-    uint32_t at = 0;
-    for (uint32_t n = 1; rc == SM_OK && n && at < want; at += n) {
-        const uint32_t few = want - at < SORT_INTAKE_ROWS ? want - at : SORT_INTAKE_ROWS;
-        n = 0;
-        rc = from.next(from.ctx, t->few, t->pos + at, few, &n, err);
-        for (uint32_t c = 0; c < t->ncol; c++) {
-            sm_val *to = t->cell + (size_t)c * t->rows + at;
-            for (uint32_t i = 0; i < n; i++)
-                to[i] = t->few[(size_t)i * t->ncol + c];
-        }
-    }
-    *ret_n = at;
-    return rc;
-}
-
-int sort_intake_pack(struct sort_intake *t, struct sort_from from, struct sm_packer *p,
-                     uint32_t want, struct sm_pack **ret, struct sm_err *err) {
-    struct sm_pack_in in = {.col = t->col, .step = 1, .pos = t->pos};
-    *ret = NULL;
-    int rc = intake_fill(t, from, want, &in.nrow, err);
-    return rc == SM_OK && in.nrow ? sm_packer_encode(p, &in, ret, err) : rc;
-}
-
 /* ---- written --------------------------------------------------------------------------------- */
 
 struct sort_run sort_run_begin(const struct sm_tmpfile *f) {
@@ -71,22 +20,39 @@ int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_sheaf *k,
     return rc;
 }
 
+static int write_records(struct sort_run *r, struct sm_tmpfile *f, struct sm_packer *packer,
+                         const struct sm_pack_in *in, struct sm_err *err) {
+    struct sm_pack *k = NULL;
+    struct sm_sheaf *sheaf = NULL;
+    int rc = sm_packer_encode(packer, in, &k, err);
+    if (rc == SM_OK) rc = sm_sheaf_of_pack(&sheaf, k, err);
+    if (rc == SM_OK) rc = sort_run_add(r, f, sheaf, err);
+    sm_free(sheaf);
+    sm_free(k);
+    return rc;
+}
+
 int sort_run_write(struct sort_run *ret, struct sm_tmpfile *f, struct sm_packer *packer,
-                   struct sort_from from, struct sm_err *err) {
-    struct sort_intake t;
+                   struct sort_merge *m, struct sm_err *err) {
+    const size_t ncol = packer->ncol ? packer->ncol : 1;
+    sm_val *cell = NULL;
+    sm_pos *pos = NULL;
+    const sm_val **col = sm_alloc(ncol, sizeof *col);
+    int rc = col ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK) rc = sm_resize(&cell, packer->rows * ncol, sizeof *cell, err);
+    if (rc == SM_OK) rc = sm_resize(&pos, packer->rows, sizeof *pos, err);
+    for (size_t c = 0; c < ncol && rc == SM_OK; c++)
+        col[c] = cell + c;
+    struct sm_pack_in in = {.col = col, .step = packer->ncol, .pos = pos};
     *ret = sort_run_begin(f);
-    int rc = sort_intake_open(&t, packer, err);
     while (rc == SM_OK) {
-        struct sm_pack *k = NULL;
-        struct sm_sheaf *sheaf = NULL;
-        rc = sort_intake_pack(&t, from, packer, packer->rows, &k, err);
-        if (rc != SM_OK || !k) break;
-        rc = sm_sheaf_of_pack(&sheaf, k, err);
-        sm_free(k);
-        if (rc == SM_OK) rc = sort_run_add(ret, f, sheaf, err);
-        sm_free(sheaf);
+        rc = sort_merge_next(m, cell, pos, packer->rows, &in.nrow, err);
+        if (rc != SM_OK || in.nrow == 0) break;
+        rc = write_records(ret, f, packer, &in, err);
     }
-    sort_intake_close(&t);
+    sm_free(cell);
+    sm_free(col);
+    sm_free(pos);
     return rc;
 }
 
