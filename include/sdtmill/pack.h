@@ -112,8 +112,30 @@ void sm_pack_seal(struct sm_pack *k);
 /* Is this a pack of p as it was sealed, within the n bytes it lies in? For what comes from a file. */
 bool sm_pack_sound(const struct sm_packer *p, const struct sm_pack *k, uint64_t n);
 
+/* Bytes of a pack before its records. */
+static inline size_t sm_pack_head(uint32_t ncol) {
+    return sizeof(struct sm_pack) + ((size_t)ncol + 2) * sizeof(struct sm_pack_field);
+}
 static inline const uint8_t *sm_pack_data(const struct sm_pack *k) {
     return (const uint8_t *)(k->field + k->ncol + 2);
+}
+/* Where there are many packs a record has a number: that of its pack times SM_PACK_ROWS, plus its
+ * place in it. */
+static inline uint32_t sm_pack_number(uint32_t pack, uint32_t row) {
+    return pack * SM_PACK_ROWS + row;
+}
+static inline uint32_t sm_pack_of(uint32_t number) {
+    return number / SM_PACK_ROWS;
+}
+static inline uint32_t sm_pack_place(uint32_t number) {
+    return number % SM_PACK_ROWS;
+}
+/* Bits that x takes, and the largest number of so many. */
+static inline uint8_t sm_bits_of(uint64_t x) {
+    return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0);
+}
+static inline uint64_t sm_bits_most(unsigned width) {
+    return width > 63 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
 }
 static inline uint64_t sm_pack_load(const uint8_t *at) {
     uint64_t x;

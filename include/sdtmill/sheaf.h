@@ -22,7 +22,8 @@ struct sm_sheaf {
     uint32_t stride; /* bytes of one record */
     uint32_t head;   /* bytes of a kind's head */
     /* nkind heads: packs without records, with the stride of the sheaf; unless there is but one, the
-     * number of its kind for each record; then the records */
+     * number of its kind for each record; then the records, each field of which can be read with
+     * sm_pack_load */
     uint64_t data[];
 };
 
@@ -31,8 +32,7 @@ struct sm_binder;
 int sm_binder_open(struct sm_binder **ret, struct sm_pack *const *pack, uint32_t npack,
                    struct sm_err *err) SM_MUST_CHECK;
 /* A new sheaf (owned by the caller, sm_free) of the first *ret_n of n >= 1 records: of all of them,
- * unless they are of more than SM_SHEAF_KINDS kinds. A record's number is that of its pack times
- * SM_PACK_ROWS, plus its place in the pack. */
+ * unless they are of more than SM_SHEAF_KINDS kinds. number: sm_pack_number. */
 int sm_binder_bind(const struct sm_binder *b, const uint32_t *number, uint32_t n,
                    struct sm_sheaf **ret, uint32_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
 void sm_binder_close(struct sm_binder *b); /* accepts NULL */
@@ -44,6 +44,11 @@ int sm_sheaf_of_pack(struct sm_sheaf **ret, const struct sm_pack *k,
 void sm_sheaf_seal(struct sm_sheaf *s);
 /* Is this a sheaf as it was sealed, within the n bytes it lies in? For what comes from a file. */
 bool sm_sheaf_sound(const struct sm_sheaf *s, uint64_t n);
+
+/* Opens the records of a kind, of which p made the packs: sm_unpack_row of row 0, and so on. Room as
+ * for a pack. */
+void sm_sheaf_view(struct sm_unpack *u, const struct sm_packer *p, const struct sm_sheaf *s,
+                   uint32_t kind);
 
 static inline const struct sm_pack *sm_sheaf_head(const struct sm_sheaf *s, uint32_t kind) {
     const void *at = (const uint8_t *)s->data + (size_t)kind * s->head;

@@ -57,7 +57,7 @@ int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
 struct sm_sort_sheaves; /* a part */
 int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
 /* *ret goes to sm_sorter_spill_take or sm_sort_sheaves_free. */
-int sm_sorter_spill_part(struct sm_sorter *s, unsigned front, size_t part,
+int sm_sorter_spill_part(const struct sm_sorter *s, unsigned front, size_t part,
                          struct sm_sort_sheaves **ret, struct sm_err *err) SM_MUST_CHECK;
 void sm_sort_sheaves_free(struct sm_sort_sheaves *p); /* accepts NULL */
 /* Takes over p, also when it fails. */

@@ -87,15 +87,20 @@ static bool holds(struct sm_follow *w, const uint32_t *code, const struct sm_pac
     return i == in->nrow;
 }
 
-/* The leader that packs rely on: they go on with it, but for some. */
-static int follow_on(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
+/* The leader that packs rely on: they go on with it, but for some. Where it is constant, so is what
+ * follows it, and that is kept in the same way as everywhere. */
+static int follow_on(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c, bool constant,
                      const struct sm_pack_field *field, struct sm_err *err) {
     struct sm_follow *w = &p->follow[c];
     const uint32_t l = c - w->leader;
-    if (!has_codes(&field[l])) return SM_EOF;
+    const bool led = field[l].coded && !field[l].leader;
+    if (!led || (!field[l].width && !constant)) return SM_EOF;
     int rc = follow_room(p, w, &p->dict[l], err);
     if (rc != SM_OK) return rc;
-    if (holds(w, p->code + (size_t)l * p->rows, in, c)) return SM_OK;
+    const uint32_t one = (uint32_t)field[l].base;
+    const struct sm_pack_in first = {in->col, 0, in->pos, 1};
+    if (field[l].width ? holds(w, p->code + (size_t)l * p->rows, in, c) : holds(w, &one, &first, c))
+        return SM_OK;
     if (++w->broken == BROKEN_MOST) w->over = true;
     return SM_EOF;
 }
@@ -124,12 +129,13 @@ static int follow_first(struct sm_packer *p, const struct sm_pack_in *in, uint32
     return SM_EOF;
 }
 
-int rec_follow(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
+int rec_follow(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c, bool constant,
                struct sm_pack_field *field, struct sm_err *err) {
     struct sm_follow *w = &p->follow[c];
     w->news = 0;
-    if (w->over || p->dict[c].own) return SM_EOF;
-    int rc = w->relied ? follow_on(p, in, c, field, err) : follow_first(p, in, c, field, err);
+    if (w->over || p->dict[c].own || (constant && !w->relied)) return SM_EOF;
+    int rc = w->relied ? follow_on(p, in, c, constant, field, err)
+                       : follow_first(p, in, c, field, err);
     if (rc != SM_OK) return rc;
     field[c] = field[c - w->leader];
     field[c].leader = w->leader;

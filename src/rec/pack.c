@@ -218,13 +218,9 @@ APART static uint32_t dict_codes(const struct sm_dict *d, const struct sm_pack_i
 
 /* ---- encode ---------------------------------------------------------------------------------- */
 
-static uint8_t bits_of(uint64_t x) {
-    return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0);
-}
-
 static void field_numbers(struct sm_pack_field *f, uint64_t least, uint64_t most) {
     f->base = least;
-    f->width = bits_of(most - least);
+    f->width = sm_bits_of(most - least);
 }
 
 /* Least and most of n codes. */
@@ -272,7 +268,7 @@ static int field_codes(struct sm_packer *p, const struct sm_pack_in *in, uint32_
 }
 
 /* The same values without codes: 0 stays 0, others are shifted right as far as all of them can be,
- * plus 1. dates: nothing but dates and missing values will do, else SM_EOF. */
+ * plus 1. dates: nothing but dates and missing values will do, and a date now or before, else SM_EOF. */
 static int field_values(const struct sm_pack_in *in, uint32_t c, struct sm_pack_field *f,
                         struct sm_dict *d, bool dates) {
     const sm_val *v = in->col[c];
@@ -293,7 +289,7 @@ static int field_values(const struct sm_pack_in *in, uint32_t c, struct sm_pack_
         least = *v < least ? *v : least;
         most = *v > most ? *v : most;
     }
-    if (!most) return dates ? SM_EOF : SM_OK;
+    if (!most) return dates && !d->greatest ? SM_EOF : SM_OK;
     d->has_short |= has_short;
     d->has_pooled |= has_pooled;
     d->has_date |= has_date;
@@ -301,7 +297,7 @@ static int field_values(const struct sm_pack_in *in, uint32_t c, struct sm_pack_
     if (most > d->greatest) d->greatest = most;
     f->base = least;
     f->shift = (uint8_t)(differ ? __builtin_ctzll(differ) : 0);
-    f->width = bits_of(((most - least) >> f->shift) + 1);
+    f->width = sm_bits_of(((most - least) >> f->shift) + 1);
     return SM_OK;
 }
 
@@ -321,7 +317,7 @@ static int field_make(struct sm_packer *p, const struct sm_pack_in *in, uint32_t
     int rc = SM_EOF;
     if (!d->closed) {
         const bool constant = is_constant(in->col[c], in->step, in->nrow);
-        if (!constant) rc = rec_follow(p, in, c, field, err);
+        rc = rec_follow(p, in, c, constant, field, err);
         if (rc != SM_EOF) return rc;
         in = constant ? &one : in;
         if (d->n == 1 && field_values(in, c, f, d, true) == SM_OK) return SM_OK;
@@ -458,8 +454,7 @@ int sm_packer_encode(struct sm_packer *p, const struct sm_pack_in *in, struct sm
     }
     fields_of_pos(f + p->ncol, in->pos, in->nrow);
     const uint32_t stride = rec_place_fields(f, nfield);
-    const size_t head = sizeof(struct sm_pack) + nfield * sizeof *f;
-    const size_t bytes = head + (size_t)stride * in->nrow + 8;
+    const size_t bytes = sm_pack_head(p->ncol) + (size_t)stride * in->nrow + 8;
     struct sm_pack *k = sm_alloc_dense(SM_DENSE_RECORDS, bytes);
     if (!k) return sm_fail(err, SM_ENOMEM, "out of memory (%zu bytes wanted)", bytes);
     *k = (struct sm_pack){

@@ -46,8 +46,8 @@ uint64_t rec_count_column(const sm_val *x, size_t step, uint32_t n);
 /* Before the first record: what is true of all values until one says no. */
 void rec_begin_facts(struct sm_dsinfo *d);
 /* Makes field c that of a column that follows another; fields before it are made, and their codes in
- * p->code. SM_EOF: it does not. follow.c */
-int rec_follow(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c,
+ * p->code. constant: all values are the same. SM_EOF: it does not. follow.c */
+int rec_follow(struct sm_packer *p, const struct sm_pack_in *in, uint32_t c, bool constant,
                struct sm_pack_field *field, struct sm_err *err) SM_MUST_CHECK;
 void rec_follow_free(struct sm_follow *w);
 /* Gives n fields, of columns and then of the position, their places; bytes of a record. pack.c */

@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdtmill/sheaf.h"
 
-#include "rec_priv.h"
+#include "sheaf_priv.h"
 #include "sdtmill/err.h"
 #include "sdtmill/hash.h"
 #include "sdtmill/mem.h"
 
 enum { AHEAD = 12 }; /* records asked for before they are needed */
 
-/* Fields that lie side by side in the record of a pack, and in the record that it becomes. */
-struct move {
-    uint64_t mask, add;
-    uint32_t at;          /* byte of the record of the pack */
-    uint8_t by, up, left; /* bits: right after it was read; left if it is a value; left to its place */
-    bool value : 1;       /* 0 stays 0; else it is a number */
-    bool ends : 1;        /* the word is full */
-};
-struct source { /* a pack */
-    const uint8_t *data;
-    const struct move *move; /* NULL while moves are made */
-    uint32_t nmove, stride, kind;
-};
 struct span { /* of a column in all packs of a kind */
     uint64_t least, most;
     uint8_t shift;
@@ -28,51 +15,61 @@ struct span { /* of a column in all packs of a kind */
 };
 struct sm_binder {
     uint32_t npack, nkind, ncol;
-    struct source *source; /* [npack] */
-    struct move *move;     /* of all packs, one after the other */
+    struct sheaf_source *source; /* [npack] */
+    struct sheaf_move *move;     /* of all packs, one after the other */
     size_t nmove, cap_move;
     struct sm_pack **kind; /* [nkind] heads: no records */
     size_t cap_kind;
+    bool *plain; /* [makers][ncol] has some pack of the maker values there that have no codes? */
 };
-
-static size_t head_bytes(uint32_t ncol) {
-    return sizeof(struct sm_pack) + (ncol + 2) * sizeof(struct sm_pack_field);
-}
-
-static uint64_t ones(unsigned width) {
-    return width > 63 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
-}
-
-static uint8_t bits_of(uint64_t x) {
-    return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0);
-}
 
 /* ---- kinds ----------------------------------------------------------------------------------- */
 
-static bool is_alike(const struct sm_pack *a, const struct sm_pack *b) {
-    if (a->maker != b->maker) return false;
-    for (uint32_t c = 0; c < a->ncol; c++)
-        if (a->field[c].coded != b->field[c].coded || a->field[c].leader != b->field[c].leader)
+static int find_plain(struct sm_binder *b, struct sm_pack *const *pack, struct sm_err *err) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < b->npack; i++)
+        most = pack[i]->maker > most ? pack[i]->maker : most;
+    b->plain = sm_alloc((size_t)most + 1, (size_t)b->ncol + 1);
+    if (!b->plain) return sm_fail(err, SM_ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < b->npack; i++)
+        for (uint32_t c = 0; c < b->ncol; c++)
+            if (!pack[i]->field[c].coded && pack[i]->field[c].width)
+                b->plain[(size_t)pack[i]->maker * b->ncol + c] = true;
+    return SM_OK;
+}
+
+/* Are there codes in the column, as far as there are values? */
+static bool is_coded(const struct sm_binder *b, const struct sm_pack *k, uint32_t c) {
+    const struct sm_pack_field *f = &k->field[c];
+    const bool missing = !f->leader && !f->width && !f->base;
+    return f->coded && !(missing && b->plain[(size_t)k->maker * b->ncol + c]);
+}
+
+static bool is_of_kind(const struct sm_binder *b, const struct sm_pack *k,
+                       const struct sm_pack *kind) {
+    if (k->maker != kind->maker) return false;
+    for (uint32_t c = 0; c < k->ncol; c++)
+        if (is_coded(b, k, c) != kind->field[c].coded || k->field[c].leader != kind->field[c].leader)
             return false;
     return true;
 }
 
-static uint64_t hash_of_kind(const struct sm_pack *k) {
+static uint64_t hash_of_kind(const struct sm_binder *b, const struct sm_pack *k) {
     uint64_t h = k->maker;
     for (uint32_t c = 0; c < k->ncol; c++)
-        h = (h ^ (uint64_t)(k->field[c].leader << 1 | k->field[c].coded)) *
+        h = (h ^ (uint64_t)(k->field[c].leader << 1 | is_coded(b, k, c))) *
             UINT64_C(0x9E3779B97F4A7C15);
     return h ^ h >> 32;
 }
 
-/* A head like pack k's, whose fields are to be made. */
+/* A head for pack k and its like, whose fields are to be made. */
 static int kind_new(struct sm_binder *b, const struct sm_pack *k, struct sm_err *err) {
     int rc = sm_grow(&b->kind, &b->cap_kind, (size_t)b->nkind + 1, sizeof(struct sm_pack *), err);
-    struct sm_pack *head = rc == SM_OK ? sm_alloc(1, head_bytes(b->ncol)) : NULL;
+    struct sm_pack *head = rc == SM_OK ? sm_alloc(1, sm_pack_head(b->ncol)) : NULL;
     if (!head) return rc == SM_OK ? sm_fail(err, SM_ENOMEM, "out of memory") : rc;
-    memcpy(head, k, head_bytes(b->ncol));
-    head->nrow = 0;
-    head->bytes = head_bytes(b->ncol);
+    memcpy(head, k, sm_pack_head(b->ncol));
+    for (uint32_t c = 0; c < b->ncol; c++)
+        head->field[c].coded = is_coded(b, k, c);
     b->kind[b->nkind++] = head;
     return SM_OK;
 }
@@ -84,14 +81,14 @@ static int find_kinds(struct sm_binder *b, struct sm_pack *const *pack, struct s
     uint32_t *place = sm_alloc(nplace, sizeof *place); /* number of a kind, plus 1 */
     int rc = place ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < b->npack && rc == SM_OK; i++) {
-        size_t at = hash_of_kind(pack[i]) & (nplace - 1);
-        while (place[at] && !is_alike(b->kind[place[at] - 1], pack[i]))
+        size_t at = hash_of_kind(b, pack[i]) & (nplace - 1);
+        while (place[at] && !is_of_kind(b, pack[i], b->kind[place[at] - 1]))
             at = (at + 1) & (nplace - 1);
         if (!place[at]) {
             rc = kind_new(b, pack[i], err);
             place[at] = b->nkind;
         }
-        b->source[i] = (struct source){.data = sm_pack_data(pack[i]),
+        b->source[i] = (struct sheaf_source){.data = sm_pack_data(pack[i]),
                                        .stride = pack[i]->stride,
                                        .kind = place[at] - 1};
     }
@@ -102,7 +99,7 @@ static int find_kinds(struct sm_binder *b, struct sm_pack *const *pack, struct s
 /* ---- what the fields of a kind have to hold -------------------------------------------------- */
 
 static void join_number(struct span *s, const struct sm_pack_field *f) {
-    const uint64_t reach = ones(f->width);
+    const uint64_t reach = sm_bits_most(f->width);
     const uint64_t most = reach > UINT64_MAX - f->base ? UINT64_MAX : f->base + reach;
     s->least = s->any && s->least < f->base ? s->least : f->base;
     s->most = s->any && s->most > most ? s->most : most;
@@ -112,7 +109,7 @@ static void join_number(struct span *s, const struct sm_pack_field *f) {
 /* Low bits that are zero in all differences of the values: a single value says nothing of them. */
 static void join_value(struct span *s, const struct sm_pack_field *f) {
     if (!f->width) return; /* nothing but missing ones */
-    const uint64_t reach = ones(f->width) - 1;
+    const uint64_t reach = sm_bits_most(f->width) - 1;
     const uint8_t shift = f->width == 1 ? 63 : f->shift;
     uint64_t most = f->base;
     if (f->width > SM_PACK_BITS_MOST || reach > (UINT64_MAX - f->base) >> f->shift)
@@ -134,16 +131,16 @@ static void join_value(struct span *s, const struct sm_pack_field *f) {
 static void field_of_span(struct sm_pack_field *f, struct span s, bool number) {
     *f = (struct sm_pack_field){.base = s.least, .coded = f->coded, .leader = f->leader};
     if (number) {
-        f->width = bits_of(s.most - s.least);
+        f->width = sm_bits_of(s.most - s.least);
     } else if (s.any) {
         f->shift = s.most > s.least ? s.shift : 0;
-        f->width = bits_of(((s.most - s.least) >> f->shift) + 1);
+        f->width = sm_bits_of(((s.most - s.least) >> f->shift) + 1);
     }
 }
 
-static void join_pack(struct span *span, const struct sm_pack *k) {
+static void join_pack(struct span *span, const struct sm_pack *k, const struct sm_pack *kind) {
     for (uint32_t c = 0; c < k->ncol + 2; c++) {
-        if (c < k->ncol && !k->field[c].coded)
+        if (c < k->ncol && !kind->field[c].coded)
             join_value(&span[c], &k->field[c]);
         else
             join_number(&span[c], &k->field[c]);
@@ -163,7 +160,7 @@ static int make_heads(struct sm_binder *b, struct sm_pack *const *pack, struct s
     struct span *span = sm_alloc(b->nkind, wide * sizeof *span);
     if (!span) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t i = 0; i < b->npack; i++)
-        join_pack(span + b->source[i].kind * wide, pack[i]);
+        join_pack(span + b->source[i].kind * wide, pack[i], b->kind[b->source[i].kind]);
     for (uint32_t i = 0; i < b->nkind; i++)
         head_make(b->kind[i], span + i * wide);
     sm_free(span);
@@ -172,93 +169,19 @@ static int make_heads(struct sm_binder *b, struct sm_pack *const *pack, struct s
 
 /* ---- how the records of a pack become those of its kind -------------------------------------- */
 
-struct path { /* of moves, while they are made */
-    struct move *first, *next;
-    uint32_t from, to; /* bits where the last field ends, before and after */
-    uint32_t wide;     /* bits of the last move */
-    bool tight;        /* its last field is as wide after as before: another can follow */
-};
-
-static struct move move_of(const struct sm_pack_field *f, const struct sm_pack_field *t,
-                           bool number) {
-    struct move m = {
-        .mask = ones(f->width), .at = f->bit >> 3, .by = f->bit & 7, .left = t->bit & 63};
-    if (number) {
-        m.add = f->base - t->base;
-    } else if (f->width) {
-        m.up = f->shift > t->shift ? f->shift - t->shift : 0;
-        m.add = ((f->base - t->base) >> t->shift) + 1;
-        m.value = m.up || m.add != 1;
-        if (!m.value) m.add = 0; /* the same number */
-    }
-    return m;
-}
-
-/* Fields come in the order of their places. */
-static void path_add(struct path *p, const struct sm_pack_field *f, const struct sm_pack_field *t,
-                     bool number) {
-    struct move m = move_of(f, t, number), *last = p->next > p->first ? p->next - 1 : NULL;
-    const bool joins = last && p->tight && !last->value && !m.value && f->width &&
-                       p->from == f->bit && p->to == t->bit &&
-                       p->wide + t->width <= SM_PACK_BITS_MOST;
-    if (joins) {
-        last->mask = ones(p->wide + f->width);
-        last->add += m.add << p->wide;
-        p->wide += t->width;
-    } else {
-        if (last) last->ends = t->bit / 64 > (p->to - p->wide) / 64;
-        *p->next++ = m;
-        p->wide = t->width;
-    }
-    p->tight = f->width == t->width;
-    p->from = f->bit + f->width;
-    p->to = t->bit + t->width;
-}
-
-static int pack_moves(struct sm_binder *b, struct source *s, const struct sm_pack *k,
-                      struct sm_err *err) {
-    const struct sm_pack_field *f = k->field, *t = b->kind[s->kind]->field;
-    int rc = sm_grow(&b->move, &b->cap_move, b->nmove + b->ncol + 2, sizeof *b->move, err);
-    if (rc != SM_OK) return rc;
-    struct path p = {.first = b->move + b->nmove, .next = b->move + b->nmove};
-    for (uint32_t c = 0; c < k->ncol; c++)
-        if (f[c].coded && !f[c].leader && t[c].width) path_add(&p, &f[c], &t[c], true);
-    for (uint32_t c = 0; c < k->ncol + 2; c++)
-        if (!f[c].coded && t[c].width) path_add(&p, &f[c], &t[c], c >= k->ncol);
-    s->nmove = (uint32_t)(p.next - p.first);
-    b->nmove += s->nmove;
-    if (s->nmove) p.next[-1].ends = (p.to - p.wide) % 64 + p.wide > 64;
-    return SM_OK;
-}
-
 static int make_moves(struct sm_binder *b, struct sm_pack *const *pack, struct sm_err *err) {
     size_t at = 0;
     int rc = SM_OK;
-    for (uint32_t i = 0; i < b->npack && rc == SM_OK; i++)
-        rc = pack_moves(b, &b->source[i], pack[i], err);
+    for (uint32_t i = 0; i < b->npack && rc == SM_OK; i++) {
+        struct sheaf_source *s = &b->source[i];
+        rc = sm_grow(&b->move, &b->cap_move, b->nmove + b->ncol + 2, sizeof *b->move, err);
+        if (rc != SM_OK) break;
+        s->nmove = sheaf_moves(pack[i]->field, b->kind[s->kind]->field, b->ncol, b->move + b->nmove);
+        b->nmove += s->nmove;
+    }
     for (uint32_t i = 0; i < b->npack && rc == SM_OK; at += b->source[i++].nmove)
         b->source[i].move = b->move + at;
     return rc;
-}
-
-static SM_INLINE void move_record(const struct source *s, uint32_t row, uint8_t *to,
-                                  const uint8_t *end) {
-    const uint8_t *record = s->data + (size_t)row * s->stride;
-    uint64_t word = 0;
-    for (const struct move *m = s->move, *last = m + s->nmove; m < last; m++) {
-        uint64_t x = sm_pack_load(record + m->at) >> m->by & m->mask;
-        if (m->value)
-            x = x ? ((x - 1) << m->up) + m->add : 0;
-        else
-            x += m->add;
-        word |= x << m->left;
-        if (!m->ends) continue;
-        rec_store(to, word);
-        to += 8;
-        word = x >> 1 >> (63 - m->left);
-    }
-    for (; to < end; to += 8, word = 0)
-        rec_store(to, word);
 }
 
 /* ---- the binder ------------------------------------------------------------------------------ */
@@ -271,6 +194,7 @@ int sm_binder_open(struct sm_binder **ret, struct sm_pack *const *pack, uint32_t
     b->ncol = npack ? pack[0]->ncol : 0;
     b->source = sm_alloc(npack, sizeof *b->source);
     int rc = b->source ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
+    if (rc == SM_OK) rc = find_plain(b, pack, err);
     if (rc == SM_OK) rc = find_kinds(b, pack, err);
     if (rc == SM_OK) rc = make_heads(b, pack, err);
     if (rc == SM_OK) rc = make_moves(b, pack, err);
@@ -286,6 +210,7 @@ void sm_binder_close(struct sm_binder *b) {
     for (uint32_t i = 0; i < b->nkind; i++)
         sm_free(b->kind[i]);
     sm_free(b->kind);
+    sm_free(b->plain);
     sm_free(b->source);
     sm_free(b->move);
     sm_free(b);
@@ -293,17 +218,9 @@ void sm_binder_close(struct sm_binder *b) {
 
 /* ---- sheaves --------------------------------------------------------------------------------- */
 
-static uint32_t pack_of(uint32_t number) {
-    return number / SM_PACK_ROWS;
-}
-static uint32_t row_of(uint32_t number) {
-    return number % SM_PACK_ROWS;
-}
-
-/* All but heads, kinds and records. */
-static int sheaf_new(struct sm_sheaf **ret, uint32_t nrow, uint32_t nkind, uint32_t ncol,
-                     uint32_t stride, struct sm_err *err) {
-    const size_t head = head_bytes(ncol);
+int sheaf_new(struct sm_sheaf **ret, uint32_t nrow, uint32_t nkind, uint32_t ncol,
+              uint32_t stride, struct sm_err *err) {
+    const size_t head = sm_pack_head(ncol);
     const size_t bytes = sizeof **ret + head * nkind + (nkind > 1 ? nrow : 0) +
                          (size_t)nrow * stride + 8; /* eight bytes can be read of any record */
     struct sm_sheaf *s = NULL;
@@ -316,7 +233,7 @@ static int sheaf_new(struct sm_sheaf **ret, uint32_t nrow, uint32_t nkind, uint3
     return SM_OK;
 }
 
-static void sheaf_head(struct sm_sheaf *s, uint32_t kind, const struct sm_pack *of) {
+void sheaf_set_head(struct sm_sheaf *s, uint32_t kind, const struct sm_pack *of) {
     uint8_t *at = (uint8_t *)s->data + (size_t)kind * s->head;
     struct sm_pack head = *of;
     head.nrow = 0;
@@ -328,17 +245,12 @@ static void sheaf_head(struct sm_sheaf *s, uint32_t kind, const struct sm_pack *
 
 /* Asks for a record, and for how it moves. */
 static SM_INLINE void ask(const struct sm_binder *b, uint32_t number) {
-    const struct source *s = &b->source[pack_of(number)];
-    const uint8_t *record = s->data + (size_t)row_of(number) * s->stride;
+    const struct sheaf_source *s = &b->source[sm_pack_of(number)];
+    const uint8_t *record = s->data + (size_t)sm_pack_place(number) * s->stride;
     __builtin_prefetch(record);
     __builtin_prefetch(record + s->stride);
     for (size_t i = 0; i < s->nmove; i += 2)
         __builtin_prefetch(&s->move[i]);
-}
-
-/* Kinds of the records if there are several, then records. */
-static uint8_t *sheaf_behind_heads(struct sm_sheaf *s) {
-    return (uint8_t *)s->data + (size_t)s->nkind * s->head;
 }
 
 static void bind_records(const struct sm_binder *b, const uint16_t *local, const uint32_t *number,
@@ -348,19 +260,19 @@ static void bind_records(const struct sm_binder *b, const uint16_t *local, const
     const size_t words = (s->stride + 7) / 8;
     for (uint32_t i = 0; i < s->nrow; i++, to += s->stride) {
         if (i + AHEAD < s->nrow) ask(b, number[i + AHEAD]);
-        const struct source *from = &b->source[pack_of(number[i])];
+        const struct sheaf_source *from = &b->source[sm_pack_of(number[i])];
         if (kind) kind[i] = (uint8_t)(local[from->kind] - 1);
-        move_record(from, row_of(number[i]), to, to + words * 8);
+        sheaf_move_record(from, sm_pack_place(number[i]), to, to + words * 8);
     }
 }
 
-int sm_binder_bind(const struct sm_binder *b, const uint32_t *number, uint32_t n,
-                   struct sm_sheaf **ret, uint32_t *ret_n, struct sm_err *err) {
+static int bind_wide(const struct sm_binder *b, const uint32_t *number, uint32_t n,
+                     struct sm_sheaf **ret, struct sm_err *err) {
     uint32_t used[SM_SHEAF_KINDS], nkind = 0, stride = 0, nrow = 0;
     uint16_t *local = sm_alloc(b->nkind, sizeof *local); /* number in the sheaf, plus 1 */
     if (!local) return sm_fail(err, SM_ENOMEM, "out of memory");
     for (; nrow < n; nrow++) {
-        const uint32_t kind = b->source[pack_of(number[nrow])].kind;
+        const uint32_t kind = b->source[sm_pack_of(number[nrow])].kind;
         if (local[kind]) continue;
         if (nkind == SM_SHEAF_KINDS) break;
         used[nkind++] = kind;
@@ -370,18 +282,33 @@ int sm_binder_bind(const struct sm_binder *b, const uint32_t *number, uint32_t n
     int rc = sheaf_new(ret, nrow, nkind, b->ncol, stride, err);
     if (rc == SM_OK) {
         for (uint32_t i = 0; i < nkind; i++)
-            sheaf_head(*ret, i, b->kind[used[i]]);
+            sheaf_set_head(*ret, i, b->kind[used[i]]);
         bind_records(b, local, number, *ret);
-        *ret_n = nrow;
     }
     sm_free(local);
     return rc;
 }
 
+int sm_binder_bind(const struct sm_binder *b, const uint32_t *number, uint32_t n,
+                   struct sm_sheaf **ret, uint32_t *ret_n, struct sm_err *err) {
+    struct sm_sheaf *s = NULL;
+    int rc = bind_wide(b, number, n, &s, err);
+    if (rc == SM_OK) rc = sheaf_fit(&s, err);
+    if (rc != SM_OK) {
+        sm_free(s);
+        return rc;
+    }
+    *ret = s;
+    *ret_n = s->nrow;
+    return SM_OK;
+}
+
+/* ---- whole ones, and what is done with them -------------------------------------------------- */
+
 int sm_sheaf_of_pack(struct sm_sheaf **ret, const struct sm_pack *k, struct sm_err *err) {
     int rc = sheaf_new(ret, k->nrow, 1, k->ncol, k->stride, err);
     if (rc != SM_OK) return rc;
-    sheaf_head(*ret, 0, k);
+    sheaf_set_head(*ret, 0, k);
     memcpy(sheaf_behind_heads(*ret), sm_pack_data(k), (size_t)k->nrow * k->stride);
     return SM_OK;
 }
@@ -396,4 +323,10 @@ void sm_sheaf_seal(struct sm_sheaf *s) {
 
 bool sm_sheaf_sound(const struct sm_sheaf *s, uint64_t n) {
     return n >= sizeof *s && s->bytes >= sizeof *s && s->bytes <= n && s->seal == seal_of(s);
+}
+
+void sm_sheaf_view(struct sm_unpack *u, const struct sm_packer *p, const struct sm_sheaf *s,
+                   uint32_t kind) {
+    sm_unpack_set(u, p, sm_sheaf_head(s, kind));
+    u->data = sm_sheaf_records(s);
 }

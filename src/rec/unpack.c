@@ -22,10 +22,6 @@ sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t 
     return row_pos(k, record);
 }
 
-static uint64_t mask_of(const struct sm_pack_field *f) {
-    return f->width > 63 ? UINT64_MAX : ((uint64_t)1 << f->width) - 1;
-}
-
 size_t sm_unpack_most(uint32_t ncol) {
     return sizeof(struct sm_unpack) + ncol * sizeof(struct sm_unpack_cell);
 }
@@ -39,7 +35,7 @@ size_t sm_unpack_bytes(const struct sm_pack *k) {
 
 static struct sm_unpack_cell cell_of(const struct sm_pack_field *f, uint32_t column) {
     return (struct sm_unpack_cell){.base = f->base,
-                                   .mask = mask_of(f),
+                                   .mask = sm_bits_most(f->width),
                                    .at = f->bit >> 3,
                                    .column = column,
                                    .by = f->bit & 7,

@@ -100,7 +100,7 @@ int sort_index_packs(struct sm_sorter *s, bool views, struct sm_err *err) {
     if (rc != SM_OK) return rc;
     const struct sort_limits limits = {bucket_most(s), s->o.threads, views};
     rc = sort_index_open(&s->index, &s->plan, s->pack, (uint32_t)s->npack, limits, err);
-    s->reader = (struct sort_reader){.x = &s->index, .end = s->index.n};
+    s->reader = (struct sort_reader){.x = &s->index};
     return rc;
 }
 
@@ -211,11 +211,14 @@ static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
     return rc == SM_OK ? plan_runs(s, err) : rc; /* the packer may have learned more */
 }
 
-/* A run has a pack being read, and one more with those who are not done with it. */
+/* A run has a sheaf being read, and one more with those who are not done with it. */
 static size_t fan_in(const struct sm_sorter *s) {
+    const uint64_t kind = sm_unpack_most(s->o.ncol) + (s->o.nkey + 1) * sizeof(struct sort_step);
     uint64_t widest = 1;
-    for (size_t i = 0; i < s->nrun; i++)
-        widest = s->run[i].widest > widest ? s->run[i].widest : widest;
+    for (size_t i = 0; i < s->nrun; i++) {
+        const uint64_t room = s->run[i].widest + s->run[i].kinds * kind;
+        widest = room > widest ? room : widest;
+    }
     uint64_t n = s->o.memory ? s->o.memory / 8 / widest : s->nrun;
     return n < FAN_LEAST ? FAN_LEAST : (size_t)n;
 }

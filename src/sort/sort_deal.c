@@ -80,7 +80,7 @@ static int deal_out(struct share *s) {
     for (uint32_t i = s->from; i < s->to; i++) {
         digits_of(x, i, &digit);
         for (uint32_t r = 0; r < x->pack[i]->nrow; r++)
-            x->number[s->count[digit.of[r]]++] = i << SORT_NUMBER_BITS | r;
+            x->number[s->count[digit.of[r]]++] = sm_pack_number(i, r);
     }
     return SM_OK;
 }

@@ -15,38 +15,32 @@ enum {
     AHEAD = 12        /* records fetched before they are needed */
 };
 
-static inline uint32_t pack_of(uint32_t number) {
-    return number >> SORT_NUMBER_BITS;
-}
-static inline uint32_t row_of(uint32_t number) {
-    return number & ((1u << SORT_NUMBER_BITS) - 1);
-}
 static inline const struct sm_pack *pack_at(const struct sort_index *x, uint32_t number) {
-    return x->pack[pack_of(number)];
+    return x->pack[sm_pack_of(number)];
 }
 static inline const uint8_t *record_at(const struct sort_index *x, uint32_t number) {
-    const struct sort_place *at = &x->place[pack_of(number)];
-    return at->data + (size_t)row_of(number) * at->stride;
+    const struct sort_place *at = &x->place[sm_pack_of(number)];
+    return at->data + (size_t)sm_pack_place(number) * at->stride;
 }
 
 /* Asks for the memory of a record. */
 static SM_INLINE void fetch(const struct sort_index *x, uint32_t number) {
-    const struct sort_place *at = &x->place[pack_of(number)];
-    const uint8_t *record = at->data + (size_t)row_of(number) * at->stride;
+    const struct sort_place *at = &x->place[sm_pack_of(number)];
+    const uint8_t *record = at->data + (size_t)sm_pack_place(number) * at->stride;
     __builtin_prefetch(record);
     __builtin_prefetch(record + at->stride);
 }
 
 /* Asks for what opens it: the view, and the first of its columns that are not shared. */
 static SM_INLINE void fetch_view(const struct sort_index *x, uint32_t number) {
-    const uint8_t *at = (const uint8_t *)x->view[pack_of(number)];
+    const uint8_t *at = (const uint8_t *)x->view[sm_pack_of(number)];
     for (size_t i = 0; i < 4; i++)
         __builtin_prefetch(at + i * 64);
 }
 
 /* Asks for values, when record and view are there. */
 static SM_INLINE void fetch_values(const struct sort_index *x, uint32_t number) {
-    sm_unpack_ask(x->view[pack_of(number)], row_of(number));
+    sm_unpack_ask(x->view[sm_pack_of(number)], sm_pack_place(number));
 }
 
 /* ---- what the key words leave open ----------------------------------------------------------- */
@@ -111,7 +105,7 @@ static bool bucket_keys(const struct bucket *b) {
     for (uint32_t i = 0; i < b->n; i++, key += words) {
         const uint32_t number = b->number[i];
         if (i + AHEAD < b->n) fetch(x, b->number[i + AHEAD]);
-        sort_plan_key(x->plan, sort_index_step(x, pack_of(number)), pack_at(x, number),
+        sort_plan_key(x->plan, sort_index_step(x, sm_pack_of(number)), pack_at(x, number),
                       record_at(x, number), key);
         if (ascending && i) ascending = sort_cmp_words(key - words, key, words) <= 0;
     }
@@ -259,7 +253,7 @@ static void split(const struct bucket *b, uint32_t *tmp, unsigned bit, size_t en
     size_t at[256] = {0}, sum = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         const uint32_t k = b->number[i];
-        at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k), record_at(x, k),
+        at[sort_plan_digit(x->plan, sort_index_step(x, sm_pack_of(k)), pack_at(x, k), record_at(x, k),
                            bit, SPLIT_BITS)]++;
     }
     for (unsigned d = 0; d < 256; d++) {
@@ -271,7 +265,7 @@ static void split(const struct bucket *b, uint32_t *tmp, unsigned bit, size_t en
     }
     for (uint32_t i = 0; i < b->n; i++) {
         const uint32_t k = b->number[i];
-        tmp[at[sort_plan_digit(x->plan, sort_index_step(x, pack_of(k)), pack_at(x, k),
+        tmp[at[sort_plan_digit(x->plan, sort_index_step(x, sm_pack_of(k)), pack_at(x, k),
                                record_at(x, k), bit, SPLIT_BITS)]++] = k;
     }
     memcpy(b->number, tmp, b->n * sizeof *tmp);
@@ -372,7 +366,7 @@ void sort_index_gather(const struct sort_index *x, const uint32_t *number, uint3
     for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
         if (i + AHEAD / 2 < n) fetch_view(x, number[i + AHEAD / 2]);
         if (i + AHEAD / 4 < n) fetch_values(x, number[i + AHEAD / 4]);
-        pos[i] = sm_unpack_row(x->view[pack_of(number[i])], row_of(number[i]), cell);
+        pos[i] = sm_unpack_row(x->view[sm_pack_of(number[i])], sm_pack_place(number[i]), cell);
     }
 }
 
@@ -389,8 +383,8 @@ void sort_index_run(const struct sort_index *x, uint32_t *pack, uint32_t *row, u
 int sort_reader_next(struct sort_reader *r, sm_val *cell, sm_pos *pos, uint32_t want, uint32_t *ret_n,
                      struct sm_err *err) {
     const struct sort_index *x = r->x;
-    if (x->as_is) r->sorted = r->end;
-    while (r->sorted < r->end && r->sorted < r->given + want) {
+    if (x->as_is) r->sorted = x->n;
+    while (r->sorted < x->n && r->sorted < r->given + want) {
         int rc = sort_index_bucket(x, &r->scratch, r->bucket, err);
         if (rc != SM_OK) return rc;
         r->sorted = x->end[r->bucket++];

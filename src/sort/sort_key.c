@@ -180,10 +180,6 @@ static void holds_join(struct holds *h, const struct sm_dict *d) {
     }
 }
 
-static uint8_t width_of(uint64_t x) {
-    return (uint8_t)(x ? 64 - __builtin_clzll(x) : 0);
-}
-
 static int field_of_key(struct sort_plan *p, uint32_t key, struct sort_field *f,
                         struct sm_err *err) {
     const struct sm_sort_key *k = &p->key[key];
@@ -194,7 +190,7 @@ static int field_of_key(struct sort_plan *p, uint32_t key, struct sort_field *f,
     if (coded) {
         uint32_t most = 0;
         int rc = ranks_make(p, f, &most, err);
-        f->width = width_of(most);
+        f->width = sm_bits_of(most);
         return rc;
     }
     struct holds h = {0};
@@ -205,7 +201,7 @@ static int field_of_key(struct sort_plan *p, uint32_t key, struct sort_field *f,
     if (k->kind != SM_SORT_TEXT || h.pooled || (h.short_text && h.date)) return SM_OK;
     f->how = SORT_BITS;
     f->base = h.least ? h.least - 1 : 0;
-    f->width = width_of(h.greatest - f->base);
+    f->width = sm_bits_of(h.greatest - f->base);
     return SM_OK;
 }
 
@@ -266,7 +262,7 @@ int sort_plan_make(struct sort_plan *p, struct sort_makers by, const struct sm_t
         p->field[p->nfield++] = (struct sort_field){.key = o->nkey,
                                                     .how = SORT_POS,
                                                     .base = span->least,
-                                                    .width = width_of(span->most - span->least)};
+                                                    .width = sm_bits_of(span->most - span->least)};
     if (rc == SM_OK)
         fields_place(p);
     else
@@ -283,14 +279,10 @@ void sort_plan_free(struct sort_plan *p) {
     *p = (struct sort_plan){0};
 }
 
-static uint64_t ones(unsigned width) {
-    return width > 63 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
-}
-
 uint64_t sort_plan_lead(const struct sort_plan *p, uint32_t lead, uint32_t w) {
     uint64_t x = 0;
     for (uint32_t i = p->first[w]; i < p->first[w + 1]; i++)
-        if (p->field[i].key < lead) x |= ones(p->field[i].width) << p->field[i].shift;
+        if (p->field[i].key < lead) x |= sm_bits_most(p->field[i].width) << p->field[i].shift;
     return x;
 }
 
@@ -332,7 +324,7 @@ void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct 
         s->at = c->bit >> 3;
         s->by = c->bit & 7;
         s->low = c->shift;
-        s->mask = ones(c->width);
+        s->mask = sm_bits_most(c->width);
         if (f->how == SORT_RANK)
             s->rank = f->of[k->maker] + c->base;
         else

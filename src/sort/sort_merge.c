@@ -94,28 +94,29 @@ static uint32_t runner_up(const struct sort_tree *t, uint32_t winner) {
     return best;
 }
 
-static bool is_before_key(const struct sort_tree *t, const struct sort_cursor *c, uint32_t row,
-                          const uint64_t *bound) {
+/* Does the winner's record `ahead` records on come before that of another sequence, as far as the
+ * words tell? Of equal keys the earlier sequence comes first. */
+static bool stays_first(const struct sort_tree *t, uint32_t winner, uint32_t ahead, uint32_t other) {
     const uint32_t words = t->plan->words;
+    const struct sort_cursor *c = &t->c[winner];
     uint64_t *key = t->key + (size_t)t->n * words;
-    sort_loaded_key(c->k, t->plan, row, key);
-    return sort_cmp_words(key, bound, words) < 0;
+    sort_loaded_key(c->k, t->plan, c->row + ahead, key);
+    return sort_cmp_words(key, t->key + (size_t)other * words, words) <
+           (t->plan->exact && winner < other);
 }
 
-/* How many records of the winner, its first one with them, come before those of all others: found
- * in steps that double, and then between the last two. */
-static uint32_t stretch(const struct sort_tree *t, uint32_t winner) {
-    const struct sort_cursor *c = &t->c[winner];
-    const uint32_t other = runner_up(t, winner), left = c->end - c->row;
-    if (other == winner || !t->c[other].k) return left;
-    const uint64_t *bound = t->key + (size_t)other * t->plan->words;
+/* How many of the winner's next `most` records come before those of all others, the first one with
+ * them: found in steps that double, and then between the last two. */
+static uint32_t stretch(const struct sort_tree *t, uint32_t winner, uint32_t most) {
+    const uint32_t other = runner_up(t, winner);
     uint32_t low = 1, high = STRETCH;
-    for (; high < left && is_before_key(t, c, c->row + high, bound); high *= 2)
+    if (other == winner || !t->c[other].k) return most;
+    for (; high < most && stays_first(t, winner, high, other); high *= 2)
         low = high + 1;
-    if (high > left) high = left;
-    while (low < high) { /* those below low are before; the one at high is not */
+    if (high > most) high = most;
+    while (low < high) { /* those below low do; the one at high does not, or is one too many */
         const uint32_t middle = low + (high - low) / 2;
-        if (is_before_key(t, c, c->row + middle, bound))
+        if (stays_first(t, winner, middle, other))
             low = middle + 1;
         else
             high = middle;
@@ -136,8 +137,9 @@ int sort_tree_next(struct sort_tree *t, struct sort_more more, sm_val *cell, sm_
     while (n < want && t->c[t->tree[0]].k) {
         const uint32_t i = t->tree[0];
         struct sort_cursor *c = &t->c[i];
-        uint32_t many = t->same >= SAME ? stretch(t, i) : 1;
-        if (many > want - n) many = want - n;
+        const uint32_t most = c->end - c->row < want - n ? c->end - c->row : want - n;
+        const uint32_t many = t->same < SAME ? 1 : stretch(t, i, most);
+        if (many == 1 && t->same >= SAME) t->same = 0; /* it is not asked for each record */
         give(t, c, many, cell + (size_t)n * t->plan->ncol, pos + n);
         n += many;
         c->row += many;

@@ -20,11 +20,9 @@
 
 enum {
     SORT_OUT_ROWS = 1024,  /* records of a block that goes out */
-    SORT_NUMBER_BITS = 13, /* low bits of a record's number, as sheaf.h has it: its place in the pack */
-    SORT_PACKS_MOST = 1 << (32 - SORT_NUMBER_BITS),
+    SORT_PACKS_MOST = (int)(UINT32_MAX / SM_PACK_ROWS), /* whose records have numbers */
     SORT_OWNER = 0 /* number of the owner's packer; front f has f + 1 */
 };
-_Static_assert(SM_PACK_ROWS == 1 << SORT_NUMBER_BITS, "records have the numbers of sheaf.h");
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 enum sort_how {
@@ -150,7 +148,7 @@ struct sort_index {
     struct sort_place *place; /* [npack] */
     uint64_t n;
     bool as_is;             /* they came in order: number[] is not there */
-    uint32_t *number;       /* [n] pack << SORT_NUMBER_BITS | place in the pack */
+    uint32_t *number;       /* [n] sm_pack_number */
     uint32_t *end;          /* [nbucket] of the first split */
     uint32_t nbucket, most; /* most: records to sort at a time with all their key words */
     unsigned top;           /* bits of the first split */
@@ -163,11 +161,10 @@ struct sort_scratch { /* of one thread that sorts */
         uint32_t at;
     } * a, *b;
 };
-struct sort_reader { /* gives out an index, or what lies between two cuts of it */
+struct sort_reader { /* gives out an index */
     const struct sort_index *x;
     struct sort_scratch scratch;
-    uint64_t sorted, given, end; /* how many from the start are in their place; were given out;
-                                    are to be */
+    uint64_t sorted, given; /* how many from the start are in their place; were given out */
     uint32_t bucket, pack, row;  /* the next bucket; as_is: the next record */
 };
 struct sort_limits {
@@ -205,7 +202,9 @@ int sort_reader_next(struct sort_reader *r, sm_val *cell, sm_pos *pos, uint32_t 
 
 /* ---- runs in the file ------------------------------------------------------------------------ */
 struct sort_run {
-    uint64_t at, end, widest; /* bytes in the file; widest: bytes of its largest sheaf */
+    uint64_t at, end; /* bytes in the file */
+    uint64_t widest;  /* bytes of its largest sheaf */
+    uint32_t kinds;   /* of which a sheaf's records are, at most */
 };
 /* Nothing in it yet; what is added begins at the end of the file. */
 struct sort_run sort_run_begin(const struct sm_tmpfile *f);

@@ -17,6 +17,7 @@ int sort_run_add(struct sort_run *r, struct sm_tmpfile *f, struct sm_sheaf *k,
     int rc = sm_tmpfile_add(f, k, k->bytes, &at, err);
     r->end = f->bytes;
     if (k->bytes > r->widest) r->widest = k->bytes;
+    if (k->nkind > r->kinds) r->kinds = k->nkind;
     return rc;
 }
 
@@ -97,15 +98,21 @@ static int loaded_kinds(struct sort_loaded *k, const struct sort_plan *plan, uin
     return rc;
 }
 
-/* How long it is stands in it: as much is read as the longest takes. */
+static int was_changed(struct sm_err *err) {
+    return sm_fail(err, SM_EIO, "the temporary file was changed");
+}
+
+/* How long it is stands in it. */
 static int read_sheaf(struct sort_loaded *k, const struct sm_tmpfile *f, const struct sort_run *left,
                       struct sm_err *err) {
-    const uint64_t n = left->end - left->at < left->widest ? left->end - left->at : left->widest;
-    int rc = loaded_room(k, left->widest, err);
-    if (rc == SM_OK) rc = sm_tmpfile_read(f, left->at, k->sheaf, (size_t)n, err);
-    if (rc == SM_OK && !sm_sheaf_sound(k->sheaf, n))
-        rc = sm_fail(err, SM_EIO, "the temporary file was changed");
-    return rc;
+    struct sm_sheaf first = {0};
+    const uint64_t n = left->end - left->at;
+    if (n < sizeof first) return was_changed(err);
+    int rc = sm_tmpfile_read(f, left->at, &first, sizeof first, err);
+    if (rc == SM_OK && (first.bytes > n || first.bytes < sizeof first)) return was_changed(err);
+    if (rc == SM_OK) rc = loaded_room(k, first.bytes, err);
+    if (rc == SM_OK) rc = sm_tmpfile_read(f, left->at, k->sheaf, (size_t)first.bytes, err);
+    return rc == SM_OK && !sm_sheaf_sound(k->sheaf, first.bytes) ? was_changed(err) : rc;
 }
 
 int sort_loaded_read(struct sort_loaded *k, const struct sort_plan *plan,
@@ -118,9 +125,9 @@ int sort_loaded_read(struct sort_loaded *k, const struct sort_plan *plan,
     k->kind = sm_sheaf_kinds(k->sheaf);
     for (uint32_t i = 0; i < k->sheaf->nkind; i++) {
         const struct sm_pack *head = sm_sheaf_head(k->sheaf, i);
+        if (head->maker >= plan->by.n || !plan->by.packer[head->maker]) return was_changed(err);
         sort_plan_steps(plan, head, k->step + (size_t)i * plan->nfield);
-        sm_unpack_set(k->view[i], plan->by.packer[head->maker], head);
-        k->view[i]->data = k->record;
+        sm_sheaf_view(k->view[i], plan->by.packer[head->maker], k->sheaf, i);
     }
     return SM_OK;
 }

@@ -16,7 +16,7 @@ enum {
 
 struct sort_spiller { /* what one front works with */
     struct sort_scratch scratch;
-    uint32_t *number; /* [SHEAF_MOST] of records that came in order */
+    uint32_t *number; /* [SHEAF_MOST] of some records that came in order */
 };
 
 /* What it takes to put the records in order: their numbers, and what opens or moves them. */
@@ -77,11 +77,13 @@ int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err)
     return SM_OK;
 }
 
+/* To sheaves that are hardly longer than a part is meant to be, however long it became. */
 static int bind(const struct sm_sorter *s, const uint32_t *number, uint32_t n,
                 struct sm_sort_sheaves *p, struct sm_err *err) {
+    const uint32_t most = part_rows(s) + part_rows(s) / 15;
     int rc = SM_OK;
     for (uint32_t done = 0; n && rc == SM_OK; number += done, n -= done) {
-        const uint32_t many = n < SHEAF_MOST ? n : n < 2 * SHEAF_MOST ? (n + 1) / 2 : SHEAF_MOST;
+        const uint32_t many = n <= most ? n : n < 2 * most ? (n + 1) / 2 : most;
         rc = sm_grow(&p->sheaf, &p->cap, p->nsheaf + 1, sizeof(struct sm_sheaf *), err);
         if (rc == SM_OK)
             rc = sm_binder_bind(s->binder, number, many, &p->sheaf[p->nsheaf], &done, err);
@@ -95,7 +97,7 @@ static uint32_t number_run(const struct sort_index *x, struct sort_cut *at, uint
                            uint32_t *number) {
     uint32_t n = 0;
     for (; n < SHEAF_MOST && at->from < end; at->from++) {
-        number[n++] = at->pack << SORT_NUMBER_BITS | at->row;
+        number[n++] = sm_pack_number(at->pack, at->row);
         if (++at->row < x->pack[at->pack]->nrow) continue;
         at->row = 0;
         at->pack++;
@@ -122,7 +124,7 @@ static int bind_buckets(const struct sm_sorter *s, struct sort_spiller *t,
     return bind(s, x->number + cut[0].from, (uint32_t)(cut[1].from - cut[0].from), p, err);
 }
 
-int sm_sorter_spill_part(struct sm_sorter *s, unsigned front, size_t part,
+int sm_sorter_spill_part(const struct sm_sorter *s, unsigned front, size_t part,
                          struct sm_sort_sheaves **ret, struct sm_err *err) {
     *ret = NULL;
     if (!s->spiller || front >= s->o.threads || part >= s->nparts)

@@ -87,8 +87,7 @@ static void check_bound(const struct sm_packer *p, struct sm_pack *const *pack, 
         for (uint32_t i = 0; i < s->nkind; i++) {
             u[i] = sm_alloc(1, sm_unpack_most(p->ncol));
             must(u[i] != NULL);
-            sm_unpack_set(u[i], p, sm_sheaf_head(s, i));
-            u[i]->data = sm_sheaf_records(s);
+            sm_sheaf_view(u[i], p, s, i);
         }
         for (uint32_t i = 0; i < n; i++) {
             const uint32_t kind = sm_sheaf_kinds(s) ? sm_sheaf_kinds(s)[i] : 0;

@@ -35,6 +35,7 @@ enum {
     KIND_FEW,
     KIND_GROWS,      /* ever more values */
     KIND_FOLLOWS,    /* one for each of the column before */
+    KIND_OF_FIRST,   /* one for each of the first column */
     KIND_BREAKS,     /* the same, but for some */
     KIND_MAY_FOLLOW, /* the same; some packs have but one value */
     KIND_DATE,
@@ -49,7 +50,7 @@ static sm_val date(uint64_t r) {
     return sm_val_of_packed((UINT64_C(2010) + r % 20) << 40 | (r >> 8) % 4096 << 12);
 }
 
-static sm_val value(unsigned kind, uint64_t r, uint32_t pack, sm_val before) {
+static sm_val value(unsigned kind, uint64_t r, uint32_t pack, sm_val before, sm_val first) {
     switch (kind) {
     case KIND_NONE:
         return SM_MISSING;
@@ -61,6 +62,8 @@ static sm_val value(unsigned kind, uint64_t r, uint32_t pack, sm_val before) {
         return short_value((r >> 8) % (pack * 40 + 2));
     case KIND_FOLLOWS:
         return before == SM_MISSING ? SM_MISSING : short_value(before % 9973 + 10);
+    case KIND_OF_FIRST:
+        return short_value(first % 9973 + 10);
     case KIND_BREAKS:
         return r % 3000 ? short_value(before % 9973) : short_value(r >> 20);
     case KIND_MAY_FOLLOW:
@@ -88,7 +91,8 @@ struct world {
     uint32_t npack, nrow;
 };
 
-static void make_pack(struct world *w, const unsigned kind[COLUMNS], uint32_t n) {
+/* broken: columns with one odd value. */
+static void make_pack(struct world *w, const unsigned kind[COLUMNS], uint32_t broken, uint32_t n) {
     struct sm_packer *p = w->packer[next_random(&w->seed) % MAKERS];
     sm_val *cell = sm_alloc((size_t)n * COLUMNS, sizeof *cell);
     sm_pos *pos = sm_alloc(n, sizeof *pos);
@@ -98,7 +102,9 @@ static void make_pack(struct world *w, const unsigned kind[COLUMNS], uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t c = 0; c < COLUMNS; c++) {
             sm_val *at = &cell[(size_t)i * COLUMNS + c];
-            *at = value(kind[c], next_random(&w->seed), w->npack, c ? at[-1] : 1);
+            *at = value(kind[c], next_random(&w->seed), w->npack, c ? at[-1] : 1,
+                        cell[(size_t)i * COLUMNS]);
+            if (i == n / 2 && broken >> c & 1) *at = short_value(50000);
         }
         pos[i] = sm_pos_make(file, line + i, i & copies);
     }
@@ -160,8 +166,7 @@ static void assert_sheaf(const struct world *w, struct sm_sheaf *s, const uint32
         assert_int_equal(head->nrow, 0);
         assert_int_equal(head->stride, s->stride);
         view[i] = sm_alloc(1, sm_unpack_most(COLUMNS));
-        sm_unpack_set(view[i], w->packer[head->maker], head);
-        view[i]->data = sm_sheaf_records(s);
+        sm_sheaf_view(view[i], w->packer[head->maker], s, i);
     }
     for (uint32_t i = 0; i < s->nrow; i++)
         assert_record(w, s, view, i, number[i]);
@@ -214,28 +219,62 @@ static void any_records_in_any_order_are_the_same_in_sheaves(void **state) {
         const uint32_t packs = 1 + (uint32_t)(next_random(&w.seed) % 30);
         const uint64_t rows = round % 4 == 0 ? 100 : 1500;
         for (uint32_t i = 0; i < packs; i++)
-            make_pack(&w, kind, 1 + (uint32_t)(next_random(&w.seed) % rows));
+            make_pack(&w, kind, 0, 1 + (uint32_t)(next_random(&w.seed) % rows));
         bind_all(&w, round & 1);
         world_close(&w);
     }
 }
 
-/* Every other column follows the one before it, in packs where that has more than one value. */
+/* Columns follow the first one, but for two of them in each pack, and others each time. */
 static void more_kinds_than_a_sheaf_has_room_for_are_bound_to_several(void **state) {
     (void)state;
     struct world w;
+    unsigned kind[COLUMNS] = {KIND_FEW};
     world_open(&w, 5, 0);
+    for (uint32_t c = 1; c < COLUMNS; c++)
+        kind[c] = KIND_OF_FIRST;
     for (uint32_t i = 0; i < PACKS_MOST; i++) {
-        unsigned kind[COLUMNS];
-        const uint32_t bits = i < 32 ? 63 : i;
-        for (uint32_t c = 0; c < COLUMNS; c += 2) {
-            kind[c] = bits >> (c / 2) & 1 ? KIND_FEW : KIND_CONSTANT;
-            kind[c + 1] = KIND_FOLLOWS;
-        }
-        make_pack(&w, kind, 40);
+        uint32_t broken = 0;
+        for (uint32_t k = 0; i > MAKERS * 8 && k < 2; k++)
+            broken |= 1u << (1 + next_random(&w.seed) % (COLUMNS - 1));
+        make_pack(&w, kind, broken, 40);
     }
     assert_true(bind_all(&w, true) > 2);
     bind_all(&w, false);
+    world_close(&w);
+}
+
+/* Dates in one of many packs, and one date in each of some: a sheaf without, or with one, is hardly
+ * wider than if there were none. */
+static void rare_values_take_room_only_where_they_are(void **state) {
+    (void)state;
+    struct world w;
+    struct sm_binder *b = NULL;
+    const unsigned none[COLUMNS] = {KIND_FEW};
+    unsigned kind[COLUMNS] = {KIND_FEW};
+    uint32_t number[100], done, stride[3];
+    world_open(&w, 11, 0);
+    for (uint32_t i = 0; i < 60; i++) {
+        for (uint32_t c = 1; c < COLUMNS; c++)
+            kind[c] = i == 20 ? KIND_DATE : i % 3 ? KIND_ONE_DATE : KIND_NONE;
+        make_pack(&w, i == 0 ? none : kind, 0, 100);
+    }
+    assert_int_equal(sm_binder_open(&b, w.pack, w.npack, NULL), SM_OK);
+    for (uint32_t n = 0; n < 3; n++) {
+        static const uint32_t pack[] = {20, 30, 31};
+        struct sm_sheaf *s = NULL;
+        for (uint32_t r = 0; r < 100; r++)
+            number[r] = sm_pack_number(pack[n], r);
+        assert_int_equal(sm_binder_bind(b, number, 100, &s, &done, NULL), SM_OK);
+        assert_int_equal(done, 100);
+        assert_sheaf(&w, s, number);
+        stride[n] = s->stride;
+        sm_free(s);
+    }
+    assert_true(stride[0] > 30); /* dates */
+    assert_true(stride[1] < 6);  /* none */
+    assert_true(stride[2] < 8);  /* one, the same in all records */
+    sm_binder_close(b);
     world_close(&w);
 }
 
@@ -247,7 +286,7 @@ static void a_pack_as_it_is_can_be_a_sheaf(void **state) {
     uint32_t number[SM_PACK_ROWS];
     world_open(&w, 9, 0);
     for (uint32_t n = 1; n <= SM_PACK_ROWS; n = n * 5 + 1)
-        make_pack(&w, kind, n);
+        make_pack(&w, kind, 0, n);
     for (uint32_t i = 0; i < w.npack; i++) {
         struct sm_sheaf *s = NULL;
         for (uint32_t r = 0; r < w.pack[i]->nrow; r++)
@@ -266,7 +305,7 @@ static void a_sheaf_that_was_changed_is_known(void **state) {
     const unsigned kind[COLUMNS] = {KIND_FEW, KIND_FAR, KIND_ANY};
     struct sm_sheaf *s = NULL;
     world_open(&w, 3, 0);
-    make_pack(&w, kind, 50);
+    make_pack(&w, kind, 0, 50);
     assert_int_equal(sm_sheaf_of_pack(&s, w.pack[0], NULL), SM_OK);
     sm_sheaf_seal(s);
     const uint64_t bytes = s->bytes;
@@ -288,6 +327,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_records_in_any_order_are_the_same_in_sheaves),
         cmocka_unit_test(more_kinds_than_a_sheaf_has_room_for_are_bound_to_several),
+        cmocka_unit_test(rare_values_take_room_only_where_they_are),
         cmocka_unit_test(a_pack_as_it_is_can_be_a_sheaf),
         cmocka_unit_test(a_sheaf_that_was_changed_is_known),
     };

@@ -241,10 +241,11 @@ static void facts_know_the_values_that_follow(void **state) {
     assert_int_equal(sm_texts_open(&t, NULL), SM_OK);
     for (uint32_t n = 0; n < 12; n++) {
         fill(cell, 50);
-        for (uint32_t i = 0; i < 6; i++) { /* longer ones come late, with their leader or alone */
+        const uint32_t late = n % 6 == 5 ? ROWS : 6; /* all of them: constant columns */
+        for (uint32_t i = 0; i < late; i++) { /* longer ones come late, with their leader or alone */
             cell[0][i] = value(n * 100);
             cell[1][i] = n % 4 == 3 ? SM_MISSING : value(n * 100000);
-            cell[2][i] = value(n % 5 == 4 ? n * 30000 + i : n * 1000);
+            cell[2][i] = value(n % 5 == 4 ? n * 30000 + i % 300 : n * 1000);
         }
         struct sm_pack *k = pack(p, cell);
         const struct sm_pack_in in = cells_in(cell);
@@ -261,6 +262,55 @@ static void facts_know_the_values_that_follow(void **state) {
     assert_int_equal(known.rows, folded.rows);
     sm_packer_close(p);
     sm_texts_close(t);
+}
+
+static void what_follows_does_so_where_its_leader_is_constant(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    struct sm_packer *p = packer(1 << 20);
+    for (uint32_t n = 0; n < 2; n++) {
+        fill(cell, 50);
+        pack_and_drop(p, cell);
+    }
+    for (uint32_t n = 0; n < 4; n++) {
+        for (uint32_t i = 0; i < ROWS; i++) { /* known ones, and new ones */
+            cell[0][i] = value(n < 2 ? 7 : 100 + n);
+            cell[1][i] = value(n < 2 ? 10007 : 20000 + n);
+            cell[2][i] = value(n < 2 ? 7 / 3 : 30000 + n);
+            cell[3][i] = value(n < 2 ? 7 : 40000 + n);
+        }
+        struct sm_pack *k = pack(p, cell);
+        assert_true(k->field[0].coded && k->field[0].width == 0);
+        for (uint32_t c = 1; c < COLS; c++) assert_int_equal(k->field[c].leader, c);
+        sm_free(k);
+    }
+    cell[1][0] = value(5); /* not one for each any more */
+    struct sm_pack *k = pack(p, cell);
+    assert_int_equal(k->field[1].leader, 0);
+    sm_free(k);
+    for (uint32_t i = 0; i < ROWS; i++) cell[2][i] = value(6); /* constant, but another one */
+    k = pack(p, cell);
+    assert_int_equal(k->field[2].leader, 0);
+    assert_int_equal(k->field[3].leader, 3);
+    sm_free(k);
+    sm_packer_close(p);
+}
+
+/* As a column of dates it is, once there was a date. */
+static void dates_are_kept_alike_where_all_are_missing(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    struct sm_packer *p = packer(1 << 20);
+    fill(cell, 50);
+    for (uint32_t n = 0; n < 3; n++) {
+        for (uint32_t i = 0; i < ROWS; i++)
+            cell[2][i] = n == 1 && i % 3 ? sm_val_of_packed((UINT64_C(2010) + i) << 40) : SM_MISSING;
+        struct sm_pack *k = pack(p, cell);
+        assert_int_equal(k->field[2].coded, n == 0);
+        assert_int_equal(k->field[2].width > 0, n == 1);
+        sm_free(k);
+    }
+    sm_packer_close(p);
 }
 
 static void constants_and_missing_columns_are_not_looked_at(void **state) {
@@ -287,6 +337,8 @@ int main(void) {
         cmocka_unit_test(values_that_are_all_new_prove_nothing),
         cmocka_unit_test(facts_know_the_values_that_follow),
         cmocka_unit_test(a_column_that_is_sorted_by_has_codes_of_its_own),
+        cmocka_unit_test(what_follows_does_so_where_its_leader_is_constant),
+        cmocka_unit_test(dates_are_kept_alike_where_all_are_missing),
         cmocka_unit_test(constants_and_missing_columns_are_not_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
