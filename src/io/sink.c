@@ -347,7 +347,10 @@ static void take_bytes(struct sink *o, const char *p, size_t n, bool told) {
             flush(o);
             continue;
         }
-        memcpy(k->at, p, m);
+        if (told && o->pages)
+            sink_disk_copy(k->at, p, m);
+        else
+            memcpy(k->at, p, m);
         k->at += m;
         p += m;
         n -= m;

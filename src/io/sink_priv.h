@@ -19,6 +19,8 @@ void sink_disk_begin(int fd, uint64_t from, uint64_t end);
  * SINK_PAGE then, in the file and in memory. False: it cannot be had here. */
 enum { SINK_PAGE = 4096 };
 bool sink_disk_direct(int fd, bool on);
+/* memcpy of what the disk reads next, and nobody here: it takes no room in the caches. */
+void sink_disk_copy(char *to, const char *p, size_t n);
 
 /* What follows takes names below the folder `dir`, follows no link, and returns 0 or an errno. */
 int stage_exchange(int dir, const char *a, const char *b);

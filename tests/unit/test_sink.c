@@ -11,7 +11,7 @@
 
 #include "sdtmill/err.h"
 #include "sdtmill/hash.h"
-#include "sdtmill/sink.h"
+#include "io/sink_priv.h"
 #include "tmp.h"
 
 static struct sm_sink *on_file(struct tmp *t, int *ret_fd) {
@@ -335,6 +335,22 @@ static void a_long_file_that_may_not_grow_is_reported(void **state) {
     tmp_close(&t);
 }
 
+static void what_the_disk_reads_next_is_copied_whole_from_anywhere_to_anywhere(void **state) {
+    (void)state;
+    static char from[1024], to[1024], want[1024];
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (char)(i * 7 + i / 256);
+    for (size_t at = 0; at < 130; at += 3)
+        for (size_t p = 0; p < 70; p += 7)
+            for (size_t n = 0; n < 300; n = n * 5 / 4 + 1) {
+                memset(to, 'x', sizeof to);
+                memset(want, 'x', sizeof want);
+                memcpy(want + at, from + p, n);
+                sink_disk_copy(to + at, from + p, n);
+                assert_memory_equal(to, want, sizeof to);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_come_out_in_order),
@@ -348,6 +364,7 @@ int main(void) {
         cmocka_unit_test(a_long_file_is_whole_in_pieces_of_any_size),
         cmocka_unit_test(a_long_file_goes_on_after_much_was_asked_for),
         cmocka_unit_test(a_long_file_that_may_not_grow_is_reported),
+        cmocka_unit_test(what_the_disk_reads_next_is_copied_whole_from_anywhere_to_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
