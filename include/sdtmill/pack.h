@@ -147,8 +147,12 @@ static inline uint64_t sm_pack_load(const uint8_t *at) {
 }
 /* The bits of a field: record is the record's first byte. At most 57 bits, or a multiple of 8. */
 static inline uint64_t sm_pack_bits(const struct sm_pack_field *f, const uint8_t *record) {
-    uint64_t x = sm_pack_load(record + (f->bit >> 3)) >> (f->bit & 7);
-    return f->width == 64 ? x : x & (((uint64_t)1 << f->width) - 1);
+    return sm_pack_load(record + (f->bit >> 3)) >> (f->bit & 7) & sm_bits_most(f->width);
+}
+static inline sm_pos sm_pack_pos(const struct sm_pack *k, const uint8_t *record) {
+    const struct sm_pack_field *upper = &k->field[k->ncol], *copy = upper + 1;
+    return (upper->base + sm_pack_bits(upper, record)) << SM_POS_COPY_BITS |
+           (copy->base + sm_pack_bits(copy, record));
 }
 /* A value that is kept without code. */
 static inline sm_val sm_pack_plain(const struct sm_pack_field *f, uint64_t bits) {

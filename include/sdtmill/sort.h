@@ -51,10 +51,10 @@ int sm_sorter_take(struct sm_sorter *s, struct sm_sort_packs *p, struct sm_err *
 /* Is the memory full? The owner then waits until no front packs, and spills. */
 bool sm_sorter_is_full(const struct sm_sorter *s);
 int sm_sorter_spill(struct sm_sorter *s, struct sm_err *err) SM_MUST_CHECK;
+struct sm_sort_sheaves; /* a part that is spilled */
 /* The same in *ret_n parts, as long as nothing is packed or taken otherwise: a part is put in order
  * and bound in the thread of a front, different parts at once by different fronts; the owner takes
  * them in their order. *ret_n = 0: there was nothing to spill, and nothing is to be closed. */
-struct sm_sort_sheaves; /* a part */
 int sm_sorter_spill_open(struct sm_sorter *s, size_t *ret_n, struct sm_err *err) SM_MUST_CHECK;
 /* *ret goes to sm_sorter_spill_take or sm_sort_sheaves_free. */
 int sm_sorter_spill_part(const struct sm_sorter *s, unsigned front, size_t part,

@@ -20,9 +20,13 @@ void rec_follow_free(struct sm_follow *w) {
     sm_free(w->with);
 }
 
-/* A leader has codes of its own, more than one. */
+/* A leader has codes of its own, */
+static bool can_lead(const struct sm_pack_field *f) {
+    return f->coded && !f->leader;
+}
+/* and at first more than one. */
 static bool has_codes(const struct sm_pack_field *f) {
-    return f->coded && !f->leader && f->width;
+    return can_lead(f) && f->width;
 }
 
 /* Room for all codes of the leader. SM_EOF: there is none. */
@@ -93,8 +97,7 @@ static int follow_on(struct sm_packer *p, const struct sm_pack_in *in, uint32_t 
                      const struct sm_pack_field *field, struct sm_err *err) {
     struct sm_follow *w = &p->follow[c];
     const uint32_t l = c - w->leader;
-    const bool led = field[l].coded && !field[l].leader;
-    if (!led || (!field[l].width && !constant)) return SM_EOF;
+    if (!can_lead(&field[l]) || (!field[l].width && !constant)) return SM_EOF;
     int rc = follow_room(p, w, &p->dict[l], err);
     if (rc != SM_OK) return rc;
     const uint32_t one = (uint32_t)field[l].base;

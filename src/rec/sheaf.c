@@ -88,9 +88,8 @@ static int find_kinds(struct sm_binder *b, struct sm_pack *const *pack, struct s
             rc = kind_new(b, pack[i], err);
             place[at] = b->nkind;
         }
-        b->source[i] = (struct sheaf_source){.data = sm_pack_data(pack[i]),
-                                       .stride = pack[i]->stride,
-                                       .kind = place[at] - 1};
+        b->source[i] = (struct sheaf_source){
+            .data = sm_pack_data(pack[i]), .stride = pack[i]->stride, .kind = place[at] - 1};
     }
     sm_free(place);
     return rc;
@@ -218,8 +217,8 @@ void sm_binder_close(struct sm_binder *b) {
 
 /* ---- sheaves --------------------------------------------------------------------------------- */
 
-int sheaf_new(struct sm_sheaf **ret, uint32_t nrow, uint32_t nkind, uint32_t ncol,
-              uint32_t stride, struct sm_err *err) {
+int sheaf_new(struct sm_sheaf **ret, uint32_t nrow, uint32_t nkind, uint32_t ncol, uint32_t stride,
+              struct sm_err *err) {
     const size_t head = sm_pack_head(ncol);
     const size_t bytes = sizeof **ret + head * nkind + (nkind > 1 ? nrow : 0) +
                          (size_t)nrow * stride + 8; /* eight bytes can be read of any record */

@@ -6,12 +6,6 @@
 
 enum { FAR = 4096 }; /* values that a cache near the processor does not hold beside all else */
 
-static sm_pos row_pos(const struct sm_pack *k, const uint8_t *record) {
-    const struct sm_pack_field *f = k->field + k->ncol;
-    uint64_t hi = f[0].base + sm_pack_bits(&f[0], record);
-    return hi << SM_POS_COPY_BITS | (f[1].base + sm_pack_bits(&f[1], record));
-}
-
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out) {
     const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
     const struct sm_pack_field *f = k->field;
@@ -19,7 +13,7 @@ sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t 
         uint64_t x = sm_pack_bits(f, record);
         out[c] = f->coded ? sm_pack_values(p, f, c)[f->base + x] : sm_pack_plain(f, x);
     }
-    return row_pos(k, record);
+    return sm_pack_pos(k, record);
 }
 
 size_t sm_unpack_most(uint32_t ncol) {

@@ -127,7 +127,7 @@ static int pack_all(struct sm_sorter *s, const struct sm_recs *r, bool may_spill
     int rc = sort_packer(s, SORT_OWNER, &p, err);
     for (uint32_t from = 0, n; from < r->nrow && rc == SM_OK; from += n) {
         struct sm_pack *k = NULL;
-        n = sort_pack_rows(p, r->nrow - from);
+        n = sort_some(r->nrow - from, p->rows);
         struct sm_pack_in in = {.col = s->col, .step = 1, .pos = r->pos + from, .nrow = n};
         for (uint32_t c = 0; c < s->o.ncol; c++)
             s->col[c] = r->col[c] + from;
@@ -201,8 +201,7 @@ static int merge_some(struct sm_sorter *s, size_t fan, struct sm_err *err) {
         struct sort_merge *m = NULL;
         if (k > 1) {
             rc = sort_merge_open(&m, &s->plan, &s->file, s->run + i, k, err);
-            if (rc == SM_OK)
-                rc = sort_run_write(&one, &s->file, p, m, err);
+            if (rc == SM_OK) rc = sort_run_write(&one, &s->file, p, m, err);
             sort_merge_close(m);
         }
         s->run[n++] = one;

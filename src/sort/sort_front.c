@@ -27,9 +27,9 @@ int sort_pack_new(struct sm_sorter *s, struct sm_packer *p, const struct sm_pack
     return rc;
 }
 
-uint32_t sort_pack_rows(const struct sm_packer *p, uint64_t left) {
-    if (left >= (uint64_t)p->rows * 2) return p->rows;
-    return (uint32_t)(left <= p->rows ? left : (left + 1) / 2);
+uint32_t sort_some(uint64_t left, uint32_t most) {
+    if (left >= (uint64_t)most * 2) return most;
+    return (uint32_t)(left <= most ? left : (left + 1) / 2);
 }
 
 static int pack_many(struct sm_sorter *s, struct sm_packer *by, struct sm_sort_packs *p,
@@ -38,7 +38,7 @@ static int pack_many(struct sm_sorter *s, struct sm_packer *by, struct sm_sort_p
     p->pack = sm_alloc((size_t)r->nrow / by->rows + 2, sizeof *p->pack);
     int rc = col && p->pack ? SM_OK : sm_fail(err, SM_ENOMEM, "out of memory");
     for (uint32_t from = 0, n; from < r->nrow && rc == SM_OK; from += n) {
-        n = sort_pack_rows(by, r->nrow - from);
+        n = sort_some(r->nrow - from, by->rows);
         struct sm_pack_in in = {.col = col, .step = 1, .pos = r->pos + from, .nrow = n};
         for (uint32_t c = 0; c < r->ncol; c++)
             col[c] = r->col[c] + from;

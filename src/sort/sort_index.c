@@ -25,10 +25,9 @@ static inline const uint8_t *record_at(const struct sort_index *x, uint32_t numb
 
 /* Asks for the memory of a record. */
 static SM_INLINE void fetch(const struct sort_index *x, uint32_t number) {
-    const struct sort_place *at = &x->place[sm_pack_of(number)];
-    const uint8_t *record = at->data + (size_t)sm_pack_place(number) * at->stride;
+    const uint8_t *record = record_at(x, number);
     __builtin_prefetch(record);
-    __builtin_prefetch(record + at->stride);
+    __builtin_prefetch(record + x->place[sm_pack_of(number)].stride);
 }
 
 /* Asks for what opens it: the view, and the first of its columns that are not shared. */

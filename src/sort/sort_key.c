@@ -332,12 +332,6 @@ void sort_plan_steps(const struct sort_plan *p, const struct sm_pack *k, struct 
     }
 }
 
-static sm_pos pos_of(const struct sm_pack *k, const uint8_t *record) {
-    const struct sm_pack_field *hi = &k->field[k->ncol], *lo = hi + 1;
-    return (hi->base + sm_pack_bits(hi, record)) << SM_POS_COPY_BITS |
-           (lo->base + sm_pack_bits(lo, record));
-}
-
 static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, const uint8_t *record,
                       uint32_t column) {
     const struct sm_pack_field *f = &k->field[column];
@@ -349,7 +343,7 @@ static sm_val cell_of(const struct sort_plan *p, const struct sm_pack *k, const 
 uint64_t sort_plan_look(const struct sort_plan *p, uint32_t field, const struct sm_pack *k,
                         const uint8_t *record) {
     const struct sort_field *f = &p->field[field];
-    if (f->how == SORT_POS) return pos_of(k, record) - f->base;
+    if (f->how == SORT_POS) return sm_pack_pos(k, record) - f->base;
     sm_val v = cell_of(p, k, record, f->column);
     if (f->how == SORT_IMAGE) return image_of(p->texts, f->kind, v);
     return v ? v - f->base : 0;
@@ -390,6 +384,6 @@ int sort_plan_tie(const struct sort_plan *p, const struct sm_pack *a, const uint
                                cell_of(p, b, record_b, key->column));
         if (c) return c;
     }
-    sm_pos x = pos_of(a, record_a), y = pos_of(b, record_b);
+    sm_pos x = sm_pack_pos(a, record_a), y = sm_pack_pos(b, record_b);
     return (x > y) - (x < y);
 }

@@ -58,13 +58,6 @@ static void lead_key(const struct sort_index *x, const struct sort_cut *at, uint
         key[w] &= sort_plan_lead(p, lead, w);
 }
 
-static void step_on(const struct sort_index *x, struct sort_cut *at) {
-    at->from++;
-    if (++at->row < x->pack[at->pack]->nrow) return;
-    at->row = 0;
-    at->pack++;
-}
-
 /* The same for records that came in order. */
 static int cut_run(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64_t most, size_t *cap,
                    struct sm_err *err) {
@@ -78,9 +71,9 @@ static int cut_run(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64_t m
         const uint64_t begin = at.from;
         while (at.from < x->n && at.from - begin < rows) {
             if (lead && at.from - begin + 1 == rows) lead_key(x, &at, lead, key);
-            step_on(x, &at);
+            sort_cut_step(x, &at);
         }
-        for (; lead && at.from < x->n; step_on(x, &at)) {
+        for (; lead && at.from < x->n; sort_cut_step(x, &at)) {
             lead_key(x, &at, lead, key + s->plan.words);
             if (memcmp(key, key + s->plan.words, width) != 0) break;
         }

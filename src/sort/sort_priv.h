@@ -334,15 +334,22 @@ int sort_packer(struct sm_sorter *s, uint32_t number, struct sm_packer **ret,
 /* A pack of records that are new to the sorter. */
 int sort_pack_new(struct sm_sorter *s, struct sm_packer *p, const struct sm_pack_in *in,
                   struct sm_pack **ret, struct sm_err *err) SM_MUST_CHECK;
-/* How many of `left` records go into the next pack: two packs of one size rather than a full one
- * and a rest. */
-uint32_t sort_pack_rows(const struct sm_packer *p, uint64_t left);
+/* How many of `left` records go into the next pack or sheaf of at most `most`: two of one size rather
+ * than a full one and a rest. */
+uint32_t sort_some(uint64_t left, uint32_t most);
 
 struct sort_cut {       /* where a part begins */
     uint64_t from;      /* records before it */
     uint32_t bucket;    /* its first bucket */
     uint32_t pack, row; /* as they came: its first record */
 };
+/* To the next of the records that came in order. */
+static inline void sort_cut_step(const struct sort_index *x, struct sort_cut *at) {
+    at->from++;
+    if (++at->row < x->pack[at->pack]->nrow) return;
+    at->row = 0;
+    at->pack++;
+}
 /* Fills s->cut with parts of the index as sm_sorter_parts says. SM_EOF: one would have more than
  * `most` records. */
 int sort_cuts_make(struct sm_sorter *s, uint32_t lead, uint32_t rows, uint64_t most,

@@ -83,10 +83,9 @@ static int bind(const struct sm_sorter *s, const uint32_t *number, uint32_t n,
     const uint32_t most = part_rows(s) + part_rows(s) / 15;
     int rc = SM_OK;
     for (uint32_t done = 0; n && rc == SM_OK; number += done, n -= done) {
-        const uint32_t many = n <= most ? n : n < 2 * most ? (n + 1) / 2 : most;
         rc = sm_grow(&p->sheaf, &p->cap, p->nsheaf + 1, sizeof(struct sm_sheaf *), err);
         if (rc == SM_OK)
-            rc = sm_binder_bind(s->binder, number, many, &p->sheaf[p->nsheaf], &done, err);
+            rc = sm_binder_bind(s->binder, number, sort_some(n, most), &p->sheaf[p->nsheaf], &done, err);
         if (rc == SM_OK) p->nsheaf++;
     }
     return rc;
@@ -96,12 +95,8 @@ static int bind(const struct sm_sorter *s, const uint32_t *number, uint32_t n,
 static uint32_t number_run(const struct sort_index *x, struct sort_cut *at, uint64_t end,
                            uint32_t *number) {
     uint32_t n = 0;
-    for (; n < SHEAF_MOST && at->from < end; at->from++) {
+    for (; n < SHEAF_MOST && at->from < end; sort_cut_step(x, at))
         number[n++] = sm_pack_number(at->pack, at->row);
-        if (++at->row < x->pack[at->pack]->nrow) continue;
-        at->row = 0;
-        at->pack++;
-    }
     return n;
 }
 

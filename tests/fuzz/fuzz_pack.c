@@ -80,7 +80,7 @@ static void check_bound(const struct sm_packer *p, struct sm_pack *const *pack, 
     uint32_t number[ROWS_MOST], n = 0, done = 0;
     for (uint32_t i = npack; i-- > 0;)
         for (uint32_t r = pack[i]->nrow; r-- > 0;)
-            number[n++] = i * SM_PACK_ROWS + r;
+            number[n++] = sm_pack_number(i, r);
     if (n == 0 || sm_binder_open(&b, pack, npack, NULL) != SM_OK) return;
     if (sm_binder_bind(b, number, n, &s, &done, NULL) == SM_OK) {
         must(done == n && s->nrow == n && s->nkind <= npack);
@@ -92,7 +92,7 @@ static void check_bound(const struct sm_packer *p, struct sm_pack *const *pack, 
         for (uint32_t i = 0; i < n; i++) {
             const uint32_t kind = sm_sheaf_kinds(s) ? sm_sheaf_kinds(s)[i] : 0;
             must(sm_unpack_row(u[kind], i, is) ==
-                 sm_pack_row(p, pack[number[i] / SM_PACK_ROWS], number[i] % SM_PACK_ROWS, was));
+                 sm_pack_row(p, pack[sm_pack_of(number[i])], sm_pack_place(number[i]), was));
             must(memcmp(is, was, p->ncol * sizeof *is) == 0);
         }
     }

@@ -7,14 +7,8 @@
 #include <cmocka.h>
 #include <csv.h>
 
+#include "random.h"
 #include "read/read_priv.h"
-
-static uint64_t next_random(uint64_t *seed) {
-    uint64_t z = *seed += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
 
 /* How many ways of looking for signs there are here. */
 static size_t all_ways(const struct sm_scan_way *way[SM_SCAN_WAYS]) {

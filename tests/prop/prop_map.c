@@ -8,6 +8,7 @@
 
 #include "findings.h"
 #include "map_kit.h"
+#include "random.h"
 #include "sdtmill/num.h"
 
 enum { COLUMNS = 6, ROWS = 1500, STUDIES = 30 };
@@ -16,14 +17,8 @@ static struct kit kit;
 static const struct sm_guard *last_guard;
 static uint64_t seed;
 
-static uint64_t next_random(void) {
-    uint64_t z = seed += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
 static uint32_t below(uint32_t n) {
-    return (uint32_t)(next_random() % n);
+    return (uint32_t)(next_random(&seed) % n);
 }
 
 /* Words, numbers and dates, good and bad, few or many different ones. */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 
+#include "random.h"
 #include "rawspec.h"
 
 static const size_t chunk_sizes[] = {1, 7, 4096, 256 * 1024};
@@ -121,13 +122,6 @@ static void broken_files_read_alike_in_any_chunks(void **state) {
     size_t n =
         check_folder("fixtures/re223/broken", &comma) + check_folder("fixtures/re223/broken", &tab);
     if (n == 0) skip();
-}
-
-static uint64_t next_random(uint64_t *seed) {
-    uint64_t z = *seed += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
 }
 
 static void random_texts_read_alike_in_any_chunks(void **state) {

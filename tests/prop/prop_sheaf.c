@@ -7,18 +7,12 @@
 
 #include <cmocka.h>
 
+#include "random.h"
 #include "sdtmill/err.h"
 #include "sdtmill/mem.h"
 #include "sdtmill/sheaf.h"
 
 enum { COLUMNS = 12, MAKERS = 8, PACKS_MOST = 700 };
-
-static uint64_t next_random(uint64_t *seed) {
-    uint64_t z = *seed += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
 
 static sm_val short_value(uint64_t number) {
     char text[24];
@@ -34,8 +28,8 @@ enum {
     KIND_CONSTANT,
     KIND_FEW,
     KIND_GROWS,      /* ever more values */
-    KIND_FOLLOWS,    /* one for each of the column before */
     KIND_OF_FIRST,   /* one for each of the first column */
+    KIND_FOLLOWS,    /* one for each of the column before */
     KIND_BREAKS,     /* the same, but for some */
     KIND_MAY_FOLLOW, /* the same; some packs have but one value */
     KIND_DATE,
@@ -140,14 +134,14 @@ static void world_close(struct world *w) {
 static void assert_record(const struct world *w, const struct sm_sheaf *s, struct sm_unpack *const *view,
                           uint32_t row, uint32_t number) {
     sm_val is[COLUMNS], was[COLUMNS];
-    const struct sm_pack *k = w->pack[number / SM_PACK_ROWS];
+    const struct sm_pack *k = w->pack[sm_pack_of(number)];
     const uint32_t kind = sm_sheaf_kinds(s) ? sm_sheaf_kinds(s)[row] : 0;
     const struct sm_pack *head = sm_sheaf_head(s, kind);
     const struct sm_packer *p = w->packer[k->maker];
     const uint8_t *record = sm_sheaf_records(s) + (size_t)row * s->stride;
     assert_int_equal(head->maker, k->maker);
     assert_true(sm_unpack_row(view[kind], row, is) ==
-                sm_pack_row(p, k, number % SM_PACK_ROWS, was));
+                sm_pack_row(p, k, sm_pack_place(number), was));
     assert_memory_equal(is, was, sizeof is);
     for (uint32_t c = 0; c < COLUMNS; c++) {
         const struct sm_pack_field *f = &head->field[c];
@@ -180,7 +174,7 @@ static uint32_t bind_all(struct world *w, bool shuffled) {
     uint32_t *number = sm_alloc(w->nrow, sizeof *number), n = 0, full = 0;
     for (uint32_t i = 0; i < w->npack; i++)
         for (uint32_t r = 0; r < w->pack[i]->nrow; r++)
-            number[n++] = i * SM_PACK_ROWS + r;
+            number[n++] = sm_pack_number(i, r);
     for (uint32_t i = 0; shuffled && i + 1 < n; i++) {
         const uint32_t j = i + (uint32_t)(next_random(&w->seed) % (n - i)), was = number[i];
         number[i] = number[j];
@@ -290,7 +284,7 @@ static void a_pack_as_it_is_can_be_a_sheaf(void **state) {
     for (uint32_t i = 0; i < w.npack; i++) {
         struct sm_sheaf *s = NULL;
         for (uint32_t r = 0; r < w.pack[i]->nrow; r++)
-            number[r] = i * SM_PACK_ROWS + r;
+            number[r] = sm_pack_number(i, r);
         assert_int_equal(sm_sheaf_of_pack(&s, w.pack[i], NULL), SM_OK);
         assert_int_equal(s->nrow, w.pack[i]->nrow);
         assert_sheaf(&w, s, number);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <csv.h>
 
+#include "random.h"
 #include "sdtmill/split.h"
 
 /* A record's fields behind each other, each with its length: what two ways of cutting must share.
@@ -135,13 +136,6 @@ static void check_cuts(const char *p, size_t n, char delimiter, char quote) {
             compare(p, n, &way, &spans);
     }
     sm_spans_free(&spans);
-}
-
-static uint64_t next_random(uint64_t *seed) {
-    uint64_t z = *seed += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
 }
 
 static void small_texts_are_cut_alike_at_every_byte(void **state) {
