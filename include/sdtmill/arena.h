@@ -21,6 +21,9 @@ void *sm_arena_alloc(struct sm_arena *a, size_t n) SM_MUST_CHECK;
 /* The same with whatever bytes stood there. */
 void *sm_arena_raw(struct sm_arena *a, size_t n) SM_MUST_CHECK;
 void *sm_arena_array(struct sm_arena *a, size_t n, size_t size) SM_MUST_CHECK;
+/* The next n bytes come from one block, which is hardly larger if it is new. False when out of memory.
+ */
+bool sm_arena_reserve(struct sm_arena *a, size_t n) SM_MUST_CHECK;
 /* Copy with a NUL behind it; p == NULL on failure (or when s has no value). */
 struct sm_str sm_arena_dup(struct sm_arena *a, struct sm_str s) SM_MUST_CHECK;
 struct sm_str sm_arena_printf(struct sm_arena *a, const char *fmt, ...) SM_PRINTF(2, 3)

@@ -43,6 +43,8 @@ const uint8_t *sm_map_late(struct sm_map_worker *w, const struct sm_domain *d,
 int sm_map_block(struct sm_map_worker *w, const struct sm_domain *d, const struct sm_from *f,
                  const struct sm_domain *from, const struct sm_block *in, struct sm_recs *out,
                  struct sm_diags *diags, struct sm_err *err) SM_MUST_CHECK;
+/* Lets go of what was remembered of a domain's rules: all its records are there. */
+void sm_map_forget(struct sm_map_worker *w, const struct sm_domain *d);
 /* Rows to lookup entries: out gets nkey + 1 columns. Rows whose keys are all missing or, except
  * with take="count", whose value is missing are left out. Unknown subjects are not reported here.
  */

@@ -90,6 +90,8 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory,
  * no other. */
 void sm_packer_prefer(struct sm_packer *p, uint32_t column);
 void sm_packer_close(struct sm_packer *p);
+/* Nothing is packed any more: lets go of what only that needs. */
+void sm_packer_rest(struct sm_packer *p);
 
 /* Cells to pack: column c of row i is col[c][i * step]. nrow is 1..p->rows. */
 struct sm_pack_in {

@@ -35,7 +35,11 @@ void sm_arena_init(struct sm_arena *a) { *a = (struct sm_arena){NULL, 0, 0, 0}; 
 
 static struct sm_arena_block *arena_block(struct sm_arena *a, size_t size) {
     if (size > SIZE_MAX - sizeof(struct sm_arena_block)) return NULL;
-    struct sm_arena_block *b = sm_alloc(1, sizeof *b + size);
+    struct sm_arena_block *b = NULL;
+    if (size <= ARENA_OWN)
+        b = sm_alloc(1, sizeof *b + size);
+    else if (sm_resize(&b, 1, sizeof *b + size, NULL) == SM_OK)
+        *b = (struct sm_arena_block){.dirty = size}; /* zeros when they are asked for */
     if (b == NULL) return NULL;
     b->size = size;
     a->total += size;
@@ -44,9 +48,10 @@ static struct sm_arena_block *arena_block(struct sm_arena *a, size_t size) {
 }
 
 /* A block of its own goes behind the newest one, whose rest stays in use. */
-static void *arena_own(struct sm_arena *a, size_t n) {
+static void *arena_own(struct sm_arena *a, size_t n, size_t *ret_dirty) {
     struct sm_arena_block *b = arena_block(a, n);
     if (b == NULL) return NULL;
+    *ret_dirty = b->dirty;
     b->dirty = n;
     ASAN_UNPOISON_MEMORY_REGION(b->data, n);
     if (a->blocks) {
@@ -59,10 +64,8 @@ static void *arena_own(struct sm_arena *a, size_t n) {
     return b->data;
 }
 
-static bool arena_more(struct sm_arena *a, size_t n) {
-    size_t size = a->size > ARENA_MOST / 2 ? ARENA_MOST : a->size * 2;
-    if (size < ARENA_FIRST) size = ARENA_FIRST;
-    while (size < n) size *= 2;
+/* A newest block of that many bytes. */
+static bool arena_push(struct sm_arena *a, size_t size) {
     struct sm_arena_block *b = arena_block(a, size);
     if (b == NULL) return false;
     if (a->blocks && a->blocks->dirty < a->used) a->blocks->dirty = a->used;
@@ -73,6 +76,19 @@ static bool arena_more(struct sm_arena *a, size_t n) {
     return true;
 }
 
+static bool arena_more(struct sm_arena *a, size_t n) {
+    size_t size = a->size > ARENA_MOST / 2 ? ARENA_MOST : a->size * 2;
+    if (size < ARENA_FIRST) size = ARENA_FIRST;
+    while (size < n) size *= 2;
+    return arena_push(a, size);
+}
+
+bool sm_arena_reserve(struct sm_arena *a, size_t n) {
+    if (n > SIZE_MAX / 2) return false;
+    n = (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    return (a->blocks && n <= a->size - a->used) || arena_push(a, n + n / 8 / ARENA_ALIGN * ARENA_ALIGN);
+}
+
 /* n bytes whose first *ret_dirty may hold anything; the rest is zero. */
 static void *arena_take(struct sm_arena *a, size_t n, size_t *ret_dirty) {
     *ret_dirty = 0;
@@ -80,7 +96,7 @@ static void *arena_take(struct sm_arena *a, size_t n, size_t *ret_dirty) {
     size_t room = (n + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     if (room == 0) room = ARENA_ALIGN;
     if (a->blocks == NULL || room > a->size - a->used) {
-        if (room > ARENA_OWN) return arena_own(a, room);
+        if (room > ARENA_OWN) return arena_own(a, room, ret_dirty);
         if (!arena_more(a, room)) return NULL;
     }
     struct sm_arena_block *b = a->blocks;

@@ -20,6 +20,8 @@ struct sm_row_checks {
     uint32_t *need; /* variables that are required */
     struct limit *limit;
     uint32_t nneed, nlimit;
+    struct sm_buf detail; /* of a finding */
+    struct sm_buf keys;   /* their names, as a finding says them */
 };
 enum { SHORT_MOST = 7 }; /* bytes of an inline value */
 
@@ -52,7 +54,13 @@ int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
     c->last_key = sm_alloc(d->nkey ? d->nkey : 1, sizeof *c->last_key);
     c->limit = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->limit);
     c->need = sm_alloc(d->nvar ? d->nvar : 1, sizeof *c->need);
-    if (!c->last_key || !c->limit || !c->need) {
+    sm_buf_init(&c->detail, 0);
+    sm_buf_init(&c->keys, 0);
+    for (uint32_t k = 0; k < d->nkey; k++) {
+        sm_buf_add_c(&c->keys, k ? " " : ": ");
+        sm_buf_add_str(&c->keys, d->var[d->key[k]].name);
+    }
+    if (!c->last_key || !c->limit || !c->need || c->keys.failed) {
         sm_row_checks_close(c);
         return sm_fail(err, SM_ENOMEM, "out of memory");
     }
@@ -68,6 +76,8 @@ int sm_row_checks_open(struct sm_row_checks **ret, const struct sm_spec *spec,
 
 void sm_row_checks_close(struct sm_row_checks *c) {
     if (!c) return;
+    sm_buf_free(&c->detail);
+    sm_buf_free(&c->keys);
     sm_free(c->limit);
     sm_free(c->last_key);
     sm_free(c->need);
@@ -79,10 +89,12 @@ void sm_row_checks_restart(struct sm_row_checks *c, struct sm_diags *diags) {
     c->have_last = false;
 }
 
+/* What is found is said in c->detail. */
 static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var, const sm_val *row,
-                   sm_pos pos, struct sm_str value, struct sm_str detail) {
+                   sm_pos pos, struct sm_str value) {
     struct sm_valbuf b;
     struct sm_str subject = {NULL, 0};
+    if (c->detail.failed) c->diags->failed = true;
     if (c->d->usubjid != SM_NO) subject = sm_val_text(c->spec->texts, row[c->d->usubjid], &b);
     sm_diags_add(
         c->diags,
@@ -93,20 +105,18 @@ static void report(struct sm_row_checks *c, enum sm_diag_code code, uint32_t var
                           .variable = var == SM_NO ? (struct sm_str){NULL, 0} : c->d->var[var].name,
                           .subject = subject,
                           .value = value,
-                          .detail = detail,
+                          .detail = sm_buf_str(&c->detail),
                           .map_file = c->d->where.file,
                           .map_line = c->d->where.line},
         -1);
 }
 
 static void report_missing(struct sm_row_checks *c, uint32_t var, const sm_val *row, sm_pos pos) {
-    struct sm_str name = c->d->var[var].name;
-    struct sm_buf b;
-    sm_buf_init(&b, 0);
-    sm_buf_printf(&b, "required variable %.*s is empty", SM_STR_FMT(name));
-    if (b.failed) c->diags->failed = true;
-    report(c, SM_D_REQUIRED_MISSING, var, row, pos, (struct sm_str){NULL, 0}, sm_buf_str(&b));
-    sm_buf_free(&b);
+    sm_buf_clear(&c->detail);
+    sm_buf_add_c(&c->detail, "required variable ");
+    sm_buf_add_str(&c->detail, c->d->var[var].name);
+    sm_buf_add_c(&c->detail, " is empty");
+    report(c, SM_D_REQUIRED_MISSING, var, row, pos, (struct sm_str){NULL, 0});
 }
 
 static void report_long(struct sm_row_checks *c, const struct limit *l, const sm_val *row,
@@ -114,31 +124,21 @@ static void report_long(struct sm_row_checks *c, const struct limit *l, const sm
     struct sm_valbuf room;
     struct sm_str name = c->d->var[l->var].name,
                   text = sm_val_text(c->spec->texts, row[l->var], &room);
-    struct sm_buf b;
-    sm_buf_init(&b, 0);
-    sm_buf_printf(&b, "%.*s has %zu bytes, the limit is %u", SM_STR_FMT(name), text.n,
+    sm_buf_clear(&c->detail);
+    sm_buf_printf(&c->detail, "%.*s has %zu bytes, the limit is %u", SM_STR_FMT(name), text.n,
                   (unsigned)l->most);
-    if (b.failed) c->diags->failed = true;
-    report(c, SM_D_LENGTH_LIMIT, l->var, row, pos, text, sm_buf_str(&b));
-    sm_buf_free(&b);
+    report(c, SM_D_LENGTH_LIMIT, l->var, row, pos, text);
 }
 
 /* Names the keys and the record before. */
 static void report_same(struct sm_row_checks *c, const sm_val *row, sm_pos pos, sm_pos before) {
-    struct sm_str file = c->files[sm_pos_file(before)];
-    struct sm_buf b;
-    sm_buf_init(&b, 0);
-    sm_buf_add_c(&b, "record has the keys of ");
-    sm_buf_add_str(&b, file);
-    sm_buf_add_byte(&b, ':');
-    sm_buf_add_u64(&b, sm_pos_line(before));
-    for (uint32_t k = 0; k < c->d->nkey; k++) {
-        sm_buf_add_c(&b, k ? " " : ": ");
-        sm_buf_add_str(&b, c->d->var[c->d->key[k]].name);
-    }
-    if (b.failed) c->diags->failed = true;
-    report(c, SM_D_KEY_NOT_UNIQUE, SM_NO, row, pos, (struct sm_str){NULL, 0}, sm_buf_str(&b));
-    sm_buf_free(&b);
+    sm_buf_clear(&c->detail);
+    sm_buf_add_c(&c->detail, "record has the keys of ");
+    sm_buf_add_str(&c->detail, c->files[sm_pos_file(before)]);
+    sm_buf_add_byte(&c->detail, ':');
+    sm_buf_add_u64(&c->detail, sm_pos_line(before));
+    sm_buf_add(&c->detail, c->keys.p, c->keys.n);
+    report(c, SM_D_KEY_NOT_UNIQUE, SM_NO, row, pos, (struct sm_str){NULL, 0});
 }
 
 /* The text is looked at unless the value itself tells; one that is kept is remembered. */

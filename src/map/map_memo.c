@@ -13,9 +13,10 @@ static size_t memo_bytes(uint32_t bits, uint32_t width) {
     return ((size_t)1 << bits) * width * sizeof(sm_val);
 }
 
-void map_memo_free(struct map_memo *memo) {
+void map_memo_free(struct sm_map_worker *w, struct map_memo *memo) {
+    if (memo->cell) w->memo_bytes -= memo_bytes(memo->bits, memo->width);
     sm_free(memo->cell);
-    memo->cell = NULL;
+    *memo = (struct map_memo){0};
 }
 
 void map_memo_forget(struct map_memo *memo) {

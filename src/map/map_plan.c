@@ -318,21 +318,34 @@ void map_plan_file(struct map_plan *p, const struct sm_file *file) {
     forget_template(&p->post);
 }
 
-static void free_template(struct map_template *t) {
+static void clear_template(struct sm_map_worker *w, struct map_template *t) {
     for (uint32_t i = 0; i < t->nrule; i++) {
-        map_memo_free(&t->rule[i].memo);
-        map_standardize_free(&t->rule[i]);
+        map_memo_free(w, &t->rule[i].memo);
+        map_standardize_free(w, &t->rule[i]);
     }
     for (size_t i = 0; i < t->guards.n; i++)
-        map_memo_free(&t->guards.item[i].test.memo);
-    sm_free(t->guards.item);
+        map_memo_free(w, &t->guards.item[i].test.memo);
 }
 
-void map_plan_free(struct map_plan *p) {
-    map_memo_free(&p->filter.memo);
+static void plan_clear(struct sm_map_worker *w, struct map_plan *p) {
+    map_memo_free(w, &p->filter.memo);
     for (uint32_t i = 0; i < p->nexpr; i++)
-        map_memo_free(&p->expr[i].memo);
+        map_memo_free(w, &p->expr[i].memo);
     for (uint32_t t = 0; t < p->ntpl; t++)
-        free_template(&p->tpl[t]);
-    free_template(&p->post);
+        clear_template(w, &p->tpl[t]);
+    clear_template(w, &p->post);
+}
+
+void sm_map_forget(struct sm_map_worker *w, const struct sm_domain *d) {
+    for (uint32_t i = 0; i < d->nfrom; i++) {
+        struct map_plan *p = plan_find(w, &d->from[i]);
+        if (p) plan_clear(w, p);
+    }
+}
+
+void map_plan_free(struct sm_map_worker *w, struct map_plan *p) {
+    plan_clear(w, p);
+    for (uint32_t t = 0; t < p->ntpl; t++)
+        sm_free(p->tpl[t].guards.item);
+    sm_free(p->post.guards.item);
 }

@@ -206,7 +206,7 @@ struct map_plan *map_plan_lookup(struct sm_map_worker *w, const struct sm_lookup
                                  const struct sm_lookup_from *f, struct sm_err *err);
 /* Formats of another file: what depends on them is forgotten. */
 void map_plan_file(struct map_plan *p, const struct sm_file *file);
-void map_plan_free(struct map_plan *p);
+void map_plan_free(struct sm_map_worker *w, struct map_plan *p);
 
 /* ---- map_share.c ---- */
 /* Does one of the template's first n rules, or a guard of any, read the variable? */
@@ -247,7 +247,8 @@ bool map_sources(struct map_run *m, const struct map_rule *r, const struct map_s
 /* May the worker remember that many more bytes? */
 bool map_memo_may(const struct sm_map_worker *w, uint64_t bytes);
 void map_memo_forget(struct map_memo *memo);
-void map_memo_free(struct map_memo *memo);
+/* The rule begins anew when it runs again. */
+void map_memo_free(struct sm_map_worker *w, struct map_memo *memo);
 
 /* ---- map_kinds.c ---- */
 /* Finds the guards that ask about columns alone, and about the same ones as another. False: no memory. */
@@ -354,7 +355,7 @@ bool map_std_number(struct map_run *m, const struct map_rule *r, const struct sm
                     sm_val in, sm_val *ret);
 uint32_t map_standardize_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                               sm_val *const *dst, uint32_t *rest);
-void map_standardize_free(struct map_rule *r);
+void map_standardize_free(struct sm_map_worker *w, struct map_rule *r);
 void map_visit_prepare(struct map_rule *r, const struct sm_spec *spec);
 void map_visit_value(struct map_run *m, const struct map_rule *r, sm_val *out);
 void map_epoch_prepare(struct map_rule *r, const struct sm_spec *spec);

@@ -21,7 +21,7 @@ int sm_map_worker_open(struct sm_map_worker **ret, const struct sm_spec *spec,
 void sm_map_worker_close(struct sm_map_worker *w) {
     if (!w) return;
     for (struct map_plan *p = w->plan; p; p = p->next)
-        map_plan_free(p);
+        map_plan_free(w, p);
     sm_buf_free(&w->text);
     sm_arena_free(&w->scratch);
     map_room_free(&w->room);

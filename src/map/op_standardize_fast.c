@@ -27,7 +27,8 @@ struct map_std {
     uint64_t made; /* kinds so far, each in the place of another */
 };
 
-void map_standardize_free(struct map_rule *r) {
+void map_standardize_free(struct sm_map_worker *w, struct map_rule *r) {
+    if (r->std) w->memo_bytes -= sizeof *r->std;
     sm_free(r->std);
     r->std = NULL;
 }

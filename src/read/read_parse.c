@@ -105,7 +105,8 @@ static size_t batch_rows(const struct sm_reader *r, const struct sm_chunk *c) {
     return n;
 }
 
-/* Everything of a batch in one piece, so that the arena keeps it for the next one. */
+/* Everything of a batch in one piece, so that the arena keeps it for the next one; with room for what
+ * mapping adds. */
 static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const struct sm_chunk *c,
                          struct sm_err *err) {
     size_t copies = r->file->unpivot ? r->file->unpivot->nfrom : 1;
@@ -119,7 +120,9 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     if (copies && rows > UINT32_MAX / copies)
         return sm_fail(err, SM_ELIMIT, "more than %" PRIu32 " rows in one piece", UINT32_MAX);
     rows = rows * copies + 1;
-    char *p = sm_arena_raw(&b->arena, fixed + rows * one);
+    const size_t bytes = fixed + rows * one;
+    char *p = NULL;
+    if (sm_arena_reserve(&b->arena, bytes + bytes / 8)) p = sm_arena_raw(&b->arena, bytes);
     if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
     struct read_back *back = (struct read_back *)(void *)p;
     p += sizeof *back;

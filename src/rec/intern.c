@@ -83,22 +83,24 @@ void sm_texts_close(struct sm_texts *t) {
 }
 
 void sm_texts_reset(struct sm_texts *t, struct sm_intern *in) {
+    size_t chunks = 0;
     for (size_t i = 0; i < POOL_SHARDS; i++) {
         struct shard *s = &t->shard[i];
         shard_free(s);
+        chunks = s->room / CHUNK_UNITS > chunks ? s->room / CHUNK_UNITS : chunks;
         s->place = NULL;
         s->blocks = NULL;
         s->nplace = s->cap = s->room = 0;
         s->used = 1;
         s->bytes = 0;
     }
-    memset(&t->dir, 0, sizeof t->dir);
+    memset(&t->dir, 0, chunks * sizeof *t->dir.chunk);
     memset(in->place, 0, in->cap * sizeof *in->place);
     in->n = 0;
 }
 
 uint64_t sm_texts_bytes(const struct sm_texts *t) {
-    uint64_t n = sizeof *t;
+    uint64_t n = sizeof *t - sizeof t->dir; /* of which little is ever touched */
     for (size_t i = 0; i < POOL_SHARDS; i++) {
         pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&t->shard[i].lock;
         pthread_mutex_lock(lock);
@@ -141,7 +143,7 @@ static bool shard_room(struct sm_texts *t, size_t which, size_t units) {
     s->blocks = b;
     s->bytes += bytes;
     for (size_t i = 0; i < chunks; i++)
-        t->dir.chunk[which][first + i] = b->data + i * CHUNK_UNITS * UNIT;
+        t->dir.chunk[first + i][which] = b->data + i * CHUNK_UNITS * UNIT;
     if (first) s->used = s->room;
     s->room += chunks * CHUNK_UNITS;
     return true;

@@ -26,6 +26,12 @@ static uint64_t dict_bytes(const struct sm_dict *d) {
     return 2 * d->cap * sizeof *d->val + d->nplace * sizeof *d->place;
 }
 
+/* Bytes of what only packing needs, beside the dictionaries. */
+static uint64_t packer_scratch(const struct sm_packer *p) {
+    const uint64_t words = 2 * ((uint64_t)p->ncol + 3); /* more than fields of 64 bits can take */
+    return ((uint64_t)p->ncol + 1) * p->rows * sizeof *p->code + words * TILE * sizeof *p->word;
+}
+
 static void packer_free(struct sm_packer *p) {
     for (uint32_t c = 0; p->dict && c < p->ncol; c++) {
         for (uint32_t i = 0; i < p->dict[c].nwas; i++)
@@ -40,6 +46,21 @@ static void packer_free(struct sm_packer *p) {
     sm_free(p->word);
     sm_free(p->field);
     sm_free(p);
+}
+
+void sm_packer_rest(struct sm_packer *p) {
+    for (uint32_t c = 0; c < p->ncol; c++) {
+        sm_free(p->dict[c].place);
+        p->dict[c].place = NULL;
+        p->bytes -= p->dict[c].nplace * sizeof *p->dict[c].place;
+        p->dict[c].nplace = 0;
+    }
+    sm_free(p->code);
+    sm_free(p->word);
+    p->code = NULL;
+    p->word = NULL;
+    p->bytes -= packer_scratch(p);
+    p->rows = 0;
 }
 
 static bool dict_open(struct sm_dict *d) {
@@ -58,14 +79,13 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
     if (!p) return sm_fail(err, SM_ENOMEM, "out of memory");
     const uint64_t wide = ((uint64_t)ncol + 1) * sizeof *p->code;
     const uint64_t rows = memory ? memory / 2 / wide / TILE * TILE : SM_PACK_ROWS;
-    const size_t words = 2 * ((size_t)ncol + 3); /* more than fields of 64 bits can take */
     p->ncol = ncol;
     p->rows = rows < ROWS_LEAST ? ROWS_LEAST : rows > SM_PACK_ROWS ? SM_PACK_ROWS : (uint32_t)rows;
     p->room = memory ? memory / 2 : UINT64_MAX;
     p->dict = sm_alloc(ncol ? ncol : 1, sizeof *p->dict);
     p->follow = sm_alloc(ncol ? ncol : 1, sizeof *p->follow);
     p->code = sm_alloc((size_t)wide, p->rows);
-    p->word = sm_alloc(words, TILE * sizeof *p->word);
+    p->word = sm_alloc(2 * ((size_t)ncol + 3), TILE * sizeof *p->word);
     p->field = sm_alloc((size_t)ncol + 2, sizeof *p->field);
     bool good = p->dict && p->follow && p->code && p->word && p->field;
     for (uint32_t c = 0; good && c < ncol; c++) {
@@ -76,7 +96,7 @@ int sm_packer_open(struct sm_packer **ret, uint32_t ncol, uint64_t memory, struc
         packer_free(p);
         return sm_fail(err, SM_ENOMEM, "out of memory");
     }
-    p->bytes += wide * p->rows + words * TILE * sizeof *p->word;
+    p->bytes += packer_scratch(p);
     *ret = p;
     return SM_OK;
 }

@@ -12,7 +12,7 @@
 enum {
     POOL_SHARD_BITS = 6,
     POOL_SHARDS = 1 << POOL_SHARD_BITS,
-    POOL_CHUNK_BITS = 13, /* units of a chunk: 64 KiB */
+    POOL_CHUNK_BITS = 11, /* units of a chunk: 16 KiB */
     POOL_CHUNKS = 1 << (32 - POOL_SHARD_BITS - POOL_CHUNK_BITS),
     POOL_TEXT_MAX = 1024 * 1024
 };
@@ -22,17 +22,17 @@ struct pool_text {
     char text[]; /* n bytes and a NUL */
 };
 
-/* chunk[shard][unit >> POOL_CHUNK_BITS]; written under the shard's lock before the number is out.
- */
+/* chunk[unit >> POOL_CHUNK_BITS][shard]: what is used lies together, since shards grow alike. Written
+ * under the shard's lock before the number is out. */
 struct pool_dir {
-    char *chunk[POOL_SHARDS][POOL_CHUNKS];
+    char *chunk[POOL_CHUNKS][POOL_SHARDS];
 };
 const struct pool_dir *pool_dir(const struct sm_texts *t);
 sm_val pool_make(struct sm_intern *in, struct sm_str s); /* s longer than 7 bytes */
 
 static inline const struct pool_text *pool_get(const struct pool_dir *d, uint32_t id) {
     uint32_t unit = id >> POOL_SHARD_BITS;
-    const char *chunk = d->chunk[id & (POOL_SHARDS - 1)][unit >> POOL_CHUNK_BITS];
+    const char *chunk = d->chunk[unit >> POOL_CHUNK_BITS][id & (POOL_SHARDS - 1)];
     size_t at = (size_t)(unit & ((1u << POOL_CHUNK_BITS) - 1)) * 8;
     return (const struct pool_text *)(const void *)(chunk + at);
 }

@@ -256,6 +256,7 @@ static int make(struct making *m, struct sm_err *err) {
         rc = d->ngroup ? open_sorter(m, d->group, d->ngroup, NULL, &m->first, err)
                        : open_sorter(m, d->key, d->nkey, info, &m->first, err);
     if (!rc) rc = run_froms(m, err);
+    run_read_done(m->r, d);
     if (!rc && sm_sorter_spilled(m->first)) rc = run_spill(m->r, m->first, err);
     if (!rc) rc = sm_sorter_finish(m->first, &blocks, err);
     if (!rc && d->ngroup) rc = regroup(m, info, &blocks, err);

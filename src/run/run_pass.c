@@ -30,6 +30,14 @@ void run_job_release(struct run *r, struct run_job *j) {
     r->free_jobs = j;
 }
 
+void run_read_done(struct run *r, const struct sm_domain *d) {
+    for (unsigned i = 0; i < r->threads; i++) {
+        sm_map_forget(r->worker[i].map, d);
+        sm_recs_free(&r->worker[i].recs);
+    }
+    run_jobs_free(r);
+}
+
 void run_jobs_free(struct run *r) {
     while (r->free_jobs) {
         struct run_job *j = r->free_jobs;

@@ -148,6 +148,9 @@ int run_survey(struct run *r, struct sm_err *err) SM_MUST_CHECK;      /* keys, s
 int run_survey_rest(struct run *r, struct sm_err *err) SM_MUST_CHECK; /* files nobody read */
 int run_lookup(struct run *r, const struct sm_lookup *l, struct sm_err *err) SM_MUST_CHECK;
 void run_jobs_free(struct run *r);
+/* No job is at work, and all records of d are there: what was held to read and map them is free for what
+ * comes next. */
+void run_read_done(struct run *r, const struct sm_domain *d);
 /* run_fate.c */
 void run_fate_free(struct run_input *in);
 int run_fate_reserve(struct run_input *in, uint64_t nrecord, struct sm_err *err) SM_MUST_CHECK;

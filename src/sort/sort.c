@@ -257,6 +257,8 @@ int sm_sorter_finish(struct sm_sorter *s, struct sm_blocks *ret, struct sm_err *
     if (rc == SM_OK && s->nrun) {
         rc = finish_runs(s, err);
     } else if (rc == SM_OK) {
+        for (uint32_t i = 0; i <= s->o.threads; i++)
+            if (s->packer[i]) sm_packer_rest(s->packer[i]);
         rc = sort_index_packs(s, true, err);
     }
     if (rc == SM_OK)

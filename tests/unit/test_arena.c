@@ -40,6 +40,31 @@ static void memory_is_zero_again_after_reset(void **state) {
     sm_arena_free(&a);
 }
 
+/* Large blocks come with whatever stood there. */
+static void large_blocks_are_zeroed_when_it_is_asked_for(void **state) {
+    (void)state;
+    enum { LARGE = 600 * 1000, SOME = 1000 };
+    for (int i = 0; i < 3; i++) {
+        struct sm_arena a = {0};
+        assert_true(sm_arena_reserve(&a, LARGE));
+        const size_t total = a.total;
+        assert_true(total >= LARGE && total < LARGE * 5 / 4);
+        char *p = sm_arena_raw(&a, LARGE - SOME);
+        assert_non_null(p);
+        memset(p, 'x', LARGE - SOME);
+        p = sm_arena_alloc(&a, SOME - 100);
+        assert_non_null(p);
+        for (size_t k = 0; k < SOME - 100; k++) assert_int_equal(p[k], 0);
+        memset(p, 'x', SOME - 100);
+        assert_true(a.total == total);
+        char *own = sm_arena_array(&a, LARGE, 1);
+        assert_non_null(own);
+        for (size_t k = 0; k < LARGE; k++) assert_int_equal(own[k], 0);
+        memset(own, 'x', LARGE);
+        sm_arena_free(&a);
+    }
+}
+
 static void reset_keeps_the_largest_block_only(void **state) {
     (void)state;
     struct sm_arena a = {0};
@@ -94,6 +119,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_aligned_zeroed_and_apart),
         cmocka_unit_test(memory_is_zero_again_after_reset),
+        cmocka_unit_test(large_blocks_are_zeroed_when_it_is_asked_for),
         cmocka_unit_test(reset_keeps_the_largest_block_only),
         cmocka_unit_test(blocks_double_up_to_a_mebibyte),
         cmocka_unit_test(copies_end_with_nul_and_no_value_stays_none),

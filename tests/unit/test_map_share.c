@@ -174,6 +174,10 @@ static void a_memo_grows_with_what_comes(void **state) {
     (void)state;
     run_many(6);
     assert_true(kit.worker->memo_bytes > 20000);
+    sm_map_forget(kit.worker, &kit.domain); /* and goes when there is nothing more to come */
+    assert_true(kit.worker->memo_bytes == 0);
+    kit_run(&kit);
+    assert_string_equal(kit_out(&kit, kit.out.nrow - 1, x), "1999x");
 }
 
 static void memos_stay_below_their_limit(void **state) {
