@@ -202,17 +202,34 @@ size_t sm_unpack_most(uint32_t ncol);
 /* Good as long as p and k are there; p may go on encoding. */
 void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct sm_pack *k);
 /* What is the same in `other`, which stays longer, is read there from now on: packs of one packer
- * mostly have their codes at the same places, and so these stay near the processor. */
-void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other);
+ * mostly have their codes at the same places, and so these stay near the processor. True if that is all
+ * but the first sm_unpack_head bytes of u, and then those will do. */
+bool sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other);
+static inline size_t sm_unpack_head(const struct sm_unpack *u) {
+    return sizeof *u + u->nplain * sizeof *u->plain;
+}
+
+struct sm_unpack_at { /* a record */
+    const struct sm_unpack *u;
+    uint32_t row;
+};
+/* All ncol cells of n records, one record behind the other, and their positions. */
+void sm_unpack_rows(const struct sm_unpack_at *at, uint32_t n, uint32_t ncol, sm_val *out, sm_pos *pos);
+/* n neighbours from `row` on. */
+void sm_unpack_run(const struct sm_unpack *u, uint32_t row, uint32_t n, uint32_t ncol, sm_val *out,
+                   sm_pos *pos);
 
 static inline uint64_t sm_unpack_bits(const struct sm_unpack_cell *c, const uint8_t *record) {
     return sm_pack_load(record + c->at) >> c->by & c->mask;
 }
-/* Asks for what sm_unpack_row reads beside the record, which is near already. */
-static SM_INLINE void sm_unpack_ask(const struct sm_unpack *u, uint32_t row) {
-    const uint8_t *record = u->data + (size_t)row * u->stride;
-    for (const struct sm_unpack_cell *c = u->coded, *end = c + u->nfar; c < end; c++)
-        __builtin_prefetch(&c->val[sm_unpack_bits(c, record)]);
+/* Cells without codes, and the position. */
+static SM_INLINE sm_pos sm_unpack_rest(const struct sm_unpack *u, const uint8_t *record, sm_val *out) {
+    for (const struct sm_unpack_cell *c = u->plain, *end = c + u->nplain; c < end; c++) {
+        uint64_t x = sm_unpack_bits(c, record);
+        out[c->column] = x ? c->base + ((x - 1) << c->shift) : SM_MISSING;
+    }
+    return (u->pos[0].base + sm_unpack_bits(&u->pos[0], record)) << SM_POS_COPY_BITS |
+           (u->pos[1].base + sm_unpack_bits(&u->pos[1], record));
 }
 static SM_INLINE sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, sm_val *out) {
     const uint8_t *record = u->data + (size_t)row * u->stride;
@@ -220,11 +237,6 @@ static SM_INLINE sm_pos sm_unpack_row(const struct sm_unpack *u, uint32_t row, s
         out[c->column] = c->v;
     for (const struct sm_unpack_cell *c = u->coded, *end = c + u->ncoded; c < end; c++)
         out[c->column] = c->val[sm_unpack_bits(c, record)];
-    for (const struct sm_unpack_cell *c = u->plain, *end = c + u->nplain; c < end; c++) {
-        uint64_t x = sm_unpack_bits(c, record);
-        out[c->column] = x ? c->base + ((x - 1) << c->shift) : SM_MISSING;
-    }
-    return (u->pos[0].base + sm_unpack_bits(&u->pos[0], record)) << SM_POS_COPY_BITS |
-           (u->pos[1].base + sm_unpack_bits(&u->pos[1], record));
+    return sm_unpack_rest(u, record, out);
 }
 #endif

@@ -136,8 +136,7 @@ static int read_next(void *ctx, struct sm_block *ret, struct sm_err *err) {
     }
     r->next++;
     sm_unpack_set(r->view, s->packer, k);
-    for (uint32_t i = 0; i < k->nrow; i++)
-        r->pos[i] = sm_unpack_row(r->view, i, r->cell + (size_t)i * s->packer->ncol);
+    sm_unpack_run(r->view, 0, k->nrow, s->packer->ncol, r->cell, r->pos);
     *ret = (struct sm_block){r->cell, r->pos, k->nrow, s->packer->ncol};
     return SM_OK;
 }

@@ -4,7 +4,12 @@
 
 #include "sdtmill/hash.h"
 
-enum { FAR = 4096 }; /* values that a cache near the processor does not hold beside all else */
+enum {
+    FAR = 4096, /* values that a cache near the processor does not hold beside all else */
+    TILE = 8,   /* records opened together */
+    CODES = 64, /* most codes of one of them */
+    LINE = 64   /* bytes that come to the processor together */
+};
 
 sm_pos sm_pack_row(const struct sm_packer *p, const struct sm_pack *k, uint32_t row, sm_val *out) {
     const uint8_t *record = sm_pack_data(k) + (size_t)row * k->stride;
@@ -62,13 +67,80 @@ void sm_unpack_set(struct sm_unpack *u, const struct sm_packer *p, const struct 
     u->pos[1] = cell_of(&f[k->ncol + 1], 0);
 }
 
-void sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other) {
-    if (u->nfixed == other->nfixed &&
-        memcmp(u->fixed, other->fixed, u->nfixed * sizeof *u->fixed) == 0)
-        u->fixed = other->fixed;
-    if (u->ncoded == other->ncoded &&
-        memcmp(u->coded, other->coded, u->ncoded * sizeof *u->coded) == 0)
-        u->coded = other->coded;
+bool sm_unpack_share(struct sm_unpack *u, const struct sm_unpack *other) {
+    const bool fixed = u->nfixed == other->nfixed &&
+                       memcmp(u->fixed, other->fixed, u->nfixed * sizeof *u->fixed) == 0;
+    const bool coded = u->ncoded == other->ncoded &&
+                       memcmp(u->coded, other->coded, u->ncoded * sizeof *u->coded) == 0;
+    if (fixed) u->fixed = other->fixed;
+    if (coded) u->coded = other->coded;
+    return fixed && coded;
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+static inline const uint8_t *record_at(const struct sm_unpack_at *at) {
+    return at->u->data + (size_t)at->row * at->u->stride;
+}
+
+/* The codes of a record; their values are asked for where those are so many that they are far. */
+static inline void cut_codes(const struct sm_unpack *u, const uint8_t *record, uint64_t *code) {
+    for (uint32_t i = 0; i < u->ncoded; i++)
+        code[i] = sm_unpack_bits(&u->coded[i], record);
+    for (uint32_t i = 0; i < u->nfar; i++)
+        __builtin_prefetch(&u->coded[i].val[code[i]]);
+}
+
+static inline sm_pos look_up(const struct sm_unpack *u, const uint8_t *record, const uint64_t *code,
+                             sm_val *out) {
+    for (const struct sm_unpack_fixed *c = u->fixed, *end = c + u->nfixed; c < end; c++)
+        out[c->column] = c->v;
+    for (const struct sm_unpack_cell *c = u->coded, *end = c + u->ncoded; c < end; c++)
+        out[c->column] = c->val[*code++];
+    return sm_unpack_rest(u, record, out);
+}
+
+static inline void ask_view(const struct sm_unpack *u) {
+    for (size_t i = 0; i < 4; i++)
+        __builtin_prefetch((const char *)u + i * LINE);
+}
+
+/* Codes first, so that their values come near while others are cut. */
+static void open_tile(const struct sm_unpack_at *at, uint32_t n, uint32_t ncol, sm_val *out,
+                      sm_pos *pos) {
+    uint64_t code[TILE][CODES];
+    for (uint32_t i = 0; i < n; i++)
+        cut_codes(at[i].u, record_at(&at[i]), code[i]);
+    for (uint32_t i = 0; i < n; i++, out += ncol)
+        pos[i] = look_up(at[i].u, record_at(&at[i]), code[i], out);
+}
+
+void sm_unpack_rows(const struct sm_unpack_at *at, uint32_t n, uint32_t ncol, sm_val *out, sm_pos *pos) {
+    for (uint32_t from = 0, many; from < n; from += many, out += (size_t)many * ncol) {
+        bool few = true;
+        many = n - from < TILE ? n - from : TILE;
+        for (uint32_t i = from; i < from + many; i++) {
+            few = few && at[i].u->ncoded <= CODES;
+            if (i + TILE < n) ask_view(at[i + TILE].u);
+        }
+        if (few) {
+            open_tile(at + from, many, ncol, out, pos + from);
+            continue;
+        }
+        for (uint32_t i = 0; i < many; i++)
+            pos[from + i] = sm_unpack_row(at[from + i].u, at[from + i].row, out + (size_t)i * ncol);
+    }
+}
+
+void sm_unpack_run(const struct sm_unpack *u, uint32_t row, uint32_t n, uint32_t ncol, sm_val *out,
+                   sm_pos *pos) {
+    enum { MANY = 64 };
+    struct sm_unpack_at at[MANY];
+    for (uint32_t from = 0, many; from < n; from += many) {
+        many = n - from < MANY ? n - from : MANY;
+        for (uint32_t i = 0; i < many; i++)
+            at[i] = (struct sm_unpack_at){u, row + from + i};
+        sm_unpack_rows(at, many, ncol, out + (size_t)from * ncol, pos + from);
+    }
 }
 
 static uint64_t seal_of(const struct sm_pack *k) {

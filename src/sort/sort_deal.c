@@ -27,15 +27,23 @@ struct sort_deal {
 
 /* ---- what a thread does ---------------------------------------------------------------------- */
 
-/* last: the latest view of each packer's packs, which mostly open alike. */
+/* last: the latest view of each packer's packs, which mostly open alike; room: for any view. */
 static int open_view(struct sort_index *x, uint32_t pack, const struct sm_unpack **last,
-                     struct sm_err *err) {
+                     struct sm_unpack *room, struct sm_err *err) {
     const struct sm_pack *k = x->pack[pack];
-    int rc = sm_resize(&x->view[pack], 1, sm_unpack_bytes(k), err);
+    const struct sm_packer *p = x->plan->by.packer[k->maker];
+    sm_unpack_set(room, p, k);
+    const bool cut = last[k->maker] && sm_unpack_share(room, last[k->maker]);
+    const size_t bytes = cut ? sm_unpack_head(room) : sm_unpack_bytes(k);
+    int rc = sm_resize(&x->view[pack], 1, bytes, err);
     if (rc != SM_OK) return rc;
     struct sm_unpack *u = x->view[pack];
-    sm_unpack_set(u, x->plan->by.packer[k->maker], k);
-    if (last[k->maker]) sm_unpack_share(u, last[k->maker]);
+    if (cut) {
+        memcpy(u, room, bytes);
+    } else {
+        sm_unpack_set(u, p, k);
+        if (last[k->maker]) (void)sm_unpack_share(u, last[k->maker]);
+    }
     last[k->maker] = u;
     return SM_OK;
 }
@@ -43,13 +51,15 @@ static int open_view(struct sort_index *x, uint32_t pack, const struct sm_unpack
 static int open_packs(struct share *s) {
     struct sort_index *x = s->x;
     const struct sm_unpack **last = sm_alloc(x->plan->by.n, sizeof *last);
-    int rc = last ? SM_OK : sm_fail(&s->err, SM_ENOMEM, "out of memory");
+    struct sm_unpack *room = x->view ? sm_alloc(1, sm_unpack_most(x->plan->ncol)) : NULL;
+    int rc = last && !room == !x->view ? SM_OK : sm_fail(&s->err, SM_ENOMEM, "out of memory");
     for (uint32_t i = s->from; i < s->to && rc == SM_OK; i++) {
         const struct sm_pack *k = x->pack[i];
         x->place[i] = (struct sort_place){sm_pack_data(k), k->stride};
         sort_plan_steps(x->plan, k, x->step + (size_t)i * x->plan->nfield);
-        if (x->view) rc = open_view(x, i, last, &s->err);
+        if (x->view) rc = open_view(x, i, last, room, &s->err);
     }
+    sm_free(room);
     sm_free(last);
     return rc;
 }

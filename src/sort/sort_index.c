@@ -30,18 +30,6 @@ static SM_INLINE void fetch(const struct sort_index *x, uint32_t number) {
     __builtin_prefetch(record + x->place[sm_pack_of(number)].stride);
 }
 
-/* Asks for what opens it: the view, and the first of its columns that are not shared. */
-static SM_INLINE void fetch_view(const struct sort_index *x, uint32_t number) {
-    const uint8_t *at = (const uint8_t *)x->view[sm_pack_of(number)];
-    for (size_t i = 0; i < 4; i++)
-        __builtin_prefetch(at + i * 64);
-}
-
-/* Asks for values, when record and view are there. */
-static SM_INLINE void fetch_values(const struct sort_index *x, uint32_t number) {
-    sm_unpack_ask(x->view[sm_pack_of(number)], sm_pack_place(number));
-}
-
 /* ---- what the key words leave open ----------------------------------------------------------- */
 
 static int cmp_tie(const struct sort_index *x, uint32_t a, uint32_t b) {
@@ -362,18 +350,28 @@ void sort_index_free(struct sort_index *x) {
 
 void sort_index_gather(const struct sort_index *x, const uint32_t *number, uint32_t n, sm_val *cell,
                        sm_pos *pos) {
-    for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
-        if (i + AHEAD / 2 < n) fetch_view(x, number[i + AHEAD / 2]);
-        if (i + AHEAD / 4 < n) fetch_values(x, number[i + AHEAD / 4]);
-        pos[i] = sm_unpack_row(x->view[sm_pack_of(number[i])], sm_pack_place(number[i]), cell);
+    enum { MANY = 128 };
+    struct sm_unpack_at at[MANY];
+    const uint32_t ncol = x->plan->ncol;
+    for (uint32_t from = 0, many; from < n; from += many) {
+        many = n - from < MANY ? n - from : MANY;
+        for (uint32_t i = 0; i < many; i++) {
+            const uint32_t k = number[from + i];
+            at[i] = (struct sm_unpack_at){x->view[sm_pack_of(k)], sm_pack_place(k)};
+        }
+        sm_unpack_rows(at, many, ncol, cell + (size_t)from * ncol, pos + from);
     }
 }
 
 void sort_index_run(const struct sort_index *x, uint32_t *pack, uint32_t *row, uint32_t n,
                     sm_val *cell, sm_pos *pos) {
-    for (uint32_t i = 0; i < n; i++, cell += x->plan->ncol) {
-        pos[i] = sm_unpack_row(x->view[*pack], *row, cell);
-        if (++*row < x->pack[*pack]->nrow) continue;
+    const uint32_t ncol = x->plan->ncol;
+    for (uint32_t from = 0, many; from < n; from += many) {
+        const uint32_t left = x->pack[*pack]->nrow - *row;
+        many = n - from < left ? n - from : left;
+        sm_unpack_run(x->view[*pack], *row, many, ncol, cell + (size_t)from * ncol, pos + from);
+        *row += many;
+        if (many < left) break;
         *row = 0;
         ++*pack;
     }

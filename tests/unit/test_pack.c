@@ -35,6 +35,16 @@ static void assert_view(const struct sm_unpack *u, sm_val cell[COLS][ROWS]) {
         assert_true(sm_unpack_row(u, i, row) == pos_of(i));
         for (uint32_t c = 0; c < COLS; c++) assert_true(row[c] == cell[c][i]);
     }
+    static sm_val all[ROWS][COLS];
+    sm_pos pos[ROWS];
+    for (uint32_t from = 0; from < ROWS; from += 97) {
+        memset(all, 0xEE, sizeof all);
+        sm_unpack_run(u, from, ROWS - from, COLS, all[0], pos);
+        for (uint32_t i = from; i < ROWS; i++) {
+            assert_true(pos[i - from] == pos_of(i));
+            for (uint32_t c = 0; c < COLS; c++) assert_true(all[i - from][c] == cell[c][i]);
+        }
+    }
 }
 
 static void assert_same(const struct sm_packer *p, struct sm_pack *k, sm_val cell[COLS][ROWS]) {
@@ -176,6 +186,71 @@ static void what_follows_grows_with_its_leader(void **state) {
         sm_free(u[n]);
         sm_free(k[n]);
     }
+    sm_packer_close(p);
+}
+
+/* More codes in a record than are cut together, next to packs with fewer; what is the same in two packs
+ * is read in the first. */
+static void records_of_several_packs_come_out_together(void **state) {
+    (void)state;
+    enum { WIDE = 90, MANY = 40, PACKS = 3 };
+    static sm_val cell[PACKS][WIDE][MANY], out[MANY * PACKS][WIDE];
+    const sm_val *col[WIDE];
+    sm_pos pos[MANY], is[MANY * PACKS];
+    struct sm_packer *p = NULL;
+    struct sm_pack *k[PACKS];
+    struct sm_unpack *u[PACKS];
+    struct sm_unpack_at at[MANY * PACKS];
+    assert_int_equal(sm_packer_open(&p, WIDE, 0, NULL), SM_OK);
+    for (uint32_t n = 0; n < PACKS; n++) {
+        for (uint32_t c = 0; c < WIDE; c++) {
+            for (uint32_t i = 0; i < MANY; i++)
+                cell[n][c][i] = n == 1 && c % 2 ? value(c) : value((i * 7 + c * 13 + n) % 31);
+            col[c] = cell[n][c];
+        }
+        for (uint32_t i = 0; i < MANY; i++) pos[i] = pos_of(n * MANY + i);
+        const struct sm_pack_in in = {.col = col, .step = 1, .pos = pos, .nrow = MANY};
+        assert_int_equal(sm_packer_encode(p, &in, &k[n], NULL), SM_OK);
+        u[n] = sm_alloc(1, sm_unpack_bytes(k[n]));
+        sm_unpack_set(u[n], p, k[n]);
+    }
+    assert_false(sm_unpack_share(u[1], u[0]));
+    for (uint32_t i = 0; i < MANY * PACKS; i++)
+        at[i] = (struct sm_unpack_at){u[i * 2 / 3 % PACKS], i / PACKS};
+    sm_unpack_rows(at, MANY * PACKS, WIDE, out[0], is);
+    for (uint32_t i = 0; i < MANY * PACKS; i++) {
+        const uint32_t n = i * 2 / 3 % PACKS;
+        assert_true(is[i] == pos_of(n * MANY + i / PACKS));
+        for (uint32_t c = 0; c < WIDE; c++) assert_true(out[i][c] == cell[n][c][i / PACKS]);
+    }
+    for (uint32_t n = 0; n < PACKS; n++) {
+        sm_free(u[n]);
+        sm_free(k[n]);
+    }
+    sm_packer_close(p);
+}
+
+/* A view that shares all there is to share needs nothing else. */
+static void what_is_shared_can_be_cut_off(void **state) {
+    (void)state;
+    static sm_val cell[COLS][ROWS];
+    struct sm_packer *p = packer(1 << 20);
+    fill(cell, 100);
+    for (uint32_t n = 0; n < 4; n++)
+        sm_free(pack(p, cell)); /* until it is settled what follows what */
+    struct sm_pack *a = pack(p, cell), *b = pack(p, cell);
+    struct sm_unpack *first = sm_alloc(1, sm_unpack_bytes(a)), *second = sm_alloc(1, sm_unpack_bytes(b));
+    sm_unpack_set(first, p, a);
+    sm_unpack_set(second, p, b);
+    assert_true(sm_unpack_share(second, first));
+    assert_int_equal(sm_resize(&second, 1, sm_unpack_head(second), NULL), SM_OK);
+    assert_view(second, cell);
+    sm_packer_rest(p);
+    assert_view(second, cell);
+    sm_free(first);
+    sm_free(second);
+    sm_free(a);
+    sm_free(b);
     sm_packer_close(p);
 }
 
@@ -333,6 +408,8 @@ int main(void) {
         cmocka_unit_test(a_pack_that_was_changed_is_known),
         cmocka_unit_test(an_exception_costs_its_pack_the_room),
         cmocka_unit_test(what_follows_grows_with_its_leader),
+        cmocka_unit_test(records_of_several_packs_come_out_together),
+        cmocka_unit_test(what_is_shared_can_be_cut_off),
         cmocka_unit_test(few_values_do_not_follow_many),
         cmocka_unit_test(values_that_are_all_new_prove_nothing),
         cmocka_unit_test(facts_know_the_values_that_follow),
