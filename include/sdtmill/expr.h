@@ -103,5 +103,8 @@ bool sm_expr_is_pure(const struct sm_expr *e);
 bool sm_expr_is_const(const struct sm_expr *e, sm_val *ret);
 /* True when it is an input and nothing else. */
 bool sm_expr_is_slot(const struct sm_expr *e, struct sm_slot *ret);
+/* True when it asks whether an input is a text (or is not: *ret_not) that is no number, and nothing else:
+ * *ret is the input's value then, or equal to it by sm_val_eq. */
+bool sm_expr_is_equal(const struct sm_expr *e, struct sm_slot *ret_slot, sm_val *ret, bool *ret_not);
 struct sm_str sm_expr_text(const struct sm_expr *e); /* as written */
 #endif

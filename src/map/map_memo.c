@@ -337,15 +337,39 @@ test_loop(const struct memo_view *view, struct map_split *ret, uint32_t nkey, bo
     ret->n[1] = yes;
 }
 
+/* A comparison takes less than to remember it. */
+static void test_equal(struct map_run *m, const struct map_rule *r, const struct map_src *src,
+                       uint32_t n, struct map_split *ret) {
+    const sm_val k = r->k;
+    const bool date = sm_val_is_dtc(k);
+    uint32_t no = 0, yes = 0, *at_no = ret->at[0], *at_yes = ret->at[1];
+    for (uint32_t i = 0; i < n; i++) {
+        const sm_val v = map_src_at(src, i);
+        bool holds = v == k;
+        if (__builtin_expect(sm_val_is_dtc(v) != date, 0)) holds = sm_val_eq(m->texts, v, k);
+        holds ^= r->negate;
+        at_no[no] = at_yes[yes] = i;
+        no += !holds;
+        yes += holds;
+    }
+    ret->n[0] = no;
+    ret->n[1] = yes;
+}
+
 bool map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                    struct map_split *ret) {
     struct map_src src[MAP_KEYS];
     map_settle(m, r, sel);
-    if (r->nin == 0 || !memo_ready(m, r, sel->n)) {
+    const bool equal = r->equal && !m->w->memo_none;
+    if (!equal && (r->nin == 0 || !memo_ready(m, r, sel->n))) {
         test_plain(m, r, sel, ret);
         return true;
     }
     if (!map_sources(m, r, sel, src)) return false;
+    if (equal) {
+        test_equal(m, r, &src[0], sel->n, ret);
+        return true;
+    }
     const struct memo_view v = {m, r, sel, src, r->memo.cell, 64 - r->memo.bits, r->memo.width};
     bool dense = all_dense(sel, src, r->nin);
     if (dense && r->nin == 1)

@@ -76,6 +76,8 @@ struct map_rule {
     bool memo_ok;          /* a pure function of in[] */
     bool by_file;          /* and of the file's date formats */
     bool wants_all;        /* CHECK: holds when an operand is missing */
+    bool equal, negate;    /* a condition: does in[0] have (or not have) the value k? */
+    sm_val k;
     uint16_t code;         /* CHECK */
     uint32_t guard;        /* in the template's guards, SM_NO = none */
     struct map_memo memo;

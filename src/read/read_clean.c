@@ -47,18 +47,23 @@ struct sm_str read_clean(struct sm_str s, struct sm_buf *work) {
         i++;
     if (i == s.n) return clean_trim(s);
     sm_buf_clear(work);
-    for (i = 0; i < s.n;) {
-        size_t mark = clean_mark(s.p + i, s.n - i);
+    if (!sm_buf_reserve(work, s.n)) return (struct sm_str){NULL, 0}; /* the caller asks the buffer */
+    char *to = work->p;
+    memcpy(to, s.p, i);
+    to += i;
+    while (i < s.n) {
+        const size_t mark = (unsigned char)s.p[i] < 0x80 ? 0 : clean_mark(s.p + i, s.n - i);
         if (mark) {
             i += mark;
         } else if (clean_is_break(s.p[i])) {
             while (i < s.n && clean_is_break(s.p[i]))
                 i++;
-            sm_buf_add_byte(work, ' ');
+            *to++ = ' ';
         } else {
-            sm_buf_add_byte(work, s.p[i++]);
+            *to++ = s.p[i++];
         }
     }
+    work->n = (size_t)(to - work->p);
     return clean_trim(sm_buf_str(work));
 }
 

@@ -330,10 +330,15 @@ static bool any_equal(const struct xnode *left, const struct xnode *right, struc
     return hit;
 }
 
+bool xrun_is_text(const struct xnode *n) {
+    const struct xnode *left = n->arg[0], *right = n->arg[1];
+    return left->run == xrun_slot && right->is_const && !right->numeric_look && !right->boolean;
+}
+
 static bool equal(const struct xnode *n, struct xrun *r) {
     const struct xnode *left = n->arg[0], *right = n->arg[1];
     struct xval a, b;
-    if (left->run == xrun_slot && right->is_const && !right->numeric_look && !right->boolean)
+    if (xrun_is_text(n))
         return text_equal(r, slot_value(left->slot, r->env), right->k);
     if (left->is_seq || (right->is_seq && right->op != ',')) return any_equal(left, right, r);
     xeval(left, r, &a);

@@ -545,6 +545,15 @@ bool sm_expr_is_slot(const struct sm_expr *e, struct sm_slot *ret) {
     return true;
 }
 
+bool sm_expr_is_equal(const struct sm_expr *e, struct sm_slot *ret_slot, sm_val *ret, bool *ret_not) {
+    const struct xnode *n = e->root;
+    if (n->run != xrun_compare || (n->op != '=' && n->op != 'n') || !xrun_is_text(n)) return false;
+    *ret_slot = n->arg[0]->slot;
+    *ret = n->arg[1]->k;
+    *ret_not = n->op == 'n';
+    return true;
+}
+
 struct sm_str sm_expr_text(const struct sm_expr *e) {
     return e->text;
 }

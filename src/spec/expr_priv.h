@@ -164,6 +164,8 @@ void xrun_and(const struct xnode *n, struct xrun *r, struct xval *out);
 void xrun_or(const struct xnode *n, struct xrun *r, struct xval *out);
 void xrun_if(const struct xnode *n, struct xrun *r, struct xval *out);
 void xrun_compare(const struct xnode *n, struct xrun *r, struct xval *out);
+/* Of a comparison: is it that of a slot with a text that is no number? */
+bool xrun_is_text(const struct xnode *n);
 void xrun_arith(const struct xnode *n, struct xrun *r, struct xval *out);
 void xrun_negate(const struct xnode *n, struct xrun *r, struct xval *out);
 void xrun_index(const struct xnode *n, struct xrun *r, struct xval *out);

@@ -308,7 +308,7 @@ static void lab_rules(void) {
     r->from = (struct sm_slot){SM_SLOT_COLUMN, DAY};
     r->time = (struct sm_slot){SM_SLOT_COLUMN, CLOCK};
     r->from_is_iso = r->time_is_iso = true;
-    r->guard = below(2) ? kit_guard(&kit, "TEST != 'HCT'", false, NULL) : NULL;
+    r->guard = below(2) ? kit_guard(&kit, below(2) ? "TEST != 'HCT'" : "DAY != '2014-02-28'", false, NULL) : NULL;
     r = kit_post(&kit, SM_RULE_STANDARDIZE, SM_STD_STRESC);
     for (uint32_t i = 0; i < SM_STD_COUNT; i++)
         r->v[i] = below(8) || i == SM_STD_ORRES ? i : SM_NO;

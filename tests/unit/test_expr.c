@@ -492,6 +492,24 @@ static void nesting_has_a_limit(void **state) {
     check(text, "true");
 }
 
+static void comparisons_of_an_input_with_a_text_are_known(void **state) {
+    (void)state;
+    static const char *const others[] = {"A = 5",      "A = '5'",       "'NOT DONE' = A",  "A = N", "A < 'b'",
+                                         "A",          "A = true()",    "A = ('x', 'y')",  "A = 'x' and N = 'y'",
+                                         "not(A = 'x')", "upper-case(A) = 'X'"};
+    struct sm_slot slot = {0};
+    sm_val v = SM_MISSING;
+    bool no = true;
+    assert_true(sm_expr_is_equal(compile("A = 'NOT DONE'"), &slot, &v, &no));
+    assert_int_equal(slot.kind, SM_SLOT_COLUMN);
+    assert_true(v == make("NOT DONE") && !no);
+    assert_true(sm_expr_is_equal(compile("DM.RFSTDTC != ''"), &slot, &v, &no));
+    assert_int_equal(slot.kind, SM_SLOT_REF);
+    assert_true(v == SM_MISSING && no);
+    for (size_t i = 0; i < SM_ARRAY_LEN(others); i++)
+        assert_false(sm_expr_is_equal(compile(others[i]), &slot, &v, &no));
+}
+
 static void constants_are_folded_and_inputs_listed_once(void **state) {
     (void)state;
     sm_val v = SM_MISSING;
@@ -578,6 +596,7 @@ int main(void) {
         cmocka_unit_test(text_that_is_no_number_is_a_problem_with_its_column),
         cmocka_unit_test(mistakes_are_told_with_their_place),
         cmocka_unit_test(nesting_has_a_limit),
+        cmocka_unit_test(comparisons_of_an_input_with_a_text_are_known),
         cmocka_unit_test(constants_are_folded_and_inputs_listed_once),
         cmocka_unit_test(test_follows_the_boolean_value),
         cmocka_unit_test(pattern_that_never_ends_is_stopped),
