@@ -49,6 +49,7 @@ struct sm_batch {
     } * lost;
     uint32_t nlost; /* records that became no row: UNREADABLE, or FILTERED by <skip>/skip-empty */
     struct sm_verdict *verdict; /* [nrow], filled by map */
+    bool all_used;              /* they all are SM_FATE_USED */
     /* Set before parsing, NULL = none: [ncol] columns of plain text that are hardly read. Their
      * longer texts are not made into values: such a cell is a place in `bytes`, or in `more` as if
      * that followed (sm_val_is_late). */

@@ -14,7 +14,7 @@ struct sm_dsvar { /* one variable of a dataset, as written */
     bool length_planned;                 /* length is another format's, and may count characters */
     bool late; /* see sm_dsinfo.ahead: whole numbers if is_num, else texts of one letter */
     /* from the data (valid after the last row) */
-    uint64_t present;              /* records with a value */
+    bool present;                  /* some record has a value */
     uint32_t max_ascii;            /* longest text as sm_utf8_to_ascii writes it, where it can */
     uint32_t max_bytes, max_chars; /* longest text */
     uint32_t int_digits,
@@ -79,7 +79,7 @@ struct sm_dsvalues {
 };
 /* Before the first row: folds with `widths` keep facts by value too, in the arena. */
 int sm_dsinfo_by_value(struct sm_dsinfo *d, struct sm_arena *a, struct sm_err *err) SM_MUST_CHECK;
-/* Folds one block into the facts. Cheap facts only unless `widths`. */
+/* Folds one block into the facts; unless `widths`, into the number of rows alone. */
 void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct sm_block *b,
                     bool widths);
 /* The same dataset without d->values, its facts in memory of their own: to fold some of the records into.

@@ -213,6 +213,7 @@ static int batch_begin(struct map_run *m, struct sm_map_worker *w, const struct 
     m->pos = b->pos;
     m->nrow = b->nrow;
     if (s->usubjid) m->id_row = b->col[sm_source_usubjid(s)];
+    b->all_used = false;
     b->verdict = sm_arena_array(&b->arena, (size_t)b->nrow + 1, sizeof *b->verdict);
     m->verdict = b->verdict;
     sm_arena_reset(&w->scratch);
@@ -294,6 +295,7 @@ static void keep_only(struct map_run *m, const uint32_t *at, uint32_t kept, sm_p
 /* Takes rejected records out and settles what became of each row. */
 static void records_end(struct map_run *m, struct sm_recs *out) {
     bool all = !m->rejects && !m->rec_row; /* each row has a record */
+    if (m->batch) m->batch->all_used = all;
     for (uint32_t rec = 0; rec < m->nrec && m->verdict; rec++)
         if (all)
             m->verdict[rec] = (struct sm_verdict){SM_FATE_USED, 0, NULL};

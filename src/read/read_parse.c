@@ -112,7 +112,7 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     size_t copies = r->file->unpivot ? r->file->unpivot->nfrom : 1;
     size_t ncol = (size_t)r->source->ncolumn + 2, rows = batch_rows(r, c);
     bool hash = r->opts.row_hash;
-    size_t one = (ncol + 2) * sizeof(sm_val) + sizeof(struct sm_verdict) + sizeof(uint32_t) +
+    size_t one = (ncol + 2) * sizeof(sm_val) + sizeof(uint32_t) +
                  (hash ? sizeof(struct sm_hash128) + sizeof(sm_val) : 0);
     size_t fixed = ncol * sizeof(sm_val *) + sizeof(struct read_back) + 64;
     sm_diags_clear(&b->diags);
@@ -128,14 +128,11 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     p += sizeof *back;
     struct sm_hash128 *hashes = (struct sm_hash128 *)(void *)p;
     p += hash ? rows * sizeof *hashes : 0;
-    b->verdict = (struct sm_verdict *)(void *)p;
-    p += rows * sizeof *b->verdict;
     b->col = (sm_val **)(void *)p;
     p += ncol * sizeof *b->col;
     sm_val *cell = (sm_val *)(void *)p;
     for (size_t i = 0; i < ncol; i++)
         b->col[i] = cell + i * rows;
-    memset(b->verdict, 0, rows * sizeof *b->verdict);
     for (size_t i = 0; i < r->nabsent; i++)
         memset(b->col[r->absent[i]], 0, rows * sizeof *cell);
     b->pos = cell + ncol * rows;
@@ -151,6 +148,8 @@ static int batch_prepare(struct sm_batch *b, const struct sm_reader *r, const st
     b->nmore = b->more_cap = 0;
     b->file = r->input->index;
     b->file_name = r->input->name;
+    b->verdict = NULL;
+    b->all_used = false;
     b->nrow = 0;
     b->ncol = (uint32_t)ncol;
     b->nrecord = c->rec.n;

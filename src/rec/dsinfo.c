@@ -123,8 +123,8 @@ void rec_fold_column(struct sm_dsvar *v, const struct sm_texts *t, const sm_val 
                      uint32_t n) {
     sm_val recent[1 << RECENT_BITS] = {0}, last = SM_MISSING;
     for (uint32_t r = 0; r < n; r++, x += step) {
-        v->present += *x != SM_MISSING;
         if (*x == SM_MISSING || *x == last) continue;
+        v->present = true;
         last = *x;
         const sm_val same = sm_val_is_dtc(last)
                                 ? sm_val_of_packed(sm_dtc_packed_form(sm_val_packed(last)))
@@ -133,48 +133,10 @@ void rec_fold_column(struct sm_dsvar *v, const struct sm_texts *t, const sm_val 
     }
 }
 
-enum { TILE = 8 };
-
-/* Values of TILE columns next to each other. */
-static void count_tile(const sm_val *x, size_t step, uint32_t nrow, uint64_t n[TILE]) {
-    uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
-    for (uint32_t r = 0; r < nrow; r++, x += step) {
-        a += x[0] != SM_MISSING;
-        b += x[1] != SM_MISSING;
-        c += x[2] != SM_MISSING;
-        d += x[3] != SM_MISSING;
-        e += x[4] != SM_MISSING;
-        f += x[5] != SM_MISSING;
-        g += x[6] != SM_MISSING;
-        h += x[7] != SM_MISSING;
-    }
-    memcpy(n, (uint64_t[TILE]){a, b, c, d, e, f, g, h}, TILE * sizeof *n);
-}
-
-uint64_t rec_count_column(const sm_val *x, size_t step, uint32_t nrow) {
-    uint64_t n = 0;
-    uint32_t r = 0;
-    for (; step == 1 && r + 4 <= nrow; r += 4, x += 4)
-        n += (uint64_t)(x[0] != SM_MISSING) + (x[1] != SM_MISSING) + (x[2] != SM_MISSING) +
-             (x[3] != SM_MISSING);
-    for (; r < nrow; r++, x += step)
-        n += *x != SM_MISSING;
-    return n;
-}
-
-/* Which records have a value, all that is wanted of a block row by row. The last tile reaches back
- * into the one before. */
-static void fold_present(struct sm_dsinfo *d, const struct sm_block *b) {
-    for (uint32_t i = 0; i < d->nvar && b->ncol < TILE; i++)
-        d->var[i].present += rec_count_column(b->cell + d->column[i], b->ncol, b->nrow);
-    for (uint32_t c = 0; c < b->ncol && b->ncol >= TILE; c += TILE) {
-        uint64_t n[TILE];
-        const uint32_t at = c < b->ncol - TILE ? c : b->ncol - TILE;
-        count_tile(b->cell + at, b->ncol, b->nrow, n);
-        for (uint32_t i = 0; i < d->nvar; i++)
-            if (d->column[i] >= c && d->column[i] < at + TILE)
-                d->var[i].present += n[d->column[i] - at];
-    }
+bool rec_has_value(const sm_val *x, size_t step, uint32_t n) {
+    for (; n; n--, x += step)
+        if (*x != SM_MISSING) return true;
+    return false;
 }
 
 void rec_begin_facts(struct sm_dsinfo *d) {
@@ -197,7 +159,7 @@ void sm_dsinfo_part_close(struct sm_dsinfo *part) {
 }
 
 static void merge_var(struct sm_dsvar *v, const struct sm_dsvar *part) {
-    v->present += part->present;
+    v->present = v->present || part->present;
     v->max_ascii = max32(v->max_ascii, part->max_ascii);
     v->max_bytes = max32(v->max_bytes, part->max_bytes);
     v->max_chars = max32(v->max_chars, part->max_chars);
@@ -228,7 +190,6 @@ void sm_dsinfo_fold(struct sm_dsinfo *d, const struct sm_texts *t, const struct 
     for (uint32_t i = 0; i < d->nvar && widths; i++)
         if (!d->ahead || d->var[i].late)
             rec_fold_column(&d->var[i], t, b->cell + d->column[i], b->ncol, b->nrow);
-    if (!widths && !d->ahead) fold_present(d, b);
     if (widths) sm_dsinfo_fold_values(d, t, b);
     if (!d->ahead) d->rows += b->nrow;
 }

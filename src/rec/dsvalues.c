@@ -123,7 +123,7 @@ static void slice_fold(struct sm_dsinfo *d, const struct sm_texts *t, struct sm_
     for (uint32_t k = 0; k < w->nsplit; k++) {
         sm_val v = row[d->column[w->split[k]]];
         if (v == SM_MISSING) continue;
-        s->var[k].present++;
+        s->var[k].present = true;
         sm_val *seen = &s->seen[k][mix(v) >> 59];
         if (*seen == v) continue;
         *seen = v;

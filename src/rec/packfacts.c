@@ -20,7 +20,7 @@ void sm_packer_fold(struct sm_packer *p, const struct sm_pack_in *in, const stru
         const struct sm_pack_field *f = &k->field[c];
         if (f->coded && (!f->leader || !p->follow[c].news)) {
             fold_new(&p->dict[c], v, t);
-            v->present += rec_count_column(in->col[c], in->step, in->nrow);
+            if (!v->present) v->present = rec_has_value(in->col[c], in->step, in->nrow);
         } else if (f->width || f->leader) { /* else nothing but missing */
             rec_fold_column(v, t, in->col[c], in->step, in->nrow);
         }

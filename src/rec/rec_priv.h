@@ -39,10 +39,10 @@ static inline const struct pool_text *pool_get(const struct pool_dir *d, uint32_
 
 /* Facts of one value; `number`: digits and all_number too. dsinfo.c */
 void rec_fold_value(struct sm_dsvar *v, const struct sm_texts *t, sm_val x, bool number);
-/* Facts of n values, and how many are there; how many alone. */
+/* Facts of n values; whether there is one. */
 void rec_fold_column(struct sm_dsvar *v, const struct sm_texts *t, const sm_val *x, size_t step,
                      uint32_t n);
-uint64_t rec_count_column(const sm_val *x, size_t step, uint32_t n);
+bool rec_has_value(const sm_val *x, size_t step, uint32_t n);
 /* Before the first record: what is true of all values until one says no. */
 void rec_begin_facts(struct sm_dsinfo *d);
 /* Makes field c that of a column that follows another; fields before it are made, and their codes in

@@ -81,7 +81,18 @@ void run_fate_mark(struct run *r, struct run_input *in, uint64_t record, enum sm
     if (!reason_set(in, record - 1, reason)) r->failed = true;
 }
 
+/* Rows that follow each other, of which nothing is known yet, as most do. */
+static bool fate_run(struct run_input *in, const struct sm_batch *b) {
+    const uint64_t first = b->nrow ? b->record[0] - 1 : 0, end = first + b->nrow;
+    if (!b->all_used || !b->nrow || b->record[b->nrow - 1] != end || end > in->nrecord) return false;
+    for (uint32_t i = 0; i < b->nrow; i++)
+        if (in->fate[first + i] != SM_FATE_NONE || b->record[i] != first + i + 1) return false;
+    memset(in->fate + first, SM_FATE_USED, b->nrow);
+    return true;
+}
+
 void run_fate_rows(struct run *r, struct run_input *in, const struct sm_batch *b) {
+    if (fate_run(in, b)) return;
     for (uint32_t i = 0; i < b->nrow; i++) {
         const struct sm_verdict *v = &b->verdict[i];
         const uint64_t at = b->record[i] - 1;

@@ -64,7 +64,7 @@ SM_UNUSED static inline void kit_var(struct kit *k, const char *name, char kind)
 
 SM_UNUSED static inline void kit_fact(struct sm_dsvar *v, struct sm_str s) {
     if (s.n == 0) return;
-    v->present++;
+    v->present = true;
     if (s.n > v->max_bytes) v->max_bytes = (uint32_t)s.n;
     uint32_t chars = sm_utf8_invalid(s, NULL) == SIZE_MAX ? (uint32_t)sm_utf8_count(s) : 0;
     if (chars > v->max_chars) v->max_chars = chars;

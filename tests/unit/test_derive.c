@@ -747,7 +747,7 @@ static void what_a_derivation_may_overwrite_or_cut_is_not_known_before(void **st
     w->rule[0] = (struct sm_derive){.kind = SM_DERIVE_SEQUENCE, .var = V_SEQ};
     w->d.nderive = 1;
     struct sm_dsinfo d = facts_of(w, var);
-    var[2].present = 1;
+    var[2].present = true;
     assert_false(sm_deriver_keeps_facts(&w->d, &d));
     static const struct sm_derive odd[] = {{.kind = SM_DERIVE_SEQUENCE, .var = V_RES}, {.kind = SM_DERIVE_BASELINE, .var = V_NUM},
                                            {.kind = SM_DERIVE_LAST_BEFORE, .var = V_DTC}};

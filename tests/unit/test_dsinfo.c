@@ -36,7 +36,9 @@ static void widths_are_those_of_the_longest_text(void **state) {
     (void)state;
     static const char *const v[] = {"ab", "", "abcdefghijk", "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"};
     struct sm_dsvar f = facts(v, SM_ARRAY_LEN(v), false, false, true);
-    assert_int_equal(f.present, 3);
+    assert_true(f.present);
+    static const char *const none[] = {"", ""};
+    assert_false(facts(none, 2, false, false, true).present);
     assert_int_equal(f.max_bytes, 14);
     assert_int_equal(f.max_chars, 11);
     assert_false(f.all_ascii);
@@ -72,11 +74,11 @@ static void date_shapes_are_collected(void **state) {
     }
 }
 
-static void without_widths_only_presence_is_counted(void **state) {
+static void without_widths_only_records_are_counted(void **state) {
     (void)state;
     static const char *const v[] = {"abc", "", "d"};
     struct sm_dsvar f = facts(v, SM_ARRAY_LEN(v), false, false, false);
-    assert_int_equal(f.present, 2);
+    assert_false(f.present);
     assert_int_equal(f.max_bytes, 0);
 }
 
@@ -166,8 +168,8 @@ static void of_facts_that_are_there_only_late_ones_change(void **state) {
     sm_dsinfo_part_close(&part);
     sm_dsinfo_part_close(&part);
     assert_int_equal(d.rows, 4);
-    assert_true(var[0].present == 4 && var[0].max_bytes == 3 && var[0].int_digits == 3);
-    assert_true(var[2].present == 0 && var[2].max_bytes == 1);
+    assert_true(var[0].present && var[0].max_bytes == 3 && var[0].int_digits == 3);
+    assert_true(!var[2].present && var[2].max_bytes == 1);
     sm_intern_close(in);
     sm_texts_close(texts);
 }
@@ -189,7 +191,7 @@ static void facts_by_value_can_be_folded_alone(void **state) {
     assert_int_equal(sm_dsinfo_by_value(&d, &arena, NULL), SM_OK);
     sm_dsinfo_fold_values(&d, texts, &b);
     assert_int_equal(d.rows, 0);
-    assert_int_equal(d.var[2].present, 0);
+    assert_false(d.var[2].present);
     assert_int_equal(d.values->set[2].n, 2);
     assert_true(d.values->set[2].value[0] == cell[1] && d.values->set[2].value[1] == cell[MERGE_VARS + 1]);
     sm_arena_free(&arena);
@@ -202,7 +204,7 @@ int main(void) {
         cmocka_unit_test(widths_are_those_of_the_longest_text),
         cmocka_unit_test(numbers_have_digits_before_and_after_the_point),
         cmocka_unit_test(date_shapes_are_collected),
-        cmocka_unit_test(without_widths_only_presence_is_counted),
+        cmocka_unit_test(without_widths_only_records_are_counted),
         cmocka_unit_test(parts_merged_in_any_order_are_the_whole),
         cmocka_unit_test(of_facts_that_are_there_only_late_ones_change),
         cmocka_unit_test(facts_by_value_can_be_folded_alone),
