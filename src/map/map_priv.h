@@ -145,6 +145,13 @@ struct map_subject {
     const sm_val *ref; /* NULL = none */
 };
 
+/* The same for all rows, in runs of one subject. Rows before the first run have none. */
+struct map_refs {
+    uint32_t n, first;
+    uint32_t *from;     /* [n + 1] */
+    const sm_val **ref; /* [n] NULL = none */
+};
+
 struct map_run {
     struct sm_map_worker *w;
     struct map_plan *plan;
@@ -167,7 +174,7 @@ struct map_run {
     struct sm_verdict *verdict;     /* [nrow], NULL when nobody asks */
     const sm_val *id_row, *id_rec;  /* USUBJID by row, else by record, or NULL */
     struct map_subject *subject;    /* [1 << MAP_SUBJECT_BITS] references by subject */
-    const sm_val **id_ref;          /* references of each such row's or record's subject */
+    struct map_refs *id_ref;        /* references of each such row's or record's subject */
     sm_val **ref;                   /* [nref] columns of references, made at first use */
     const struct map_template *tpl; /* NULL while the filter runs */
     bool post;                      /* the domain's post rules run: tpl follows the record */

@@ -72,21 +72,25 @@ sm_val map_slot(const struct map_run *m, struct sm_slot s) {
 /* References of n subjects, of which neighbours mostly are the same. */
 static bool refs_of_each(struct map_run *m, const sm_val *id, uint32_t n) {
     const struct sm_lut *refs = m->w->rt->refs;
-    sm_val *key = map_room_take(m, (size_t)n + 1, sizeof *key);
-    m->id_ref = map_room_zero(m, (size_t)n + 1, sizeof *m->id_ref);
-    if (!key || !m->id_ref) return false;
-    if (!refs) return true;
-    uint32_t nkey = 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (id[i] != SM_MISSING && (i == 0 || id[i] != id[i - 1])) key[nkey++] = id[i];
-    const sm_val **found = map_room_take(m, (size_t)nkey + 1, sizeof *found);
-    if (!found) return false;
-    sm_lut_find_each(refs, key, nkey, found);
-    for (uint32_t i = 0, k = 0; i < n; i++) {
-        if (id[i] == SM_MISSING) continue;
-        if (i == 0 || id[i] != id[i - 1]) k++;
-        m->id_ref[i] = found[k - 1];
+    struct map_refs *of = map_room_zero(m, 1, sizeof *of);
+    sm_val *key = map_room_take(m, (size_t)n + 1, sizeof *key), last = SM_MISSING;
+    if (!of || !key) return false;
+    of->from = map_room_take(m, (size_t)n + 1, sizeof *of->from);
+    if (!of->from) return false;
+    for (uint32_t i = 0; i < n && refs; i++) { /* subjects that are missing have none */
+        key[of->n] = id[i];
+        of->from[of->n] = i;
+        of->n += id[i] != last;
+        last = id[i];
     }
+    of->from[of->n] = n;
+    of->first = of->n ? of->from[0] : n;
+    of->ref = map_room_take(m, (size_t)of->n + 1, sizeof *of->ref);
+    if (!of->ref) return false;
+    if (of->n) sm_lut_find_each(refs, key, of->n, of->ref);
+    for (uint32_t k = 0; k < of->n; k++)
+        if (key[k] == SM_MISSING) of->ref[k] = NULL;
+    m->id_ref = of;
     return true;
 }
 
@@ -100,8 +104,14 @@ static const sm_val *ref_column(struct map_run *m, uint32_t index) {
     sm_val *col = id ? map_room_take(m, (size_t)nid + 1, sizeof *col)
                      : map_room_zero(m, (size_t)n + 1, sizeof *col);
     if (col && id && !m->id_ref && !refs_of_each(m, id, nid)) return NULL;
-    for (uint32_t i = 0; col && id && i < nid; i++)
-        col[i] = m->id_ref[i] ? m->id_ref[i][index] : SM_MISSING;
+    const struct map_refs *of = col && id ? m->id_ref : NULL;
+    for (uint32_t i = 0; of && i < of->first; i++)
+        col[i] = SM_MISSING;
+    for (uint32_t k = 0; of && k < of->n; k++) {
+        const sm_val v = of->ref[k] ? of->ref[k][index] : SM_MISSING;
+        for (uint32_t i = of->from[k]; i < of->from[k + 1]; i++)
+            col[i] = v;
+    }
     return m->ref[index] = col;
 }
 

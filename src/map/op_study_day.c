@@ -30,34 +30,39 @@ static bool packed_day(sm_val v, int32_t *ret) {
     return true;
 }
 
-/* False: not easy. */
-static bool fast_day(struct sm_intern *in, sm_val date, int32_t reference, sm_val *ret) {
+static sm_val fast_day(struct sm_intern *in, int32_t day, int32_t reference) {
+    if (day == INT32_MIN || reference == INT32_MIN) return SM_MISSING;
+    return sm_val_from_i64(in, (int64_t)day - reference + (day >= reference));
+}
+
+/* What was a date, and its day. */
+struct fast_date {
+    sm_val v;
     int32_t day;
-    if (!packed_day(date, &day)) return false;
-    *ret = SM_MISSING;
-    if (day == INT32_MIN || reference == INT32_MIN) return true;
-    *ret = sm_val_from_i64(in, (int64_t)day - reference + (day >= reference));
-    return true;
+    bool known;
+};
+static inline bool fast_see(struct fast_date *d, sm_val v) {
+    if (v == d->v) return false;
+    const int32_t was = d->day;
+    d->v = v;
+    d->known = packed_day(v, &d->day);
+    return d->known && d->day != was;
 }
 
 /* Rows of one day and subject mostly stand together. */
 uint32_t map_study_day_fast(struct map_run *m, struct map_rule *r, const struct map_sel *sel,
                             sm_val *const *dst, uint32_t *rest) {
     struct map_src src[MAP_KEYS];
+    struct fast_date to = {SM_MISSING, INT32_MIN, true}, from = to;
+    sm_val v = SM_MISSING;
     uint32_t n = 0;
     if (!map_sources(m, r, sel, src)) return 0;
-    sm_val to = SM_MISSING, from = SM_MISSING, v = SM_MISSING;
-    int32_t day = INT32_MIN;
-    bool easy = true, known = true;
     for (uint32_t k = 0; k < sel->n; k++) {
-        const sm_val date = map_src_at(&src[0], k), reference = map_src_at(&src[1], k);
-        if (reference != from) known = packed_day(reference, &day);
-        if (date != to || reference != from) easy = known && fast_day(m->in, date, day, &v);
-        to = date;
-        from = reference;
+        const bool other = fast_see(&to, map_src_at(&src[0], k)) | fast_see(&from, map_src_at(&src[1], k));
+        if (other) v = fast_day(m->in, to.day, from.day);
         dst[0][sel->rec ? sel->rec[k] : k] = v;
         rest[n] = k;
-        n += !easy;
+        n += !(to.known && from.known);
     }
     return n;
 }
