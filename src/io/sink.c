@@ -23,7 +23,7 @@ enum { WRITE_MOST = BUFFER_SIZE / 4 };
 /* A file of ours that has become so long goes past the page cache: its pages would be memory that
  * the system has to find, clear and fill, and all of it is on the disk before the commit anyhow.
  * What is shorter stays in memory for whoever reads it next. */
-#define DIRECT_LEAST (UINT64_C(16) << 20)
+#define DIRECT_LEAST (UINT64_C(4) << 20)
 
 struct sink;
 struct hand { /* a thread that does one thing with every full buffer */
