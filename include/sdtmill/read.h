@@ -62,6 +62,8 @@ void sm_reader_close(struct sm_reader *r);
 /* memory: bytes that it may take to remember what many different subjects and texts became. */
 int sm_read_worker_open(struct sm_read_worker **ret, const struct sm_spec *spec,
                         struct sm_intern *in, uint64_t memory, struct sm_err *err) SM_MUST_CHECK;
+/* Lets go of what it remembers: another file comes, or none for a while. */
+void sm_read_worker_forget(struct sm_read_worker *w);
 void sm_read_worker_close(struct sm_read_worker *w);
 void sm_batch_init(struct sm_batch *b);
 void sm_batch_free(struct sm_batch *b);

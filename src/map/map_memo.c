@@ -360,7 +360,7 @@ bool map_memo_test(struct map_run *m, struct map_rule *r, const struct map_sel *
                    struct map_split *ret) {
     struct map_src src[MAP_KEYS];
     map_settle(m, r, sel);
-    const bool equal = r->equal && !m->w->memo_none;
+    const bool equal = r->equal && r->nin == 1 && !m->w->memo_none;
     if (!equal && (r->nin == 0 || !memo_ready(m, r, sel->n))) {
         test_plain(m, r, sel, ret);
         return true;

@@ -39,7 +39,7 @@ void map_rule_of_expr(struct map_rule *r, const struct sm_expr *e, const struct 
     r->nout = r->nall = 1;
     map_rule_inputs(r, e);
     struct sm_slot slot;
-    r->equal = condition && e && sm_expr_is_equal(e, &slot, &r->k, &r->negate) && r->nin == 1;
+    r->equal = condition && e && sm_expr_is_equal(e, &slot, &r->k, &r->negate);
 }
 
 void map_rule_input(struct map_rule *r, struct sm_slot s) {

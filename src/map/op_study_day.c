@@ -58,7 +58,8 @@ uint32_t map_study_day_fast(struct map_run *m, struct map_rule *r, const struct 
     uint32_t n = 0;
     if (!map_sources(m, r, sel, src)) return 0;
     for (uint32_t k = 0; k < sel->n; k++) {
-        const bool other = fast_see(&to, map_src_at(&src[0], k)) | fast_see(&from, map_src_at(&src[1], k));
+        bool other = fast_see(&to, map_src_at(&src[0], k));
+        other = fast_see(&from, map_src_at(&src[1], k)) || other;
         if (other) v = fast_day(m->in, to.day, from.day);
         dst[0][sel->rec ? sel->rec[k] : k] = v;
         rest[n] = k;

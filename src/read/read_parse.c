@@ -9,7 +9,7 @@ int sm_read_worker_open(struct sm_read_worker **ret, const struct sm_spec *spec,
     if (!w) return sm_fail(err, SM_ENOMEM, "out of memory");
     w->spec = spec;
     w->in = in;
-    w->memo_room = memory;
+    w->memo_most = w->memo_room = memory;
     sm_buf_init(&w->clean, 0);
     sm_buf_init(&w->work, 0);
     int rc = read_fields_open(&w->fields, err);
@@ -20,13 +20,19 @@ int sm_read_worker_open(struct sm_read_worker **ret, const struct sm_spec *spec,
     return rc;
 }
 
+void sm_read_worker_forget(struct sm_read_worker *w) {
+    for (size_t i = 0; i < w->nmemo; i++)
+        sm_free(w->memo[i].memory);
+    w->nmemo = 0;
+    w->memo_room = w->memo_most;
+}
+
 void sm_read_worker_close(struct sm_read_worker *w) {
     if (!w) return;
     read_fields_close(&w->fields);
     sm_buf_free(&w->clean);
     sm_buf_free(&w->work);
-    for (size_t i = 0; i < w->nmemo; i++)
-        sm_free(w->memo[i].memory);
+    sm_read_worker_forget(w);
     sm_free(w->memo);
     sm_free(w->brief);
     sm_free(w->raw);

@@ -212,7 +212,7 @@ struct sm_read_worker {
     struct sm_buf clean, work;
     struct read_memos *memo;
     size_t nmemo;
-    uint64_t memo_room; /* bytes by which they may grow */
+    uint64_t memo_most, memo_room; /* bytes by which they may grow: at first, and now */
     struct read_short *brief;
     size_t nbrief;
     sm_val *raw; /* values of raw cells for expressions */

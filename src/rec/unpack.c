@@ -86,7 +86,7 @@ static inline const uint8_t *record_at(const struct sm_unpack_at *at) {
 static inline void cut_codes(const struct sm_unpack *u, const uint8_t *record, uint64_t *code) {
     for (uint32_t i = 0; i < u->ncoded; i++)
         code[i] = sm_unpack_bits(&u->coded[i], record);
-    for (uint32_t i = 0; i < u->nfar; i++)
+    for (uint32_t i = 0; i < u->nfar && i < u->ncoded; i++)
         __builtin_prefetch(&u->coded[i].val[code[i]]);
 }
 

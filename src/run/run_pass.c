@@ -33,6 +33,7 @@ void run_job_release(struct run *r, struct run_job *j) {
 void run_read_done(struct run *r, const struct sm_domain *d) {
     for (unsigned i = 0; i < r->threads; i++) {
         sm_map_forget(r->worker[i].map, d);
+        sm_read_worker_forget(r->worker[i].read);
         sm_recs_free(&r->worker[i].recs);
     }
     run_jobs_free(r);

@@ -164,6 +164,7 @@ static inline int rawspec_pass(struct rawspec *r, struct sm_reader *reader,
     }
     sm_chunk_free(chunk);
     sm_batch_free(&batch);
+    if (r->nfile % 2) sm_read_worker_forget(r->worker); /* whatever is remembered, files read alike */
     return rc;
 }
 
